@@ -1,0 +1,250 @@
+"""The words that all rooms share: small frozen dataclasses, and the Protocols between rooms."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+FieldValue = str | int | float | bool | None
+"""The value of a catalogue field; None where a row leaves it empty."""
+
+Image = NDArray[np.uint8]
+"""A decoded picture: (height, width, 3), RGB, upright, alpha laid on white."""
+
+Vectors = NDArray[np.float32]
+"""Embeddings: (rows, dim), every row of length one."""
+
+Box = tuple[float, float, float, float]
+"""A crop as (left, top, right, bottom), each a share of the picture's width or height in [0, 1]."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRef:
+    """Where a picture's bytes are: a file, or bytes that the catalogue itself holds."""
+
+    path: Path | None = None
+    data: bytes | None = None
+
+    def __post_init__(self) -> None:
+        if (self.path is None) == (self.data is None):
+            raise ValueError("an ImageRef has either a path or data")
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The place a row came from, as reports name it: file, and line or row number from 1."""
+
+    file: str
+    line: int | None = None
+
+    def __str__(self) -> str:
+        return self.file if self.line is None else f"{self.file}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One garment of a catalogue."""
+
+    id: str
+    image: ImageRef | None = None
+    title: str = ""
+    description: str = ""
+    fields: Mapping[str, FieldValue] = field(default_factory=dict)
+    """Everything else the catalogue says (category, color, price, brand, url …), typed."""
+    origin: Origin | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One row or image that could not be used, for the report; the rest goes on."""
+
+    origin: Origin
+    reason: str
+    """What is wrong and what to do about it, one line."""
+    id: str | None = None
+    column: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outfit:
+    """Items worn together."""
+
+    id: str
+    items: tuple[str, ...]
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A reference garment, what to change in words, and the garment that results."""
+
+    reference: str
+    text: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A street photo in which an item is worn."""
+
+    image: ImageRef
+    item: str
+    box: Box | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What to search for: a picture, words, an item of the store, or several of them together."""
+
+    image: Image | None = None
+    text: str | None = None
+    item: str | None = None
+    """Id of a stored item; its vector is the query and the item itself is left out."""
+    weights: Mapping[str, float] = field(default_factory=dict)
+    """Weight of each given part ("image", "text", "item"); 1.0 where not stated."""
+    where: str | None = None
+    """Filter, for example "category = 'dress' and price < 50"."""
+    limit: int = 20
+    offset: int = 0
+    min_score: float | None = None
+    """Lowest cosine similarity that is still an answer."""
+    collapse: float | None = None
+    """Fold items whose cosine similarity to a better hit is at least this into that hit."""
+    explain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """Ids, best first, with scores that never rise; ties stand in store order."""
+
+    ids: tuple[str, ...]
+    scores: NDArray[np.float32]  # (len(ids),)
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One found item and, where asked, why it ranks where it does."""
+
+    item: Item
+    score: float
+    """Cosine similarity to the query, in [-1, 1]."""
+    parts: Mapping[str, float] | None = None
+    """Each query part's share of the score; the shares add up to the score."""
+    duplicates: tuple[str, ...] = ()
+    """Ids of near-duplicates folded into this hit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A page of hits and how it was found."""
+
+    hits: tuple[Hit, ...]
+    total: int
+    """Items in the store that have a vector of this encoder."""
+    filtered_out: int
+    """How many of them the filter excluded."""
+    encoder: str
+    fingerprint: str
+    index: str
+    """How the search ran, for example "exact" or "ivf1024,sq8 nprobe=16"."""
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    """Time by stage ("encode", "search", "fetch")."""
+    more: bool = False
+    """Whether a further page exists."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facet:
+    """A field of the catalogue as a page offers it for filtering."""
+
+    name: str
+    kind: str
+    """"text", "integer", "number" or "boolean"."""
+    values: tuple[tuple[str, int], ...] = ()
+    """Text and boolean fields: value and count, most frequent first, at most 50."""
+    distinct: int = 0
+    minimum: float | None = None
+    maximum: float | None = None
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """Pictures and words → unit rows of one space.
+
+    `prepare` is thread-safe and cheap to call from the threads that decode; `encode_prepared`
+    is the tower itself. An encoder that lacks a modality raises `EncoderError` for it.
+    """
+
+    @property
+    def name(self) -> str:
+        """The name people know it by ("coordi-mini", "google/siglip2-base-patch16-224")."""
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hex digits that change when weights, preprocessing or `dim` change."""
+
+    @property
+    def dim(self) -> int:
+        """Columns of the rows it makes."""
+
+    @property
+    def modalities(self) -> frozenset[str]:
+        """Which of "image" and "text" it takes."""
+
+    @property
+    def image_size(self) -> int:
+        """Shortest side, in pixels, below which it gains nothing from a larger picture."""
+
+    def prepare(self, image: Image) -> NDArray[Any]:
+        """Make one picture (H, W, 3) into the tower's input, (3, h, w)."""
+
+    def encode_prepared(self, batch: NDArray[Any]) -> Vectors:
+        """Encode prepared pictures (B, 3, h, w) → (B, dim)."""
+
+    def encode_images(self, images: Sequence[Image]) -> Vectors:
+        """Encode pictures of any sizes → (len(images), dim)."""
+
+    def encode_texts(self, texts: Sequence[str]) -> Vectors:
+        """Encode sentences → (len(texts), dim)."""
+
+
+class Store(Protocol):
+    """Items, fields and one vector column per encoder fingerprint, on disk."""
+
+    @property
+    def version(self) -> int:
+        """Grows with every change; cheap to read, also when another process made the change."""
+
+    def count(self) -> int:
+        """Items in the store."""
+
+    def get(self, ids: Sequence[str]) -> list[Item]:
+        """Items in the order of `ids`; `NotFoundError` names the first that is missing."""
+
+    def put(
+        self, items: Sequence[Item], fingerprint: str, vectors: Vectors, hashes: Sequence[str]
+    ) -> None:
+        """Add items, or replace those whose id is there, in one atomic step."""
+
+    def delete(self, ids: Sequence[str]) -> int:
+        """Remove items; how many were there."""
+
+    def vectors(self, fingerprint: str) -> Iterator[tuple[list[str], Vectors]]:
+        """All ids and vectors of one encoder, in store order, in chunks."""
+
+
+class Composer(Protocol):
+    """Reference vectors + words → query vectors in the items' space."""
+
+    def compose(self, references: Vectors, texts: Sequence[str]) -> Vectors:
+        """(B, dim) and B sentences → (B, dim)."""
+
+
+class OutfitScorer(Protocol):
+    """How well items go together."""
+
+    def score(self, outfits: Sequence[Sequence[str]]) -> NDArray[np.float32]:
+        """Score outfits given as item ids → (len(outfits),), higher is better."""
