@@ -1,0 +1,196 @@
+"""The engine: a store and an encoder, opened together, as the ready tasks of one catalogue."""
+
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from coordi.data.images import decode_image, read_bytes, thumbnail
+from coordi.engine.pictures import ByteCache, media_type, pixel_size
+from coordi.engine.shuffle import Shuffle
+from coordi.engine.signature import picture_key
+from coordi.errors import FingerprintError, NotFoundError
+from coordi.types import Answer, Encoder, Facet, ImageRef, Item, Query
+
+if TYPE_CHECKING:
+    from coordi.engine.ingest import OnProgress
+    from coordi.engine.report import IngestReport
+    from coordi.store import LanceStore, Stats
+
+DEFAULT_ENCODER = "coordi-mini"
+
+THUMBNAIL_BYTES = 128 * 1024 * 1024
+"""Memory for thumbnails that were made."""
+
+
+class Engine:
+    """Everything that the command line, the service and the page ask of one store.
+
+    Safe to use from several threads. The encoder is opened when something is first encoded, so
+    that looking into a store costs no model. A context manager that closes itself.
+    """
+
+    def __init__(self, store: "LanceStore", encoder: Encoder | str, dim: int | None = None) -> None:
+        """Use `open`, unless store and encoder are open already."""
+        self.store = store
+        self._encoder = None if isinstance(encoder, str) else encoder
+        self._name = encoder if isinstance(encoder, str) else encoder.name
+        self._dim = dim
+        self._opening = threading.Lock()
+        self._warm = False
+        self._thumbnails = ByteCache(THUMBNAIL_BYTES)
+        self._shuffle = Shuffle(store)
+
+    @classmethod
+    def open(
+        cls,
+        path: Path | str,
+        *,
+        encoder: Encoder | str | None = None,
+        dim: int | None = None,
+        create: bool = False,
+    ) -> Self:
+        """Open the store in folder `path`, or make it where `create` is set.
+
+        `encoder` is a name, a folder or an open encoder; by default the one that the store was
+        last ingested with, else coordi-mini. Raises `NotFoundError` where no store is.
+        """
+        from coordi.store import open_store
+
+        store = open_store(path, create=create)
+        if encoder is None and (known := store.encoders()):
+            encoder, dim = known[-1].name, dim or known[-1].dim
+        return cls(store, encoder or DEFAULT_ENCODER, dim)
+
+    @property
+    def encoder_name(self) -> str:
+        """The encoder's name, known before it is opened."""
+        return self._name
+
+    @property
+    def encoder(self) -> Encoder:
+        """The encoder, opened at first use."""
+        with self._opening:
+            if self._encoder is None:
+                from coordi.models.encoders import open_encoder
+
+                self._encoder = open_encoder(self._name, dim=self._dim)
+            return self._encoder
+
+    def ingest(
+        self,
+        source: str | Path,
+        *,
+        mapping: Mapping[str, str] | None = None,
+        images: Path | None = None,
+        prune: bool = False,
+        on_progress: "OnProgress | None" = None,
+    ) -> "IngestReport":
+        """Bring the store up to date with a catalogue; see `coordi.engine.ingest.ingest`.
+
+        `mapping` is role → column where the guess is wrong, `images` the folder that image
+        paths are relative to.
+        """
+        from coordi.data import open_catalog
+        from coordi.engine.ingest import ingest
+
+        catalog = open_catalog(source, mapping=mapping, images=images)
+        return ingest(catalog, self.store, self.encoder, prune=prune, on_progress=on_progress)
+
+    def search(self, query: Query) -> Answer:
+        """Answer a query with this engine's encoder.
+
+        Raises `FingerprintError` where the store holds vectors of other encoders only.
+        """
+        from coordi.tasks.search import search
+
+        self._check_fingerprint()
+        return search(query, store=self.store, encoder=self.encoder)
+
+    def _check_fingerprint(self) -> None:
+        known = self.store.encoders()
+        if not known or self.encoder.fingerprint in {entry.fingerprint for entry in known}:
+            return
+        names = ", ".join(f"{entry.name} ({entry.fingerprint})" for entry in known)
+        mine = self.encoder
+        raise FingerprintError(
+            f"the store holds vectors of {names}, not of {mine.name} ({mine.fingerprint}). "
+            f"Either search with --encoder {known[-1].name}, or give every item a vector of "
+            f"{mine.name} too: coordi ingest CATALOG --encoder {mine.name}"
+        )
+
+    def warm(self) -> None:
+        """Load the encoder and the index, so that the first query is as fast as the next."""
+        self._check_fingerprint()
+        self.store.index(self.encoder.fingerprint)
+        self._warm = True
+
+    def ready(self) -> bool:
+        """Whether `warm` is done: queries are answered at full speed."""
+        return self._warm
+
+    def get(self, ids: Sequence[str]) -> list[Item]:
+        """Items in the order of `ids`; `NotFoundError` names the first that is missing."""
+        return self.store.get(ids)
+
+    def browse(
+        self, where: str | None = None, *, limit: int = 40, offset: int = 0
+    ) -> tuple[list[Item], int]:
+        """A page of the items that pass a filter, in a mixed order that stays; and their number.
+
+        The order follows a hash of the id, so that neighbours in the catalogue (one garment in
+        six colours) do not stand side by side.
+        """
+        ids, total = self._shuffle.page(where, limit, offset)
+        return self.get(ids), total
+
+    def delete(self, ids: Sequence[str]) -> int:
+        """Remove items; how many were there."""
+        return self.store.delete(ids)
+
+    def facets(self) -> list[Facet]:
+        """The catalogue's fields as a page offers them for filtering."""
+        return self.store.facets()
+
+    def stats(self) -> "Stats":
+        """What the store holds and how large it is."""
+        return self.store.stats()
+
+    def image(self, id: str) -> tuple[bytes, str]:
+        """An item's picture as it was ingested: its bytes and media type."""
+        data = read_bytes(self._image_ref(id))
+        return data, media_type(data)
+
+    def thumbnail(self, id: str, side: int = 320) -> bytes:
+        """An item's picture as a JPEG no wider or higher than `side` pixels."""
+        ref = self._image_ref(id)
+        return self._thumbnails.get(
+            (picture_key(ref), side),
+            lambda: thumbnail(decode_image(read_bytes(ref), target=side), side),
+        )
+
+    def pixel_size(self, item: Item) -> tuple[int, int] | None:
+        """Width and height of an item's picture as it stands upright, from its header alone."""
+        return None if item.image is None else pixel_size(item.image)
+
+    def _image_ref(self, id: str) -> ImageRef:
+        item = self.get([id])[0]
+        if item.image is None:
+            raise NotFoundError(f"item {id!r} has no picture")
+        return item.image
+
+    def close(self) -> None:
+        """Let go of the store."""
+        self.store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
