@@ -1,1 +1,1 @@
-"""TODO."""
+"""Catalogues, pictures and outfits: from files to items, with a report of what was left out."""

@@ -1,0 +1,1 @@
+"""One reader per kind of catalogue file; each yields records and knows nothing of roles."""

@@ -1,0 +1,104 @@
+"""From what the user typed to the tables that it names."""
+
+import glob
+from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+
+from coordi.data.readers.delimited import open_delimited
+from coordi.data.readers.folder import FolderTable, is_image, open_folder
+from coordi.data.readers.hub import is_hub_name, open_hub
+from coordi.data.readers.jsonlines import open_jsonlines
+from coordi.data.readers.parquet import open_parquet
+from coordi.data.readers.table import Table
+from coordi.errors import CatalogError, NotFoundError
+
+KINDS: Mapping[str, str] = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".tab": "csv",
+    ".txt": "csv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "jsonl",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+}
+"""File suffix → kind of catalogue."""
+
+READERS: Mapping[str, Callable[[Path], Table]] = {
+    "csv": open_delimited,
+    "jsonl": open_jsonlines,
+    "parquet": open_parquet,
+}
+
+# In a folder of pictures these may lie about without being a catalogue.
+_NOT_ALONE = frozenset({".txt", ".json"})
+
+
+def open_tables(source: str) -> tuple[str, tuple[Table, ...]]:
+    """Open a source → (kind, its tables): a file, a folder, a glob, or a hub dataset's name."""
+    path = Path(source).expanduser()
+    if path.is_dir():
+        return _open_directory(path)
+    if path.exists():
+        return _open_files(source, [path])
+    if glob.has_magic(source):
+        return _open_files(source, _matches(str(path)))
+    if source.startswith("hf:") or (is_hub_name(source) and not path.parent.exists()):
+        return "huggingface", (open_hub(source),)
+    raise NotFoundError(_missing(path))
+
+
+def _matches(pattern: str) -> list[Path]:
+    # Path.glob takes no absolute patterns.
+    return sorted(Path(name) for name in glob.glob(pattern, recursive=True))  # noqa: PTH207
+
+
+def _open_directory(folder: Path) -> tuple[str, tuple[Table, ...]]:
+    """Open a folder: its Parquet shards, else its one catalogue file, else its pictures."""
+    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in KINDS)
+    shards = [path for path in files if KINDS[path.suffix.lower()] == "parquet"]
+    if shards:
+        return _open_files(str(folder), shards)
+    tables = [path for path in files if path.suffix.lower() not in _NOT_ALONE]
+    if len(tables) == 1:
+        return _open_files(str(folder), tables)
+    if tables:
+        raise CatalogError(
+            f"{folder} holds several catalogue files ({', '.join(p.name for p in tables)}); "
+            "name one of them, or the folder that holds only pictures"
+        )
+    pictures = open_folder(folder)
+    if not pictures.names:
+        raise CatalogError(f"{folder} holds no catalogue file and no pictures")
+    return "folder", (pictures,)
+
+
+def _open_files(source: str, files: Sequence[Path]) -> tuple[str, tuple[Table, ...]]:
+    if not files:
+        raise NotFoundError(f"no file matches {source}")
+    if all(is_image(path.name) for path in files):
+        return "folder", _loose_pictures(files)
+    kinds = {KINDS.get(path.suffix.lower()) for path in files}
+    kind = kinds.pop()
+    if kind is None or kinds:
+        raise CatalogError(
+            f"{source}: cannot tell what kind of catalogue this is from the file's name; "
+            f"give files of one kind, ending in {', '.join(KINDS)}, or a folder of pictures"
+        )
+    return kind, tuple(READERS[kind](path) for path in files)
+
+
+def _loose_pictures(files: Sequence[Path]) -> tuple[Table, ...]:
+    folders: dict[Path, list[str]] = {}
+    for path in files:
+        folders.setdefault(path.parent, []).append(path.name)
+    return tuple(FolderTable(folder, tuple(names)) for folder, names in folders.items())
+
+
+def _missing(path: Path) -> str:
+    if not path.parent.is_dir():
+        return f"{path} is not there: there is no folder {path.parent}"
+    near = get_close_matches(path.name, [other.name for other in path.parent.iterdir()], n=1)
+    return f"{path} is not there" + (f"; did you mean {path.parent / near[0]}?" if near else "")
