@@ -1,0 +1,42 @@
+"""What serve asks of an engine, as a Protocol, so that routes can be tested without a model."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from coordi.types import Answer, Box, Facet, Image, Item, Query
+
+
+class SearchEngine(Protocol):
+    """The part of `coordi.engine.Engine` that the routes use; every call may block."""
+
+    def search(self, query: Query) -> Answer:
+        """The best items for `query`."""
+
+    def browse(
+        self, where: str | None = None, *, limit: int = 40, offset: int = 0
+    ) -> tuple[list[Item], int]:
+        """A page of the items that pass `where`, and how many pass it in all."""
+
+    def get(self, ids: Sequence[str]) -> list[Item]:
+        """Items in the order of `ids`; `NotFoundError` names the first that is missing."""
+
+    def facets(self) -> list[Facet]:
+        """The catalogue's fields as a page offers them for filtering."""
+
+    def stats(self) -> Any:
+        """A dataclass of figures about the store."""
+
+    def image(self, item_id: str, /) -> tuple[bytes, str]:
+        """The stored picture and its media type."""
+
+    def pixel_size(self, item: Item, /) -> tuple[int, int] | None:
+        """Width and height of an item's upright picture; None where it has none."""
+
+    def thumbnail(self, item_id: str, /, side: int = 320) -> bytes:
+        """A JPEG whose longer side is `side` pixels."""
+
+    def decode(self, data: bytes, *, box: Box | None = None, max_pixels: int = ...) -> Image:
+        """An uploaded picture, cropped to `box`; `ImageError` where it is none."""
+
+    def ready(self) -> bool:
+        """Whether a search can be answered now."""

@@ -1,0 +1,235 @@
+"""An engine without a model: vectors are the mean colours of a few drawn pictures."""
+
+import io
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+
+import numpy as np
+from PIL import Image as Pillow
+from PIL import ImageDraw
+
+from coordi.errors import FilterError, ImageError, NotFoundError
+from coordi.types import Answer, Facet, Hit, ImageRef, Item, Query
+
+COLORS = {
+    "red": (190, 40, 50),
+    "blue": (40, 70, 170),
+    "green": (50, 130, 80),
+    "black": (30, 30, 34),
+    "white": (236, 234, 228),
+}
+SHAPES = {
+    "dress": [(90, 20), (150, 20), (160, 120), (200, 320), (40, 320), (80, 120)],
+    "shirt": [(70, 60), (170, 60), (230, 130), (180, 150), (180, 300), (60, 300), (10, 130)],
+    "trousers": [(70, 20), (170, 20), (185, 330), (130, 330), (120, 120), (110, 330), (55, 330)],
+}
+WORDS = re.compile(r"\w+")
+
+
+def draw(kind: str, color: str, size: tuple[int, int] = (240, 350)) -> bytes:
+    """A JPEG of a garment on light grey."""
+    picture = Pillow.new("RGB", (240, 350), (244, 243, 240))
+    ImageDraw.Draw(picture).polygon(SHAPES[kind], fill=COLORS[color])
+    out = io.BytesIO()
+    picture.resize(size).save(out, "JPEG", quality=88)
+    return out.getvalue()
+
+
+def drawn_items() -> list[Item]:
+    """Some items; sizes, prices and ids vary, and one has neither picture nor price."""
+    items = []
+    for number, (kind, color) in enumerate((k, c) for k in SHAPES for c in COLORS):
+        data = draw(kind, color, (240, 350) if number % 4 else (350, 300))
+        fields = {
+            "category": kind,
+            "color": color,
+            "price": 19.0 + 7 * number,
+            "sale": not number % 3,
+        }
+        ident = f"{kind}/{color} {number}" if number % 5 else f"コーデ-{number}"
+        items.append(Item(ident, ImageRef(data=data), f"{color.title()} {kind}", "Soft.", fields))
+    bare = {"category": "hat", "color": None, "price": None, "sale": None}
+    return [*items, Item("plain", None, "Hat of words only", "", bare)]
+
+
+@dataclass(frozen=True)
+class FakeStats:
+    items: int
+    encoder: str
+
+
+@dataclass
+class FakeEngine:
+    """Answers as the real one does, by colour and by shared words."""
+
+    items: list[Item] = field(default_factory=drawn_items)
+    is_ready: bool = True
+    failure: Exception | None = None
+    queries: list[Query] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.vectors = {item.id: self._color(item) for item in self.items}
+
+    def _color(self, item: Item) -> np.ndarray:
+        if item.image is None:
+            return np.zeros(3)
+        return _mean(self.decode(self._bytes(item)))
+
+    def _bytes(self, item: Item) -> bytes:
+        if item.image is None:
+            raise NotFoundError(f"item {item.id!r} has no picture at /secret/place.jpg")
+        if item.image.data is not None:
+            return item.image.data
+        return item.image.path.read_bytes()
+
+    def ready(self) -> bool:
+        return self.is_ready
+
+    def get(self, ids):
+        known = {item.id: item for item in self.items}
+        missing = [one for one in ids if one not in known]
+        if missing:
+            raise NotFoundError(f"no item {missing[0]!r} in the store")
+        return [known[one] for one in ids]
+
+    def browse(self, where=None, *, limit=40, offset=0):
+        self._fail()
+        found = [item for item in self.items if passes(item, where)]
+        return found[offset : offset + limit], len(found)
+
+    def search(self, query: Query) -> Answer:
+        self._fail()
+        self.queries.append(query)
+        allowed = [i for i in self.items if passes(i, query.where) and i.id != query.item]
+        hits = sorted((self._hit(item, query) for item in allowed), key=lambda hit: -hit.score)
+        if query.min_score is not None:
+            hits = [hit for hit in hits if hit.score >= query.min_score]
+        if query.collapse is not None and len(hits) > 2:
+            hits = [Hit(hits[0].item, hits[0].score, hits[0].parts, (hits[1].item.id,)), *hits[2:]]
+        page = hits[query.offset : query.offset + query.limit]
+        return Answer(
+            hits=tuple(page),
+            total=len(self.items),
+            filtered_out=len(self.items) - len(allowed),
+            encoder="fake",
+            fingerprint="0" * 16,
+            index="exact",
+            seconds={"search": 0.001},
+            more=len(hits) > query.offset + query.limit,
+        )
+
+    def _hit(self, item: Item, query: Query) -> Hit:
+        parts = {}
+        if query.image is not None:
+            parts["image"] = _near(_mean(query.image), self.vectors[item.id])
+        if query.item is not None:
+            self.get([query.item])
+            parts["item"] = _near(self.vectors[query.item], self.vectors[item.id])
+        if query.text is not None:
+            wanted = set(WORDS.findall(query.text.lower()))
+            parts["text"] = len(wanted & set(WORDS.findall(item.title.lower()))) / len(wanted)
+        weights = {part: query.weights.get(part, 1.0) for part in parts}
+        total = sum(weights.values()) or 1.0
+        shares = {part: weights[part] / total * score for part, score in parts.items()}
+        return Hit(item, sum(shares.values()), shares if query.explain else None)
+
+    def facets(self) -> list[Facet]:
+        names = sorted({name for item in self.items for name in item.fields})
+        return [self._facet(name) for name in names]
+
+    def _facet(self, name: str) -> Facet:
+        values = [item.fields[name] for item in self.items if item.fields.get(name) is not None]
+        if isinstance(values[0], bool):
+            kind = "boolean"
+        elif isinstance(values[0], str):
+            kind = "text"
+        else:
+            return Facet(name, "number", (), len(set(values)), min(values), max(values))
+        counts = Counter(str(value).lower() if kind == "boolean" else value for value in values)
+        return Facet(name, kind, tuple(counts.most_common(50)), len(counts))
+
+    def stats(self) -> FakeStats:
+        return FakeStats(len(self.items), "fake")
+
+    def image(self, item_id):
+        data = self._bytes(self.get([item_id])[0])
+        return data, "image/webp" if data[8:12] == b"WEBP" else "image/jpeg"
+
+    def pixel_size(self, item):
+        if item.image is None:
+            return None
+        return Pillow.open(io.BytesIO(self._bytes(item))).size
+
+    def thumbnail(self, item_id, side=320):
+        picture = Pillow.fromarray(self.decode(self._bytes(self.get([item_id])[0])))
+        picture.thumbnail((side, side))
+        out = io.BytesIO()
+        picture.save(out, "JPEG")
+        return out.getvalue()
+
+    def decode(self, data, *, box=None, max_pixels=50_000_000):
+        try:
+            picture = Pillow.open(io.BytesIO(data))
+            if picture.width * picture.height > max_pixels:
+                raise ImageError(f"the picture has more than {max_pixels} pixels")
+            pixels = np.asarray(picture.convert("RGB"))
+        except OSError:
+            raise ImageError("these bytes are not a picture") from None
+        if box is None:
+            return pixels
+        height, width = pixels.shape[:2]
+        left, top, right, bottom = box
+        return pixels[
+            int(top * height) : max(int(bottom * height), 1),
+            int(left * width) : max(int(right * width), 1),
+        ]
+
+    def _fail(self) -> None:
+        if self.failure is not None:
+            raise self.failure
+
+
+def _mean(pixels: np.ndarray) -> np.ndarray:
+    middle = pixels[pixels.shape[0] // 3 : -pixels.shape[0] // 3 or None]
+    return middle.reshape(-1, 3).mean(axis=0) - 128
+
+
+def _near(a: np.ndarray, b: np.ndarray) -> float:
+    return float(a @ b / max(np.linalg.norm(a) * np.linalg.norm(b), 1e-9))
+
+
+TERM = re.compile(
+    r"`?(?P<field>\w+)`? *(?P<op>=|>=|<=|in|IN) *(?P<value>\(.*?\)|'(?:[^']|'')*'|[\w.]+)"
+)
+
+
+def passes(item: Item, where: str | None) -> bool:
+    """The part of the filter grammar that the page writes: terms joined by `and`."""
+    if not where:
+        return True
+    terms = re.split(r" and (?=(?:[^']*'[^']*')*[^']*$)", where)
+    return all(_term(item, term) for term in terms)
+
+
+def _term(item: Item, term: str) -> bool:
+    match = TERM.fullmatch(term.strip().removeprefix("(").strip())
+    if match is None:
+        raise FilterError(f"cannot read the filter at {term!r}")
+    if match["field"] not in {name for one in drawn_items() for name in one.fields} | set(
+        item.fields
+    ):
+        raise FilterError(f"no item has a field {match['field']!r}")
+    have, value = item.fields.get(match["field"]), match["value"]
+    if have is None:
+        return False
+    if match["op"].lower() == "in":
+        wanted = [text.replace("''", "'") for text in re.findall(r"'((?:[^']|'')*)'", value)]
+        return have in wanted
+    if value in ("true", "false"):
+        return have is (value == "true")
+    if value.startswith("'"):
+        return have == value[1:-1].replace("''", "'")
+    return {"=": have == float(value), ">=": have >= float(value), "<=": have <= float(value)}[
+        match["op"]
+    ]
