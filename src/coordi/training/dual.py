@@ -1,0 +1,209 @@
+"""The dual recipe: sigmoid image-text loss plus supervised contrastion, on mixed sources."""
+
+import random
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import lightning
+import numpy as np
+import torch
+from pytorch_metric_learning.losses import SupConLoss
+from tokenizers import Tokenizer
+from torch import Tensor
+from torch.utils.data import IterableDataset
+
+from coordi.models.encoders.mini import Mini
+from coordi.objectives import SigmoidLoss, matryoshka
+from coordi.training.augment import augment
+from coordi.training.captions import truth_matrix, write_caption
+from coordi.training.examples import Example, ExampleSet
+from coordi.training.recipes import DualRecipe
+
+
+class Batch(NamedTuple):
+    """What one step sees."""
+
+    pixels: Tensor  # (B, 3, S, S) in [-1, 1]
+    input_ids: Tensor  # (B, L)
+    attention_mask: Tensor  # (B, L)
+    truth: Tensor  # (B, B): whether caption j is true of picture i
+    categories: Tensor  # (B,), -1 unknown
+    colors: Tensor  # (B,): category and colour together, -1 unknown
+
+
+class Batches(IterableDataset[Batch]):
+    """Endless seeded batches: batch number n is the same whenever and wherever it is made."""
+
+    def __init__(
+        self, sets: list[ExampleSet], tokenizer: Tokenizer, recipe: DualRecipe, start: int = 0
+    ) -> None:
+        super().__init__()
+        self.sets, self.tokenizer, self.recipe, self.start = sets, tokenizer, recipe, start
+        self.counts = batch_counts(recipe)
+        self.backgrounds = _backgrounds(sets)
+        self.category_ids = _numbering(e.category for s in sets for e in s.examples)
+        self.color_ids = _numbering(_color_key(e) for s in sets for e in s.examples)
+
+    def __iter__(self) -> Iterator[Batch]:
+        step = self.start
+        for stage_end, size in _stage_ends(self.recipe):
+            while step < stage_end:
+                yield self.batch(step, size)
+                step += 1
+
+    def batch(self, step: int, size: int) -> Batch:
+        """The batch of one step."""
+        seed = self.recipe.seed * 1_000_003 + step
+        rng, numbers = random.Random(seed), np.random.default_rng(seed)
+        examples: list[Example] = []
+        pixels: list[Tensor] = []
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            for examples_of, count in zip(self.sets, self.counts, strict=True):
+                rows = numbers.choice(len(examples_of.examples), count, replace=False)
+                chosen = [examples_of.examples[row] for row in rows]
+                clean = torch.tensor([e.clean for e in chosen])
+                pictures = _floats(examples_of.pictures[rows])
+                pixels.append(augment(pictures, clean, self.backgrounds, size))
+                examples += chosen
+        captions = [write_caption(example, rng) for example in examples]
+        ids, mask = tokenize(self.tokenizer, [caption.text for caption in captions])
+        return Batch(
+            torch.cat(pixels).contiguous(memory_format=torch.channels_last),
+            ids,
+            mask,
+            torch.from_numpy(truth_matrix(examples, captions)),
+            torch.tensor([self.category_ids.get(e.category, -1) for e in examples]),
+            torch.tensor([self.color_ids.get(_color_key(e), -1) for e in examples]),
+        )
+
+
+class DualModule(lightning.LightningModule):
+    """Binds the towers, the losses and the batch."""
+
+    def __init__(self, recipe: DualRecipe, model: Mini) -> None:
+        super().__init__()
+        self.recipe, self.model = recipe, model
+        self.sigmoid = SigmoidLoss()
+        self.contrast = SupConLoss(temperature=0.1)
+        self.model.to(memory_format=torch.channels_last)
+
+    def training_step(self, batch: Batch, _: int) -> Tensor:
+        """The weighted sum of the three losses, each over all Matryoshka prefixes."""
+        images = self.model.image(batch.pixels).float()
+        texts = self.model.text(batch.input_ids, batch.attention_mask).float()
+        with torch.autocast(images.device.type, enabled=False):
+            parts = {
+                "sigmoid": matryoshka(
+                    lambda i, t: self.sigmoid(i, t, batch.truth),
+                    self.recipe.matryoshka_dims, images, texts,
+                ),
+                "category": self._contrast(images, batch.categories),
+                "color": self._contrast(images, batch.colors),
+            }  # fmt: skip
+        loss = (
+            parts["sigmoid"]
+            + self.recipe.category_weight * parts["category"]
+            + self.recipe.color_weight * parts["color"]
+        )
+        self.log_dict({"loss": loss, **parts}, prog_bar=True)
+        return loss
+
+    def _contrast(self, images: Tensor, labels: Tensor) -> Tensor:
+        known = labels >= 0
+        return matryoshka(
+            lambda rows: self.contrast(rows, labels[known]),
+            self.recipe.matryoshka_dims,
+            images[known],
+        )
+
+    def configure_optimizers(self) -> Any:
+        """AdamW; every stage warms up, then falls along a cosine to a tenth of its peak."""
+        backbone = list(self.model.image.backbone.parameters())
+        held = {id(parameter) for parameter in backbone}
+        rest = [p for p in self.parameters() if id(p) not in held]
+        optimizer = torch.optim.AdamW(
+            [{"params": backbone, "lr": 1.0}, {"params": rest, "lr": 1.0}], weight_decay=0.02
+        )
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimizer,
+            [
+                lambda step: self._rate(step, "backbone_lr"),
+                lambda step: self._rate(step, "lr"),
+            ],
+        )
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
+        }
+
+    def _rate(self, step: int, field: str) -> float:
+        start = 0
+        for stage in self.recipe.stages:
+            if step < start + stage.steps:
+                peak: float = getattr(stage, field)
+                done = (step - start) / stage.steps
+                warm = min(1.0, (step - start + 1) / max(1, min(50, stage.steps // 4)))
+                return peak * warm * (0.1 + 0.9 * 0.5 * (1 + float(np.cos(np.pi * done))))
+            start += stage.steps
+        return 0.0
+
+    def on_train_batch_start(self, _batch: Batch, _index: int) -> None:
+        """Freeze what the current stage freezes; a resumed run finds its stage by the step."""
+        stage = self._stage()
+        blocks = [self.model.image.backbone.conv_stem, *self.model.image.backbone.layer]
+        for number, block in enumerate(blocks):
+            trains = stage.backbone_lr > 0 and number >= stage.frozen_blocks
+            block.requires_grad_(trains)
+
+    def _stage(self) -> Any:
+        start = 0
+        for stage in self.recipe.stages:
+            start += stage.steps
+            if self.global_step < start:
+                return stage
+        return self.recipe.stages[-1]
+
+
+def batch_counts(recipe: DualRecipe) -> list[int]:
+    """Pictures of each source in a batch, in proportion to the shares, at least two each."""
+    total = sum(source.share for source in recipe.sources)
+    counts = [max(2, round(recipe.batch * source.share / total)) for source in recipe.sources]
+    largest = int(np.argmax(counts))
+    counts[largest] = max(2, counts[largest] + recipe.batch - sum(counts))
+    return counts
+
+
+def tokenize(tokenizer: Tokenizer, texts: list[str]) -> tuple[Tensor, Tensor]:
+    """Texts → ids and mask, both (B, longest)."""
+    encodings = tokenizer.encode_batch(texts)
+    ids = torch.tensor([encoding.ids for encoding in encodings])
+    return ids, torch.tensor([encoding.attention_mask for encoding in encodings])
+
+
+def _floats(pictures: np.ndarray[Any, np.dtype[np.uint8]]) -> Tensor:
+    return torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255
+
+
+def _backgrounds(sets: list[ExampleSet], most: int = 512) -> Tensor:
+    """Pictures that do not stand before white, as backgrounds for those that do."""
+    cluttered = [s.pictures[i] for s in sets for i, e in enumerate(s.examples) if not e.clean]
+    if not cluttered:
+        return torch.rand(8, 3, 8, 8)
+    step = max(1, len(cluttered) // most)
+    return _floats(np.stack([picture[:96, :96] for picture in cluttered[::step]]))
+
+
+def _numbering(keys: Any) -> dict[str, int]:
+    return {key: number for number, key in enumerate(sorted({k for k in keys if k}))}
+
+
+def _color_key(example: Example) -> str | None:
+    return f"{example.color} {example.category}" if example.color and example.category else None
+
+
+def _stage_ends(recipe: DualRecipe) -> Iterator[tuple[int, int]]:
+    end = 0
+    for stage in recipe.stages:
+        end += stage.steps
+        yield end, stage.size

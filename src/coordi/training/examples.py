@@ -1,0 +1,205 @@
+"""Training examples in memory: small squared pictures, what is known of each, and its captions."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as Pillow
+
+from coordi.data.catalog import open_catalog
+from coordi.data.images import decode_image, read_bytes
+from coordi.data.segments import read_segments
+from coordi.data.splits import Split, split_of
+from coordi.data.vocabulary import CATEGORIES, COLORS, canonical, without_colors
+from coordi.errors import ImageError, RecipeError
+from coordi.training.recipes import Source
+from coordi.types import Image, Item
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """What one picture shows, as far as its source says."""
+
+    id: str
+    source: str
+    group: str
+    """All examples of one group stand on the same side of a split."""
+    category: str | None
+    """Canonical category."""
+    color: str | None
+    """Canonical colour."""
+    label: str = ""
+    """Category as the source itself writes it."""
+    color_label: str = ""
+    """Colour as the source itself writes it."""
+    title: str = ""
+    extras: tuple[str, ...] = ()
+    """Further words that are true of it ("women", "denim", "summer")."""
+    clean: bool = False
+    """Whether it stands before a plain white background."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExampleSet:
+    """Examples of one source with their pictures."""
+
+    name: str
+    examples: tuple[Example, ...]
+    pictures: NDArray[np.uint8]  # (N, S, S, 3)
+    failed: int = 0
+    """Pictures that could not be read; they are in no count but this."""
+
+    def subset(self, split: Split) -> "ExampleSet":
+        """The examples on one side of the split."""
+        rows = [i for i, e in enumerate(self.examples) if split_of(e.group) == split]
+        return replace(
+            self, examples=tuple(self.examples[i] for i in rows), pictures=self.pictures[rows]
+        )
+
+
+def load_source(source: Source, root: Path) -> ExampleSet:
+    """Read a source of a recipe, with paths relative to `root`.
+
+    Raises `RecipeError` for a source that yields nothing, since training on less than the
+    recipe says would give other weights in silence.
+    """
+    readers = {"catalog": _from_catalog, "segments": _from_segments, "drawn": _from_drawn}
+    examples: list[Example] = []
+    pictures: list[Image] = []
+    failed = 0
+    for example, picture in readers[source.kind](source, root):
+        if picture is None:
+            failed += 1
+            continue
+        examples.append(example)
+        pictures.append(squared(picture, source.size))
+    if not examples:
+        raise RecipeError(f"source {source.name!r} ({source.path}) holds no usable picture")
+    return ExampleSet(source.name, tuple(examples), np.stack(pictures), failed)
+
+
+def squared(picture: Image, size: int) -> Image:
+    """The picture squeezed to (size, size), as the encoder itself will see it."""
+    return np.asarray(Pillow.fromarray(picture).resize((size, size), Pillow.Resampling.BICUBIC))
+
+
+def _from_catalog(source: Source, root: Path) -> Iterator[tuple[Example, Image | None]]:
+    catalog = open_catalog(root / source.path, mapping=source.map)
+    for row in catalog.rows():
+        if not isinstance(row, Item) or row.image is None:
+            continue
+        example = _example(row, source)
+        if example is None:
+            continue
+        try:
+            yield example, decode_image(read_bytes(row.image), target=source.size)
+        except ImageError:
+            yield example, None
+
+
+def _example(item: Item, source: Source) -> Example | None:
+    fields = {**item.fields, "id": item.id, "title": item.title}
+    label = _text(fields.get("category"))
+    if label.lower() in source.ignore_labels:
+        return None
+    title = _text(item.title) if source.use_titles else ""
+    group = source.group.format(**fields, bare_title=without_colors(_text(item.title)))
+    return Example(
+        id=item.id,
+        source=source.name,
+        group=f"{source.name}/{group}",
+        category=canonical(label, CATEGORIES),
+        color=canonical(_text(fields.get("color")), COLORS),
+        label=label,
+        color_label=_text(fields.get("color")),
+        title=title,
+        extras=tuple(_extras(source, fields)),
+        clean=source.clean,
+    )
+
+
+def _extras(source: Source, fields: dict[str, object]) -> Iterable[str]:
+    for column, words in source.extras.items():
+        value = _text(fields.get(column))
+        word = words.get(value, words.get("*", "").format(value=value.lower()))
+        if value and word:
+            yield word
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value).strip()
+
+
+def _from_segments(source: Source, root: Path) -> Iterator[tuple[Example, Image | None]]:
+    for segment in read_segments(root / source.path):
+        category = canonical(segment.label, CATEGORIES)
+        if category is not None:
+            yield (
+                Example(
+                    f"{segment.photo}/{segment.label}",
+                    source.name,
+                    f"{source.name}/{segment.photo}",
+                    category,
+                    nearest_color(segment.color),
+                    segment.label,
+                ),
+                segment.crop,
+            )
+
+
+_ANCHORS = {
+    "black": (25, 25, 28), "white": (235, 235, 235), "grey": (128, 128, 130),
+    "red": (185, 30, 40), "burgundy": (100, 25, 40), "orange": (230, 120, 40),
+    "yellow": (230, 200, 60), "green": (50, 120, 60), "olive": (95, 95, 50),
+    "blue": (50, 90, 170), "navy": (30, 38, 70), "light blue": (150, 185, 220),
+    "purple": (105, 60, 130), "pink": (230, 150, 170), "brown": (95, 65, 45),
+    "beige": (210, 190, 160), "camel": (170, 125, 80),
+}  # fmt: skip
+
+
+def nearest_color(rgb: tuple[float, float, float], certain: float = 0.75) -> str | None:
+    """The colour word nearest to a mean RGB, or None where a second word is nearly as near.
+
+    Distance is Euclidean in CIE L*a*b*; "nearly" means a ratio of distances above `certain`.
+    """
+    names = list(_ANCHORS)
+    distances = np.linalg.norm(_lab(np.array(list(_ANCHORS.values()))) - _lab(np.array([rgb])), axis=1)
+    first, second = np.argsort(distances)[:2]
+    return names[first] if distances[first] < certain * distances[second] else None
+
+
+def _lab(rgb: NDArray[np.floating] | NDArray[np.integer]) -> NDArray[np.float64]:
+    """sRGB in 0 to 255, (n, 3), to CIE L*a*b* (D65)."""
+    unit = rgb / 255.0
+    linear = np.where(unit > 0.04045, ((unit + 0.055) / 1.055) ** 2.4, unit / 12.92)
+    matrix = np.array(
+        [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
+    )
+    xyz = linear @ matrix.T / np.array([0.9505, 1.0, 1.089])
+    root = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
+    return np.stack(
+        [116 * root[:, 1] - 16, 500 * (root[:, 0] - root[:, 1]), 200 * (root[:, 1] - root[:, 2])],
+        axis=1,
+    )
+
+
+def _from_drawn(source: Source, root: Path) -> Iterator[tuple[Example, Image | None]]:  # noqa: ARG001
+    from coordi.data.drawn import draw_garment, draw_wardrobe
+
+    for garment in draw_wardrobe(count=source.count, seed=source.seed).garments:
+        yield (
+            Example(
+                garment.id,
+                source.name,
+                f"{source.name}/{garment.id}",
+                canonical(garment.kind, CATEGORIES),
+                canonical(garment.color, COLORS),
+                garment.kind,
+                garment.color,
+                garment.title,
+                clean=True,
+            ),
+            draw_garment(garment, size=source.size),
+        )
