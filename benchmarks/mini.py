@@ -1,0 +1,188 @@
+"""An encoder against ImageNet MobileNetV2 and simpler controls, on held-out real photos.
+
+    python benchmarks/mini.py --data ../shared/data --weights ../shared/weights/mobilenet_v2_imagenet.tflite
+
+Every row states its gallery and query counts. Held out is the "test" side of the splits of the
+dual recipe (one garment, sender or street photo never stands on two sides); nothing is chosen
+on it: settings were chosen on the "val" side (`--split val`).
+"""
+
+import argparse
+import json
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from coordi.data.vocabulary import CATEGORIES, ancestors
+from coordi.evaluation import bootstrap_interval, hits_at, neighbour_hits
+from coordi.geometry import similarities, top_k, truncate, unit_rows
+from coordi.models.encoders import open_encoder
+from coordi.training.examples import Example, ExampleSet, load_source
+from coordi.training.recipes import load_recipe
+from coordi.types import Encoder, Image, Vectors
+
+
+@dataclass(frozen=True)
+class Row:
+    task: str
+    metric: str
+    model: str
+    value: float
+    low: float
+    high: float
+    queries: int
+    gallery: int
+
+
+Embed = Callable[[ExampleSet], Vectors]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--weights", type=Path, help="TFLite MobileNetV2, the control")
+    parser.add_argument("--encoder", default="coordi-mini")
+    parser.add_argument("--split", choices=("val", "test"), default="test")
+    parser.add_argument("--out", type=Path)
+    arguments = parser.parse_args()
+    sets = held_out(arguments.data, arguments.split)
+    rows: list[Row] = []
+    encoder = open_encoder(arguments.encoder)
+    control = None if arguments.weights is None else open_encoder(str(arguments.weights))
+    vectors = {name: encode(encoder, s) for name, s in sets.items()}
+    models: dict[str, dict[str, Vectors]] = {arguments.encoder: vectors}
+    for dim in (64, 128):
+        models[f"{arguments.encoder} first {dim}"] = {n: truncate(v, dim) for n, v in vectors.items()}
+    if control is not None:
+        models["ImageNet MobileNetV2"] = {n: encode(control, s) for n, s in sets.items()}
+    models["color histogram"] = {n: color_histogram(s) for n, s in sets.items()}
+    models["random"] = {n: random_rows(s) for n, s in sets.items()}
+    for model, found in models.items():
+        rows += image_rows(sets, found, model)
+    for dim in (64, 128, 256):
+        rows.append(title_row(sets["kaggle"], truncate(vectors["kaggle"], dim), encoder, dim, 1))
+        rows.append(title_row(sets["kaggle"], truncate(vectors["kaggle"], dim), encoder, dim, 10))
+    rows += [largest_class(sets, task) for task in ("closet", "kaggle")]
+    print(markdown(rows))
+    if arguments.out:
+        arguments.out.write_text(json.dumps([asdict(row) for row in rows], indent=1))
+
+
+def held_out(data: Path, split: Any) -> dict[str, ExampleSet]:
+    sources = [s for s in load_recipe("dual").sources if s.kind != "drawn"]
+    return {s.name: load_source(s, data).subset(split) for s in sources}
+
+
+def encode(encoder: Encoder, examples: ExampleSet, batch: int = 64) -> Vectors:
+    pictures: Sequence[Image] = list(examples.pictures)
+    return np.concatenate(
+        [encoder.encode_images(pictures[i : i + batch]) for i in range(0, len(pictures), batch)]
+    )
+
+
+def color_histogram(examples: ExampleSet) -> Vectors:
+    """8 × 8 × 8 RGB histogram of the middle, root-scaled: what colour alone can do."""
+    side = examples.pictures.shape[1]
+    middle = examples.pictures[:, side // 4 : -side // 4, side // 4 : -side // 4] // 32
+    codes = (middle.astype(int) @ np.array([64, 8, 1])).reshape(len(middle), -1)
+    counts = np.stack([np.bincount(row, minlength=512) for row in codes])
+    return unit_rows(np.sqrt(counts))
+
+
+def random_rows(examples: ExampleSet) -> Vectors:
+    return unit_rows(np.random.default_rng(0).normal(size=(len(examples.examples), 64)))
+
+
+def image_rows(sets: dict[str, ExampleSet], found: dict[str, Vectors], model: str) -> list[Row]:
+    closet, kaggle = sets["closet"].examples, sets["kaggle"].examples
+    out = [
+        _neighbours("closet label, other senders", model, found["closet"], closet, lambda e: e.label),
+        _neighbours("kaggle articleType", model, found["kaggle"], kaggle, lambda e: e.label),
+        _neighbours("kaggle baseColour", model, found["kaggle"], kaggle, lambda e: e.color_label),
+        _street_row(sets, found, model),
+    ]
+    return [row for pair in out for row in pair]
+
+
+def _row(task: str, metric: str, model: str, values: NDArray[Any], gallery: int) -> Row:
+    low, high = bootstrap_interval(values)
+    return Row(task, metric, model, float(values.mean()), low, high, len(values), gallery)
+
+
+def _neighbours(
+    task: str,
+    model: str,
+    vectors: Vectors,
+    examples: Sequence[Example],
+    label: Callable[[Example], str],
+) -> list[Row]:
+    labels, groups = [label(e) for e in examples], [e.group for e in examples]
+    return [
+        _row(
+            task, f"same label, nearest {k}", model,
+            neighbour_hits(vectors, labels, vectors, labels,
+                           query_groups=groups, gallery_groups=groups, k=k),
+            len(examples),
+        )
+        for k in (1, 10)
+    ]  # fmt: skip
+
+
+def _street_row(sets: dict[str, ExampleSet], found: dict[str, Vectors], model: str) -> list[Row]:
+    """Street segment → mango, a hit when one category is the other or contains it."""
+    mango = [e.category for e in sets["mango"].examples]
+    known = {c for c in mango if c}
+    street = sets["street"].examples
+    keep = [i for i, e in enumerate(street) if e.category and any(_fits(e.category, c) for c in known)]
+    ranked = top_k(similarities(found["street"][keep], found["mango"]), 10)
+    fits = np.array(
+        [[_fits(street[i].category, mango[j]) for j in row] for i, row in zip(keep, ranked, strict=True)]
+    )
+    return [
+        _row("street segment → mango category", f"same label, nearest {k}", model,
+             fits[:, :k].mean(1), len(mango))
+        for k in (1, 10)
+    ]  # fmt: skip
+
+
+def _fits(street: str | None, mango: str | None) -> bool:
+    if street is None or mango is None:
+        return False
+    return street == mango or street in ancestors(mango, CATEGORIES) or mango in ancestors(street, CATEGORIES)
+
+
+def title_row(examples: ExampleSet, vectors: Vectors, encoder: Encoder, dim: int, k: int) -> Row:
+    """Each distinct title once; any picture with that very title is a hit."""
+    owners: dict[str, set[int]] = {}
+    for i, example in enumerate(examples.examples):
+        owners.setdefault(example.title, set()).add(i)
+    titles = list(owners)
+    ranked = top_k(similarities(truncate(encoder.encode_texts(titles), dim), vectors), k)
+    hits = hits_at(ranked, [owners[title] for title in titles], k)
+    return _row("kaggle title → image", f"R@{k}", f"first {dim}", hits, len(vectors))
+
+
+def largest_class(sets: dict[str, ExampleSet], name: str) -> Row:
+    labels = [e.label for e in sets[name].examples]
+    commonest = Counter(labels).most_common(1)[0][0]
+    values = np.array([label == commonest for label in labels])
+    task = "closet label, other senders" if name == "closet" else "kaggle articleType"
+    return _row(task, "same label, nearest 1", f"always {commonest!r}", values, len(labels))
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    lines = ["| task | metric | model | value | 95% interval | queries | gallery |", "|---|---|---|---|---|---|---|"]
+    lines += [
+        f"| {r.task} | {r.metric} | {r.model} | {r.value:.3f} | {r.low:.3f}–{r.high:.3f} | {r.queries} | {r.gallery} |"
+        for r in sorted(rows, key=lambda r: (r.task, r.metric))
+    ]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
