@@ -6,7 +6,7 @@ from pathlib import Path
 
 from coordi.data.fieldtypes import Kind, convert, kind_of, plain, text, widen
 from coordi.data.mapping import TEXT_ROLES, field_names, guess_mapping, merge_mapping
-from coordi.data.pictures import PictureFinder, find_pictures
+from coordi.data.pictures import PictureFinder, file_name, find_pictures
 from coordi.data.readers.table import Record, Table
 from coordi.data.sources import open_tables
 from coordi.errors import CatalogError, NotFoundError
@@ -34,6 +34,8 @@ class Catalog:
     """Rows, including those that will turn out to be problems."""
     notes: tuple[str, ...]
     """What to tell the user about how the files were read."""
+    unused: frozenset[str]
+    """Columns of picture bytes other than the mapped one; they are not read."""
     tables: tuple[Table, ...]
     finder: PictureFinder
 
@@ -46,7 +48,7 @@ class Catalog:
         seen: dict[str, Origin] = {}
         number = 0
         for table in self.tables:
-            for record in table.records():
+            for record in table.records(self.unused):
                 number += 1
                 if isinstance(record, Problem):
                     yield record
@@ -62,8 +64,8 @@ class Catalog:
             return Problem(record.origin, "the row is empty")
         id_ = self._id(values, number)
         if not id_:
-            reason = "no id: the cell is empty"
-            return Problem(record.origin, reason, column=self._id_column())
+            what, column = self._id_source()
+            return Problem(record.origin, f"no {what}: the cell is empty", column=column)
         image = self._image(values, id_, folder)
         if isinstance(image, str):
             return Problem(record.origin, image, id=id_, column=self.mapping.get("image"))
@@ -72,20 +74,22 @@ class Catalog:
             for name, column in self.fields.items()
         }
         title, description = self._words(values, "title"), self._words(values, "description")
+        if image is None and not title:
+            return Problem(record.origin, "no title: the cell is empty", id_, self.mapping["title"])
         return Item(id_, image, title, description, fields, record.origin)
 
-    def _id_column(self) -> str | None:
-        by_name = self.mapping["id"] == FROM_FILE_NAME
-        return self.mapping["image"] if by_name else self.mapping["id"]
+    def _id_source(self) -> tuple[str, str]:
+        """What the id is read from: (what that is, its column)."""
+        if self.mapping["id"] == FROM_FILE_NAME:
+            return "image", self.mapping["image"]
+        return "id", self.mapping["id"]
 
     def _id(self, values: Mapping[str, object], number: int) -> str:
         if self.mapping["id"] == FROM_ROW_NUMBER:
             return f"row-{number}"
         if self.mapping["id"] != FROM_FILE_NAME:
             return text(plain(values.get(self.mapping["id"])))
-        cell = values.get(self.mapping["image"])
-        name = cell.get("path") if isinstance(cell, Mapping) else cell
-        return name.strip().replace("\\", "/") if isinstance(name, str) else ""
+        return file_name(values.get(self.mapping["image"])).replace("\\", "/")
 
     def _image(self, values: Mapping[str, object], id_: str, folder: Path) -> ImageRef | str | None:
         column = self.mapping.get("image")
@@ -121,20 +125,26 @@ def open_catalog(
     columns, count = _scan(tables)
     pictures = tuple(dict.fromkeys(name for table in tables for name in table.pictures))
     guessed = guess_mapping(tuple(columns), pictures)
-    roles = _complete(merge_mapping(guessed, mapping or {}, tuple(columns)), kind, images)
+    roles = merge_mapping(guessed, mapping or {}, tuple(columns))
+    roles = _complete(roles, pictures, images)
     if "image" not in roles and "title" not in roles:
         raise CatalogError(
             f"{source} has no column that looks like an image or a title. Columns: "
             f"{', '.join(columns) or 'none'}. Say which: --map image=COLUMN or --map title=COLUMN"
         )
     fields = field_names((c for c in columns if c not in pictures), roles)
-    types: dict[str, Kind] = {
-        name: "text" if name in TEXT_ROLES else columns[column] or "text"
-        for name, column in fields.items()
-    }
-    notes = tuple(note for table in tables for note in table.notes)
-    finder = find_pictures(images, by_id=roles.get("image") == FROM_ID)
-    return Catalog(str(source), kind, roles, fields, types, count, notes, tables, finder)
+    return Catalog(
+        source=str(source),
+        kind=kind,
+        mapping=roles,
+        fields=fields,
+        field_types=_types(fields, columns),
+        count=count,
+        notes=tuple(note for table in tables for note in table.notes),
+        unused=frozenset(pictures) - {roles.get("image", "")},
+        tables=tables,
+        finder=find_pictures(images, by_id=roles.get("image") == FROM_ID),
+    )
 
 
 def _scan(tables: tuple[Table, ...]) -> tuple[dict[str, Kind | None], int]:
@@ -142,7 +152,7 @@ def _scan(tables: tuple[Table, ...]) -> tuple[dict[str, Kind | None], int]:
     kinds: dict[str, Kind | None] = {name: None for table in tables for name in table.columns}
     count = 0
     for table in tables:
-        for record in table.records(pictures=False):
+        for record in table.records(table.pictures):
             count += 1
             if isinstance(record, Problem):
                 continue
@@ -153,12 +163,21 @@ def _scan(tables: tuple[Table, ...]) -> tuple[dict[str, Kind | None], int]:
     return kinds, count
 
 
-def _complete(roles: dict[str, str], kind: str, images: Path | None) -> dict[str, str]:
+def _types(fields: Mapping[str, str], columns: Mapping[str, Kind | None]) -> dict[str, Kind]:
+    return {
+        name: "text" if name in TEXT_ROLES else columns[column] or "text"
+        for name, column in fields.items()
+    }
+
+
+def _complete(
+    roles: dict[str, str], pictures: tuple[str, ...], images: Path | None
+) -> dict[str, str]:
     """Say where id and image come from when no column gives them."""
     if "image" not in roles and "id" in roles and images is not None:
         roles = roles | {"image": FROM_ID}
     if "id" not in roles:
-        named = "image" in roles and kind != "huggingface"
+        named = "image" in roles and roles["image"] not in pictures
         roles = {"id": FROM_FILE_NAME if named else FROM_ROW_NUMBER} | roles
     return roles
 

@@ -14,7 +14,7 @@ Kind = Literal["text", "integer", "number", "boolean"]
 # No leading zeros ("0042" is a code), no plus sign (a telephone number), and an exponent only
 # with its sign, as programs write it ("12E5" is an article number).
 _INTEGER = re.compile(r"-?(?:0|[1-9]\d*)", re.ASCII)
-_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)?(?:\.\d+)?(?:[eE][+-]\d+)?", re.ASCII)
+_NUMBER = re.compile(r"-?(?:(?:0|[1-9]\d*)(?:\.\d+)?|\.\d+)(?:[eE][+-]\d+)?", re.ASCII)
 _BOOLEANS = {"true": True, "false": False}
 _INT64 = 2**63
 
@@ -32,7 +32,8 @@ def plain(value: object) -> FieldValue:
         case float():
             return value if math.isfinite(value) else None
         case decimal.Decimal():
-            return plain(int(value) if value == value.to_integral_value() else float(value))
+            whole = value.is_finite() and value == value.to_integral_value()
+            return int(value) if whole else plain(float(value))
         case datetime.date() | datetime.time():
             return value.isoformat()
         case list() | tuple():
@@ -59,7 +60,7 @@ def kind_of(value: FieldValue) -> Kind | None:
         return "boolean"
     if _INTEGER.fullmatch(value):
         return kind_of(int(value)) if len(value) <= 20 else "text"
-    if _NUMBER.fullmatch(value) and value[-1].isdigit():
+    if _NUMBER.fullmatch(value):
         return "number" if math.isfinite(float(value)) else "text"
     return "text"
 

@@ -13,7 +13,7 @@ import numpy as np
 import xxhash
 from numpy.typing import NDArray
 from PIL import Image as Pillow
-from PIL import UnidentifiedImageError
+from PIL import UnidentifiedImageError, features
 
 from coordi.errors import ImageError
 from coordi.types import Box, Image, ImageRef
@@ -34,6 +34,14 @@ _TURNS = {
     7: Pillow.Transpose.TRANSVERSE,
     8: Pillow.Transpose.ROTATE_90,
 }
+
+# What is decoded: pictures alone. Pillow also opens documents (EPS starts Ghostscript).
+_FORMATS = frozenset(
+    (
+        *("JPEG", "MPO", "PNG", "WEBP", "AVIF", "HEIF", "GIF", "BMP", "DIB", "TIFF", "PPM"),
+        *("JPEG2000", "ICO", "TGA"),
+    )
+)
 
 _MAGIC = {
     b"\xff\xd8\xff": "JPEG",
@@ -81,7 +89,7 @@ def decode_image(data: bytes, *, target: int | None = None, max_pixels: int = MA
     if not data:
         raise ImageError("the file is empty; fetch the picture again")
     with _open(data) as picture:
-        _check_size(picture, max_pixels)
+        _check(picture, max_pixels)
         # Damaged files make Pillow's plugins raise nearly anything (OSError, SyntaxError,
         # struct.error, ValueError …); each of them means the same to the caller.
         try:
@@ -163,12 +171,16 @@ def _unidentified(data: bytes) -> str:
         return f"{start}: a web page was saved in its place; fetch the picture again"
     if b"<svg" in data[:1024].lower():
         return f"{start}: an SVG drawing; export it as PNG"
+    if data[4:12] == b"ftypavif" and features.check("avif"):
+        return "the AVIF file is damaged or cut off; fetch it again"
     if data[4:8] == b"ftyp":
         return f"{start}: this Pillow cannot read the format; convert it to JPEG or PNG"
     return f"{start}; give a JPEG, PNG, WebP, AVIF, GIF, BMP or TIFF file"
 
 
-def _check_size(picture: Pillow.Image, max_pixels: int) -> None:
+def _check(picture: Pillow.Image, max_pixels: int) -> None:
+    if picture.format not in _FORMATS:
+        raise ImageError(f"{picture.format} files are not read; convert it to JPEG or PNG")
     width, height = picture.size
     if width < 1 or height < 1:
         raise ImageError(f"the picture is {width} x {height} pixels: there is nothing in it")
@@ -219,14 +231,14 @@ def _eight_bits(gray: NDArray[np.generic]) -> NDArray[np.uint8]:
     16-bit files span 0 to 65535. Wider integers and floats state no range: the smallest usual
     one (0 to 1 for floats, 255, 65535) that holds the values is taken, or else their own.
     """
-    values = np.nan_to_num(gray.astype(np.float64))
+    values = np.nan_to_num(gray.astype(np.float32))
     low, high = min(0.0, values.min()), values.max()
     if gray.dtype.itemsize == 2:
         high = 65535.0
     else:
         usual = [255.0, 65535.0] if np.issubdtype(gray.dtype, np.integer) else [1.0, 255.0, 65535.0]
         high = next((bound for bound in usual if high <= bound), high)
-    scaled: NDArray[np.float64] = (values - low) * (255.0 / max(high - low, 1e-12))
+    scaled: NDArray[np.float32] = (values - low) * (255.0 / max(high - low, 1e-12))
     return np.rint(scaled).astype(np.uint8)
 
 

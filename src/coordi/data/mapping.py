@@ -78,7 +78,9 @@ def guess_mapping(columns: Sequence[str], pictures: Sequence[str] = ()) -> dict[
     by_name: dict[str, str] = {}
     for column in columns:
         by_name.setdefault(_bare(column), column)
-    found: dict[str, str] = {"image": pictures[0]} if pictures else {}
+    usual = {_bare(name) for name in USUAL_NAMES["image"]}
+    named = [column for column in pictures if _bare(column) in usual]
+    found = {"image": [*named, *pictures][0]} if pictures else {}
     for role, names in USUAL_NAMES.items():
         known = (by_name[_bare(name)] for name in names if _bare(name) in by_name)
         free = next((column for column in known if column not in found.values()), None)

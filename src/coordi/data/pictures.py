@@ -24,14 +24,11 @@ class PictureFinder:
 
     def find(self, cell: object, base: Path) -> ImageRef | str:
         """Find the picture of a cell, or say in one line why there is none."""
-        if isinstance(cell, Mapping):
-            data, path = cell.get("bytes"), cell.get("path")
-            return self.find(data if data is not None else path, base)
-        if isinstance(cell, bytes):
-            return ImageRef(data=cell) if cell else "no image: the cell holds no bytes"
-        if not isinstance(cell, str) or not cell.strip():
-            return "no image: the cell is empty"
-        return self._find_path(cell.strip(), base)
+        data = cell.get("bytes") if isinstance(cell, Mapping) else cell
+        if isinstance(data, bytes):
+            return ImageRef(data=data) if data else "no image: the cell holds no bytes"
+        name = file_name(cell)
+        return self._find_path(name, base) if name else "no image: the cell is empty"
 
     def find_by_id(self, id_: str) -> ImageRef | str:
         """Find the picture that is named after an item's id."""
@@ -55,6 +52,15 @@ class PictureFinder:
             return ImageRef(self.folder / name)
         where = f" to {self.folder}" if self.folder else " to a folder and give it with --images"
         return f"the image is a URL ({url}); coordi reads files: download it{where}"
+
+
+def file_name(cell: object) -> str:
+    """Path that an image cell states, "" where it states none; the first of a list counts."""
+    if isinstance(cell, list | tuple):
+        return file_name(cell[0]) if cell else ""
+    if isinstance(cell, Mapping):
+        return file_name(cell.get("path"))
+    return cell.strip() if isinstance(cell, str) else ""
 
 
 def find_pictures(images: Path | None, *, by_id: bool) -> PictureFinder:

@@ -10,7 +10,7 @@ from coordi.data.readers.folder import FolderTable, is_image, open_folder
 from coordi.data.readers.hub import is_hub_name, open_hub
 from coordi.data.readers.jsonlines import open_jsonlines
 from coordi.data.readers.parquet import open_parquet
-from coordi.data.readers.table import Table
+from coordi.data.readers.table import Table, UnreadableTable
 from coordi.errors import CatalogError, NotFoundError
 
 KINDS: Mapping[str, str] = {
@@ -45,9 +45,9 @@ def open_tables(source: str) -> tuple[str, tuple[Table, ...]]:
         return _open_files(source, [path])
     if glob.has_magic(source):
         return _open_files(source, _matches(str(path)))
-    if source.startswith("hf:") or (is_hub_name(source) and not path.parent.exists()):
+    if source.startswith("hf:") or (_like_hub_name(path) and is_hub_name(source)):
         return "huggingface", (open_hub(source),)
-    raise NotFoundError(_missing(path))
+    raise NotFoundError(_missing(source, path))
 
 
 def _matches(pattern: str) -> list[Path]:
@@ -57,7 +57,7 @@ def _matches(pattern: str) -> list[Path]:
 
 def _open_directory(folder: Path) -> tuple[str, tuple[Table, ...]]:
     """Open a folder: its Parquet shards, else its one catalogue file, else its pictures."""
-    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in KINDS)
+    files = sorted(path for path in folder.iterdir() if _is_catalog(path))
     shards = [path for path in files if KINDS[path.suffix.lower()] == "parquet"]
     if shards:
         return _open_files(str(folder), shards)
@@ -87,7 +87,22 @@ def _open_files(source: str, files: Sequence[Path]) -> tuple[str, tuple[Table, .
             f"{source}: cannot tell what kind of catalogue this is from the file's name; "
             f"give files of one kind, ending in {', '.join(KINDS)}, or a folder of pictures"
         )
-    return kind, tuple(READERS[kind](path) for path in files)
+    return kind, _read_all(READERS[kind], files)
+
+
+def _read_all(reader: Callable[[Path], Table], files: Sequence[Path]) -> tuple[Table, ...]:
+    """Open every file; one that cannot be read becomes a problem, unless no other can."""
+    tables: list[Table] = []
+    errors: list[CatalogError] = []
+    for path in files:
+        try:
+            tables.append(reader(path))
+        except CatalogError as error:
+            errors.append(error)
+            tables.append(UnreadableTable(path, str(error)))
+    if len(errors) == len(files):
+        raise errors[0]
+    return tuple(tables)
 
 
 def _loose_pictures(files: Sequence[Path]) -> tuple[Table, ...]:
@@ -97,7 +112,18 @@ def _loose_pictures(files: Sequence[Path]) -> tuple[Table, ...]:
     return tuple(FolderTable(folder, tuple(names)) for folder, names in folders.items())
 
 
-def _missing(path: Path) -> str:
+def _is_catalog(path: Path) -> bool:
+    return path.suffix.lower() in KINDS and not path.name.startswith(".")
+
+
+def _like_hub_name(path: Path) -> bool:
+    # A misspelt path is likelier than a dataset where its folder exists or it names a file.
+    return not path.parent.exists() and path.suffix.lower() not in KINDS
+
+
+def _missing(source: str, path: Path) -> str:
+    if "://" in source:
+        return f"{source} is a URL; coordi reads files: download it first"
     if not path.parent.is_dir():
         return f"{path} is not there: there is no folder {path.parent}"
     near = get_close_matches(path.name, [other.name for other in path.parent.iterdir()], n=1)

@@ -2,7 +2,7 @@
 
 import csv
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,7 +30,7 @@ class DelimitedTable:
         """Where the file lies."""
         return self.path.parent
 
-    def records(self, *, pictures: bool = True) -> Iterator[Record | Problem]:  # noqa: ARG002
+    def records(self, without: Collection[str] = ()) -> Iterator[Record | Problem]:  # noqa: ARG002
         """Stream the rows; a row of the wrong width is a `Problem`."""
         rows = _rows(self.path, self.encoding, self.delimiter, len(self.columns))
         next(rows, None)  # the header
@@ -61,7 +61,9 @@ def unique_names(header: Sequence[str]) -> tuple[str, ...]:
     names: list[str] = []
     for position, cell in enumerate(header, 1):
         name = cell.strip() or f"column_{position}"
-        names.append(name if name not in names else f"{name}_{position}")
+        while name in names:
+            name = f"{name}_{position}"
+        names.append(name)
     return tuple(names)
 
 
@@ -124,6 +126,8 @@ def _rows(
 
 
 def _checked(cells: list[str], width: int, taken: int) -> list[str] | str:
+    if not any(cells[width:]):
+        cells = cells[:width]  # spreadsheets leave delimiters behind the last value
     if len(cells) != width:
         hint = (
             "is a quote not closed?"

@@ -1,7 +1,7 @@
 """A bare folder of pictures, or a list of picture files."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,7 +31,7 @@ class FolderTable:
         """ "image" (path) and, where there are folders within, "folder"."""
         return ("image", "folder") if any("/" in name for name in self.names) else ("image",)
 
-    def records(self, *, pictures: bool = True) -> Iterator[Record | Problem]:  # noqa: ARG002
+    def records(self, without: Collection[str] = ()) -> Iterator[Record | Problem]:  # noqa: ARG002
         """Stream one record per picture."""
         nested = "folder" in self.columns
         for name in self.names:

@@ -1,7 +1,7 @@
 """Datasets of the Hugging Face hub, through the package `datasets` (an extra)."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,12 +25,10 @@ class HubTable:
     folder: Path = Path()
     notes: tuple[str, ...] = ()
 
-    def records(self, *, pictures: bool = True) -> Iterator[Record | Problem]:
+    def records(self, without: Collection[str] = ()) -> Iterator[Record | Problem]:
         """Stream the rows; pictures as {"bytes", "path"}, not decoded."""
-        data = self.data
-        if not pictures and self.pictures:
-            data = data.remove_columns(list(self.pictures))
-        for number, values in enumerate(data, 1):
+        columns = [name for name in self.columns if name not in without]
+        for number, values in enumerate(self.data.select_columns(columns), 1):
             yield Record(Origin(f"{self.name}:{self.split}", number), values)
 
 

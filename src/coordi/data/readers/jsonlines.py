@@ -1,7 +1,7 @@
 """JSON Lines: one object per line."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,7 +26,7 @@ class JsonLinesTable:
         """Where the file lies."""
         return self.path.parent
 
-    def records(self, *, pictures: bool = True) -> Iterator[Record | Problem]:  # noqa: ARG002
+    def records(self, without: Collection[str] = ()) -> Iterator[Record | Problem]:  # noqa: ARG002
         """Stream the objects; a line that is none is a `Problem`, an empty line is nothing."""
         for number, line in enumerate(lines(self.path, self.encoding), 1):
             if not line.strip():

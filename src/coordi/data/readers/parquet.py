@@ -1,6 +1,6 @@
 """Parquet files, also as the Hugging Face hub has them: `image: struct<bytes, path>`."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,22 +29,33 @@ class ParquetTable:
         """Where the file lies."""
         return self.path.parent
 
-    def records(self, *, pictures: bool = True) -> Iterator[Record | Problem]:
-        """Stream the rows; damage inside the file is a `Problem` and ends it."""
-        import pyarrow as pa
+    def records(self, without: Collection[str] = ()) -> Iterator[Record | Problem]:
+        """Stream the rows; a damaged row group is a `Problem`, and the next ones are read."""
         import pyarrow.parquet as pq
 
-        columns = [c for c in self.columns if pictures or c not in self.pictures]
-        number = 0
+        columns = [name for name in self.columns if name not in without]
+        with pq.ParquetFile(self.path) as file:
+            first = 1
+            for group in range(file.num_row_groups):
+                yield from self._group(file, group, first, columns)
+                first += file.metadata.row_group(group).num_rows
+
+    def _group(
+        self, file: Any, group: int, first: int, columns: list[str]
+    ) -> Iterator[Record | Problem]:
+        """Stream one row group whose first row is number `first` of the file."""
+        import pyarrow as pa
+
+        number = first
         try:
-            with pq.ParquetFile(self.path) as file:
-                for batch in file.iter_batches(self.batch, columns=columns):
-                    for values in _rows(batch, columns):
-                        number += 1
-                        yield Record(Origin(str(self.path), number), values)
+            for batch in file.iter_batches(self.batch, row_groups=[group], columns=columns):
+                for values in _rows(batch, columns):
+                    yield Record(Origin(str(self.path), number), values)
+                    number += 1
         except (OSError, pa.ArrowException) as error:
-            reason = f"the file cannot be read from row {number + 1} on ({error}); fetch it again"
-            yield Problem(Origin(str(self.path), number + 1), reason)
+            last = first + file.metadata.row_group(group).num_rows - 1
+            reason = f"rows {number} to {last} cannot be read ({error}); fetch the file again"
+            yield Problem(Origin(str(self.path), number), reason)
 
 
 def open_parquet(path: Path) -> ParquetTable:
@@ -62,8 +73,11 @@ def open_parquet(path: Path) -> ParquetTable:
     size = sum(metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups))
     each = max(1, size // max(1, metadata.num_rows))
     pictures = tuple(f.name for f in schema if _holds_bytes(f.type))
+    vectors = [f.name for f in schema if _holds_vectors(f.type)]
+    columns = tuple(name for name in schema.names if name not in vectors)
+    notes = tuple(f"{path}: column {name} holds vectors and is left out" for name in vectors)
     batch = max(1, min(_BATCH_ROWS, _BATCH_BYTES // each))
-    return ParquetTable(path, tuple(schema.names), pictures, batch)
+    return ParquetTable(path, columns, pictures, batch, notes)
 
 
 def _holds_bytes(kind: Any) -> bool:
@@ -72,6 +86,13 @@ def _holds_bytes(kind: Any) -> bool:
     if pa.types.is_struct(kind):
         return any(field.name == "bytes" and _holds_bytes(field.type) for field in kind)
     return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
+
+
+def _holds_vectors(kind: Any) -> bool:
+    import pyarrow as pa
+
+    lists = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
+    return any(is_kind(kind) for is_kind in lists) and bool(pa.types.is_floating(kind.value_type))
 
 
 def _rows(batch: Any, columns: list[str]) -> Iterator[dict[str, object]]:

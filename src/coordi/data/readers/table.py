@@ -1,6 +1,6 @@
 """What a reader of one file offers to the catalogue."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -35,5 +35,25 @@ class Table(Protocol):
     def notes(self) -> tuple[str, ...]:
         """What the user should know about how the file was read."""
 
-    def records(self, *, pictures: bool = True) -> Iterator[Record | Problem]:
-        """Stream the rows in order; columns of picture bytes only where `pictures`."""
+    def records(self, without: Collection[str] = ()) -> Iterator[Record | Problem]:
+        """Stream the rows in order; picture columns named in `without` need not be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableTable:
+    """One of several files, and why it cannot be read: a single problem, no rows."""
+
+    path: Path
+    reason: str
+    columns: tuple[str, ...] = ()
+    pictures: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def folder(self) -> Path:
+        """Where the file lies."""
+        return self.path.parent
+
+    def records(self, without: Collection[str] = ()) -> Iterator[Record | Problem]:  # noqa: ARG002
+        """Yield the problem."""
+        yield Problem(Origin(str(self.path)), self.reason)

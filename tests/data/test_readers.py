@@ -1,0 +1,288 @@
+"""CSV, JSON Lines, Parquet and hub readers: what they read, and what they say of bad rows."""
+
+import csv
+import io
+import json
+import sys
+import types
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coordi.data.readers.delimited import open_delimited, unique_names
+from coordi.data.readers.hub import open_hub
+from coordi.data.readers.jsonlines import open_jsonlines
+from coordi.data.readers.parquet import open_parquet
+from coordi.errors import CatalogError, MissingExtraError
+from coordi.types import Problem
+
+
+def write(folder, content, name="c.csv", encoding="utf-8"):
+    path = folder / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode(encoding))
+    return path
+
+
+def read(table):
+    """Rows as (line, values) and problems as (line, reason)."""
+    good, bad = [], []
+    for record in table.records():
+        if isinstance(record, Problem):
+            bad.append((record.origin.line, record.reason))
+        else:
+            good.append((record.origin.line, dict(record.values)))
+    return good, bad
+
+
+cell = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+names = st.lists(st.from_regex(r"[a-z]{1,6}", fullmatch=True), min_size=2, max_size=4, unique=True)
+
+
+@given(
+    names,
+    st.lists(st.lists(cell, min_size=4, max_size=4), max_size=6),
+    st.sampled_from(",;\t|"),
+    st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]),
+    st.sampled_from(["\n", "\r\n"]),
+    st.booleans(),
+)
+def test_csv_comes_back_as_it_was_written(
+    tmp_path_factory, header, rows, delimiter, encoding, end, quote_all
+):
+    rows = [row[: len(header)] for row in rows]
+    # The writer leaves a lone carriage return without quotes, which ends the line for a reader.
+    quote_all = quote_all or any("\r" in value for row in rows for value in row)
+    out = io.StringIO(newline="")
+    quoting = csv.QUOTE_ALL if quote_all else csv.QUOTE_MINIMAL
+    writer = csv.writer(out, delimiter=delimiter, lineterminator=end, quoting=quoting)
+    starts = []
+    for row in [header, *rows]:
+        starts.append(_physical_lines(out.getvalue()) + 1)
+        writer.writerow(row)
+    path = tmp_path_factory.mktemp("csv") / "c.csv"
+    path.write_bytes(out.getvalue().encode(encoding))
+    good, bad = read(open_delimited(path))
+    assert bad == []
+    assert [tuple(values.values()) for _, values in good] == [tuple(row) for row in rows]
+    assert [line for line, _ in good] == starts[1:]
+    assert all(tuple(values) == tuple(header) for _, values in good)
+
+
+def _physical_lines(text):
+    return text.replace("\r\n", "\n").replace("\r", "\n").count("\n")
+
+
+def test_rows_of_the_wrong_width_are_problems_with_their_line(tmp_path):
+    path = write(tmp_path, 'a,b\n1,"x\ny"\n2\n3,4,5\n6,7,,\n\n8,9\n')
+    good, bad = read(open_delimited(path))
+    assert [(line, row["a"]) for line, row in good] == [(2, "1"), (6, "6"), (8, "8")]
+    assert [line for line, _ in bad] == [4, 5]
+    assert "1 values where the header has 2" in bad[0][1]
+    assert "quotes" in bad[1][1]
+
+
+def test_an_unclosed_quote_costs_its_own_line_only(tmp_path):
+    rows = "".join(f"{i},title {i}\n" for i in range(4, 40))
+    path = write(tmp_path, f'a,b\n1,one\n"2,two\n3,"thr""ee"\n{rows}')
+    good, bad = read(open_delimited(path))
+    assert [line for line, _ in bad] == [3]
+    assert "quote not closed" in bad[0][1]
+    assert [line for line, _ in good] == [2, *range(4, 41)]
+    assert good[1][1]["b"] == 'thr"ee'
+
+
+def test_an_unclosed_quote_before_a_long_file_is_still_one_problem(tmp_path):
+    rows = "".join(f"{i},{'x' * 50}\n" for i in range(5000))
+    good, bad = read(open_delimited(write(tmp_path, f'a,b\n"0,zero\n{rows}')))
+    assert [line for line, _ in bad] == [2]
+    assert len(good) == 5000
+    assert good[-1][0] == 5002
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_encodings_with_and_without_a_mark(tmp_path, encoding):
+    path = write(tmp_path, "id;title\n1;Größe, ñ\n", encoding=encoding)
+    table = open_delimited(path)
+    assert read(table)[0] == [(2, {"id": "1", "title": "Größe, ñ"})]
+    assert bool(table.notes) == (encoding in ("utf-16-le", "utf-16-be"))
+
+
+def test_latin_1_is_read_and_said(tmp_path):
+    table = open_delimited(write(tmp_path, "id,title\n1,plain\n2,Größe\n", encoding="latin-1"))
+    assert read(table)[0][1][1]["title"] == "Größe"
+    assert "line 3" in table.notes[0]
+    assert "Windows-1252" in table.notes[0]
+
+
+def test_one_broken_byte_in_a_utf8_file_is_one_problem(tmp_path):
+    content = "id,title\n1,Größe\n2,é\n".encode() + b"3,\xff\n4,ok\n"
+    table = open_delimited(write(tmp_path, content))
+    good, bad = read(table)
+    assert [row["id"] for _, row in good] == ["1", "2", "4"]
+    assert bad[0][0] == 4
+    assert "not UTF-8" in bad[0][1]
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_make_the_csv_reader_fail(tmp_path_factory, content):
+    path = write(tmp_path_factory.mktemp("csv"), b"id,title\n" + content)
+    good, bad = read(open_delimited(path))
+    lines = [line for line, _ in [*good, *bad]]
+    assert len(lines) == len(set(lines))
+
+
+@pytest.mark.parametrize("content", ["", "\n\n", "\ufeff"])
+def test_an_empty_file_is_refused(tmp_path, content):
+    with pytest.raises(CatalogError, match="is empty"):
+        open_delimited(write(tmp_path, content))
+    with pytest.raises(CatalogError, match="is empty"):
+        open_jsonlines(write(tmp_path, content))
+
+
+def test_header_names_are_made_unique():
+    assert unique_names(["", "a", " a ", "b"]) == ("column_1", "a", "a_3", "b")
+    assert len(set(unique_names(["a", "a_3", "a"]))) == 3
+
+
+def test_jsonl_reports_each_line_that_is_no_object(tmp_path):
+    lines = ['{"id": 1, "title": "é"}', '{"id": 2', "[1]", "", "7", '{"id": 3}', "{}", "nul"]
+    good, bad = read(open_jsonlines(write(tmp_path, "\ufeff" + "\n".join(lines))))
+    assert [(line, row.get("id")) for line, row in good] == [(1, 1), (6, 3), (7, None)]
+    assert [line for line, _ in bad] == [2, 3, 5, 8]
+    assert "not valid JSON" in bad[0][1]
+    assert "JSON list" in bad[1][1]
+
+
+words = st.text(st.characters(exclude_categories=["Cs"]))
+json_rows = st.lists(st.dictionaries(words, st.none() | st.booleans() | words), min_size=1)
+
+
+@given(json_rows, st.booleans())
+def test_jsonl_comes_back_as_it_was_written(tmp_path_factory, rows, escape):
+    text = "\n".join(json.dumps(row, ensure_ascii=escape) for row in rows)
+    path = write(tmp_path_factory.mktemp("jsonl"), text, "c.jsonl")
+    good, bad = read(open_jsonlines(path))
+    assert (good, bad) == (list(enumerate(rows, 1)), [])
+
+
+def test_deep_json_is_a_problem_not_a_crash(tmp_path):
+    path = write(tmp_path, '{"a": ' + "[" * 100_000 + "\n" + '{"id": 1}\n')
+    good, bad = read(open_jsonlines(path))
+    assert (len(good), len(bad)) == (1, 1)
+
+
+def test_a_json_array_is_refused_with_the_way_out(tmp_path):
+    with pytest.raises(CatalogError, match="jq -c"):
+        open_jsonlines(write(tmp_path, "[\n{}]", "c.json"))
+
+
+def test_parquet_pictures_vectors_and_scalars(tmp_path):
+    image = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    table = pa.table(
+        {
+            "id": [1, 2],
+            "image": pa.array([{"bytes": b"x", "path": "1.jpg"}, None], image),
+            "sizes": [["S", "M"], []],
+            "vector": pa.array([[0.5], [1.0]], pa.list_(pa.float32())),
+        }
+    )
+    pq.write_table(table, tmp_path / "c.parquet")
+    opened = open_parquet(tmp_path / "c.parquet")
+    assert opened.columns == ("id", "image", "sizes")
+    assert opened.pictures == ("image",)
+    assert "vector" in opened.notes[0]
+    first, second = read(opened)[0]
+    assert first == (1, {"id": 1, "image": {"bytes": b"x", "path": "1.jpg"}, "sizes": ["S", "M"]})
+    assert second[1]["image"] is None
+    assert [set(r.values) for r in opened.records(("image",))] == [{"id", "sizes"}] * 2
+
+
+def test_parquet_without_its_end_is_refused(tmp_path):
+    pq.write_table(pa.table({"id": list(range(100))}), tmp_path / "c.parquet")
+    content = (tmp_path / "c.parquet").read_bytes()
+    with pytest.raises(CatalogError, match="not a readable Parquet file"):
+        open_parquet(write(tmp_path, content[:-20], "cut.parquet"))
+
+
+def test_damage_inside_parquet_is_a_problem(tmp_path):
+    table = pa.table({"id": [f"item {i}" for i in range(150)]})
+    pq.write_table(table, tmp_path / "c.parquet", row_group_size=50, use_dictionary=False)
+    content = bytearray((tmp_path / "c.parquet").read_bytes())
+    at = pq.ParquetFile(tmp_path / "c.parquet").metadata.row_group(1).column(0).data_page_offset
+    content[at : at + 40] = b"\xff" * 40
+    good, bad = read(open_parquet(write(tmp_path, bytes(content), "broken.parquet")))
+    assert [line for line, _ in good] == [*range(1, 51), *range(101, 151)]
+    assert len(bad) == 1
+    assert bad[0][0] == 51
+    assert "rows 51 to 100 cannot be read" in bad[0][1]
+
+
+class FakeImage:
+    def __init__(self, decode=True):
+        self.decode = decode
+
+
+class FakeData:
+    """The part of datasets.Dataset that the reader uses."""
+
+    def __init__(self, rows, features):
+        self.rows, self.features = rows, features
+
+    @property
+    def column_names(self):
+        return list(self.features)
+
+    def cast_column(self, name, kind):
+        return FakeData(self.rows, {**self.features, name: kind})
+
+    def select_columns(self, names):
+        return FakeData(self.rows, {name: self.features[name] for name in names})
+
+    def __iter__(self):
+        for row in self.rows:
+            kinds = self.features
+            assert not any(isinstance(k, FakeImage) and k.decode for k in kinds.values())
+            yield {name: row[name] for name in kinds}
+
+
+@pytest.fixture
+def hub(monkeypatch):
+    asked = []
+
+    def load_dataset(name, split):
+        asked.append((name, split))
+        if split != "train":
+            raise ValueError("Unknown split")
+        rows = [{"image": {"bytes": b"x", "path": None}, "title": f"tee {i}"} for i in range(2)]
+        return FakeData(rows, {"image": FakeImage(), "title": "string"})
+
+    module = types.SimpleNamespace(load_dataset=load_dataset, Image=FakeImage)
+    monkeypatch.setitem(sys.modules, "datasets", module)
+    return asked
+
+
+def test_hub_pictures_are_not_decoded(hub):
+    table = open_hub("hf:owner/clothes")
+    assert hub == [("owner/clothes", "train")]
+    assert table.pictures == ("image",)
+    assert [dict(r.values) for r in table.records(("image",))] == [
+        {"title": "tee 0"},
+        {"title": "tee 1"},
+    ]
+    records = list(table.records())
+    assert records[1].values["image"] == {"bytes": b"x", "path": None}
+    assert str(records[1].origin) == "owner/clothes:train:2"
+
+
+def test_a_split_that_is_not_there(hub):
+    with pytest.raises(CatalogError, match="split val: Unknown split"):
+        open_hub("owner/clothes:val")
+
+
+def test_without_the_package_the_install_command_is_given(monkeypatch):
+    monkeypatch.setitem(sys.modules, "datasets", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'coordi\[datasets\]'"):
+        open_hub("owner/clothes")
