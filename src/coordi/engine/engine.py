@@ -2,21 +2,23 @@
 
 import threading
 from collections.abc import Mapping, Sequence
+from math import ceil
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from coordi.data.images import decode_image, read_bytes, thumbnail
+from coordi.data.images import MAX_PIXELS, crop, decode_image, read_bytes, thumbnail
 from coordi.engine.pictures import ByteCache, media_type, pixel_size
 from coordi.engine.shuffle import Shuffle
 from coordi.engine.signature import picture_key
 from coordi.errors import FingerprintError, NotFoundError
-from coordi.types import Answer, Encoder, Facet, ImageRef, Item, Query
+from coordi.types import Answer, Box, Encoder, Facet, Image, ImageRef, Item, Query
 
 if TYPE_CHECKING:
+    from coordi.data.catalog import Catalog
     from coordi.engine.ingest import OnProgress
     from coordi.engine.report import IngestReport
-    from coordi.store import LanceStore, Stats
+    from coordi.store.lance import LanceStore, Stats
 
 DEFAULT_ENCODER = "coordi-mini"
 
@@ -56,7 +58,7 @@ class Engine:
         `encoder` is a name, a folder or an open encoder; by default the one that the store was
         last ingested with, else coordi-mini. Raises `NotFoundError` where no store is.
         """
-        from coordi.store import open_store
+        from coordi.store.lance import open_store
 
         store = open_store(path, create=create)
         if encoder is None and (known := store.encoders()):
@@ -80,7 +82,7 @@ class Engine:
 
     def ingest(
         self,
-        source: str | Path,
+        source: "str | Path | Catalog",
         *,
         mapping: Mapping[str, str] | None = None,
         images: Path | None = None,
@@ -89,13 +91,15 @@ class Engine:
     ) -> "IngestReport":
         """Bring the store up to date with a catalogue; see `coordi.engine.ingest.ingest`.
 
-        `mapping` is role → column where the guess is wrong, `images` the folder that image
-        paths are relative to.
+        `source` is what `coordi.engine.ingest.open_absolute` takes, or a catalogue that it
+        opened. `mapping` is role → column where the guess is wrong, `images` the folder that
+        image paths are relative to.
         """
-        from coordi.data import open_catalog
-        from coordi.engine.ingest import ingest
+        from coordi.engine.ingest import ingest, open_absolute
 
-        catalog = open_catalog(source, mapping=mapping, images=images)
+        catalog = source
+        if isinstance(catalog, str | Path):
+            catalog = open_absolute(catalog, mapping=mapping, images=images)
         return ingest(catalog, self.store, self.encoder, prune=prune, on_progress=on_progress)
 
     def search(self, query: Query) -> Answer:
@@ -169,6 +173,17 @@ class Engine:
             (picture_key(ref), side),
             lambda: thumbnail(decode_image(read_bytes(ref), target=side), side),
         )
+
+    def decode(self, data: bytes, *, box: Box | None = None, max_pixels: int = MAX_PIXELS) -> Image:
+        """Make an uploaded picture, cropped to `box`, into a query's `image`.
+
+        Decodes no larger than the encoder gains from. Raises `ImageError`.
+        """
+        target = self.encoder.image_size
+        if box is None:
+            return decode_image(data, target=target, max_pixels=max_pixels)
+        share = max(min(box[2] - box[0], box[3] - box[1]), 1e-3)
+        return crop(decode_image(data, target=ceil(target / share), max_pixels=max_pixels), box)
 
     def pixel_size(self, item: Item) -> tuple[int, int] | None:
         """Width and height of an item's picture as it stands upright, from its header alone."""

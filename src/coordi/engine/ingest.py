@@ -4,25 +4,27 @@ Whatever was stored stays stored: a run that is stopped, killed or out of power 
 items only, and the next run finds them unchanged and goes on behind them.
 """
 
+import glob
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from coordi.data.catalog import Catalog, open_catalog
 from coordi.data.loading import decoded
 from coordi.engine.report import IngestInterrupted, IngestProgress, IngestReport, Tally
-from coordi.engine.signature import signature
+from coordi.engine.signature import same_source, signature
 from coordi.errors import ImageError
 from coordi.types import Encoder, ImageRef, Item, Origin, Problem, Vectors
 
 if TYPE_CHECKING:
-    from coordi.data import Catalog
-    from coordi.store import LanceStore
+    from coordi.store.lance import LanceStore
 
 OnProgress = Callable[[IngestProgress], None]
 
@@ -38,11 +40,31 @@ STEP_ITEMS = 512
 STEP_SECONDS = 5.0
 """… or what has gathered after this time: the most work that a kill can cost."""
 
+MANY_WRITES = 8
+"""Writes after which joining their pieces is worth it."""
+
 PROGRESS_SECONDS = 0.1
 
 
+def open_absolute(
+    source: str | Path, *, mapping: Mapping[str, str] | None = None, images: Path | None = None
+) -> Catalog:
+    """Open a catalogue by absolute paths, as the store needs them: it outlives this process.
+
+    Takes and raises what `coordi.data.catalog.open_catalog` does.
+    """
+    if Path(source).expanduser().exists() or glob.has_magic(str(source)):
+        source = _absolute(Path(source))
+    return open_catalog(source, mapping=mapping, images=images and _absolute(images))
+
+
+def _absolute(path: Path) -> Path:
+    path = path.expanduser().absolute()
+    return path.resolve() if ".." in path.parts else path
+
+
 def ingest(
-    catalog: "Catalog",
+    catalog: Catalog,
     store: "LanceStore",
     encoder: Encoder,
     *,
@@ -56,14 +78,16 @@ def ingest(
     the same catalogue stored and that it no longer lists. Ctrl-C stores what is encoded and
     raises `IngestInterrupted` with the report so far.
     """
-    run = _Run(catalog, store, encoder, on_progress)
-    try:
-        run.all_rows()
-        if prune:
-            run.prune()
-    except KeyboardInterrupt:
-        run.write()
-        raise IngestInterrupted(run.report()) from None
+    with store.writing():
+        run = _Run(catalog, store, encoder, on_progress)
+        try:
+            run.all_rows()
+            if prune:
+                run.prune()
+            run.tidy()
+        except KeyboardInterrupt:
+            run.write()
+            raise IngestInterrupted(run.report()) from None
     return run.report()
 
 
@@ -73,6 +97,7 @@ class _Row:
 
     item: Item
     signature: str
+    by_picture: bool
 
 
 class _Run:
@@ -80,7 +105,7 @@ class _Run:
 
     def __init__(
         self,
-        catalog: "Catalog",
+        catalog: Catalog,
         store: "LanceStore",
         encoder: Encoder,
         on_progress: OnProgress | None,
@@ -91,8 +116,11 @@ class _Run:
         self.known = store.signatures(encoder.fingerprint)
         self.present = set(store.ids())
         self.listed: set[str] = set()
-        self.worded: list[_Row] = []
+        self.sources = {catalog.source}
+        self.worded: list[_Row] = []  # to be encoded by their words
+        self.relabelled: list[_Row] = []  # their vector stays, their words or fields changed
         self.pending: list[tuple[_Row, NDArray[np.float32]]] = []
+        self.writes = 0
         self.last_write = self.last_progress = time.monotonic()
 
     def all_rows(self) -> None:
@@ -106,49 +134,59 @@ class _Run:
         )
         while batch := list(islice(pictures, BATCH)):
             self._encode_pictures(batch)
-            self._encode_words()
             self._write_when_due()
             self._show()
-        self._encode_words()
+        self._encode_aside()
         self.write()
         self._show(now=True)
 
     def _pictured(self) -> Iterator[tuple[_Row, ImageRef]]:
-        """Rows whose picture is to be encoded; those that have words only are put aside."""
+        """Rows whose picture is to be encoded; the others are put aside and need no decoding."""
         for row in self._changed():
-            if row.item.image is not None and "image" in self.encoder.modalities:
+            if same_source(self.known.get(row.item.id, ""), row.signature):
+                self.relabelled.append(row)
+            elif row.by_picture and row.item.image is not None:
                 yield row, row.item.image
             else:
                 self.worded.append(row)
-                if len(self.worded) >= STEP_ITEMS:  # a catalogue without any picture
-                    self._encode_words()
-                    self._write_when_due()
+            if len(self.worded) + len(self.relabelled) >= STEP_ITEMS:
+                self._encode_aside()
+                self._write_when_due()
 
     def _changed(self) -> Iterator[_Row]:
         """Rows that are new, or not as they are stored."""
         for row in self.catalog.rows():
             self.tally.read += 1
             self._show()
-            if row.id is not None:
-                self.listed.add(row.id)  # a row with a problem is still listed: never pruned
+            self._note_listed(row)
             if isinstance(row, Problem):
                 self.tally.problems.append(row)
                 continue
             try:
-                self._check_usable(row)
-                now = signature(row)
-            except (ImageError, OSError) as error:
+                by_picture = self._by_picture(row)
+                now = signature(row, by_picture=by_picture)
+            except ImageError as error:
                 self._fail(row, error)
                 continue
             if self.known.get(row.id) == now:
                 self.tally.unchanged += 1
             else:
-                yield _Row(row, now)
+                yield _Row(row, now, by_picture)
 
-    def _check_usable(self, item: Item) -> None:
+    def _note_listed(self, row: Item | Problem) -> None:
+        """Remember what the catalogue lists, also where it has a problem: never pruned."""
+        if row.id is not None:
+            self.listed.add(row.id)
+        if row.origin is not None and self.catalog.kind != "folder":
+            self.sources.add(row.origin.file)
+
+    def _by_picture(self, item: Item) -> bool:
+        """Whether the item's vector comes from its picture or from its words."""
         takes = self.encoder.modalities
-        if (item.image and "image" in takes) or (words_of(item) and "text" in takes):
-            return
+        if item.image is not None and "image" in takes:
+            return True
+        if words_of(item) and "text" in takes:
+            return False
         has = "only words" if words_of(item) else "only a picture" if item.image else "no picture"
         raise ImageError(f"has {has}; the encoder {self.encoder.name} takes {_listed(takes)}")
 
@@ -171,12 +209,17 @@ class _Run:
             self._keep(rows, self.encoder.encode_prepared(np.stack(pixels)))
             self.tally.images += len(rows)
 
-    def _encode_words(self) -> None:
+    def _encode_aside(self) -> None:
+        """Find vectors for the rows that were put aside: of their words, or the ones they have."""
         if self.worded:
             words = [words_of(row.item) for row in self.worded]
             self._keep(self.worded, self.encoder.encode_texts(words))
             self.tally.text_only += len(words)
             self.worded = []
+        if self.relabelled:
+            ids = [row.item.id for row in self.relabelled]
+            self._keep(self.relabelled, self.store.vectors_of(ids, self.encoder.fingerprint))
+            self.relabelled = []
 
     def _keep(self, rows: list[_Row], vectors: Vectors) -> None:
         if self.tally.encoding_since is None:
@@ -197,17 +240,24 @@ class _Run:
                 self.encoder.fingerprint,
                 np.stack([vector for _, vector in self.pending]),
                 [row.signature for row in rows],
+                encoder=self.encoder.name,
             )
             updated = sum(row.item.id in self.present for row in rows)
             self.tally.updated += updated
             self.tally.added += len(rows) - updated
             self.pending.clear()
+            self.writes += 1
         self.last_write = time.monotonic()
 
     def prune(self) -> None:
         """Remove what an earlier ingest of this catalogue stored and it no longer lists."""
-        gone = [id for id in self.store.ids_from(self.catalog.source) if id not in self.listed]
-        self.tally.pruned = self.store.delete(gone) if gone else 0
+        stored = {id for source in self.sources for id in self.store.ids_from(source)}
+        self.tally.pruned = self.store.delete(sorted(stored - self.listed))
+
+    def tidy(self) -> None:
+        """Join the pieces that the writes left, where there were many."""
+        if self.writes > MANY_WRITES:
+            self.store.compact()
 
     def _show(self, *, now: bool = False) -> None:
         due = time.monotonic() > self.last_progress + PROGRESS_SECONDS

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from coordi.types import Encoder, Problem
 
 if TYPE_CHECKING:
-    from coordi.data import Catalog
+    from coordi.data.catalog import Catalog
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import xxhash
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from coordi.store import LanceStore
+    from coordi.store.lance import LanceStore
 
 
 class Shuffle:

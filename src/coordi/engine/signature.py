@@ -8,14 +8,26 @@ from coordi.errors import ImageError
 from coordi.types import ImageRef, Item
 
 
-def signature(item: Item) -> str:
-    """32 hex digits that change when the item's picture, words or fields change.
+def signature(item: Item, *, by_picture: bool) -> str:
+    """Two hashes, joined by "-", that together say whether an item is stored as it is.
 
-    Raises `ImageError` where the picture is gone.
+    The first half tells what the vector is made from, the picture or the words; the second all
+    else, so that a new price costs no encoding. Raises `ImageError` where the picture is gone.
     """
+    words = _digest([item.title, item.description])
     picture = "" if item.image is None else picture_key(item.image)
-    parts = [picture, item.id, item.title, item.description, sorted(item.fields.items())]
-    text = json.dumps(parts, ensure_ascii=False)
+    source = f"picture {picture}" if by_picture else f"words {words}"
+    rest = _digest([picture, words, sorted(item.fields.items())])
+    return f"{_digest([source])}-{rest}"
+
+
+def same_source(one: str, other: str) -> bool:
+    """Whether two signatures belong to the same vector."""
+    return one.partition("-")[0] == other.partition("-")[0]
+
+
+def _digest(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False)
     return xxhash.xxh3_128_hexdigest(text.encode("utf-8", "surrogatepass"))
 
 

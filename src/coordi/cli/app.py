@@ -1,0 +1,41 @@
+"""The command line, put together: one function per command, nothing heavy imported."""
+
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from coordi.cli.delete import delete
+from coordi.cli.demo import demo
+from coordi.cli.encoders import encoders
+from coordi.cli.ingest import ingest
+from coordi.cli.search import search
+from coordi.cli.serve import serve
+from coordi.cli.show import show
+from coordi.cli.stats import stats
+
+COMMANDS = (ingest, search, show, delete, stats, encoders, serve, demo)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"coordi {version('coordi')}")
+        raise typer.Exit
+
+
+def coordi(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Fashion metric learning: put a catalogue in, search it by photo and by words."""
+
+
+def make_app() -> typer.Typer:
+    """The application with all commands."""
+    app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
+    app.callback()(coordi)
+    for command in COMMANDS:
+        app.command()(command)
+    return app

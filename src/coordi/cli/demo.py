@@ -1,0 +1,87 @@
+"""`coordi demo`: from nothing to a page in the browser with one command."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from coordi.cli.ingest import MapOption
+from coordi.cli.options import DebugOption, EncoderOption, JsonOption, mapping_of
+from coordi.cli.output import Output, reporting
+from coordi.cli.serve import HostOption, PortOption
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from coordi.engine import Engine
+
+GARMENTS = 400
+"""Garments of the drawn wardrobe."""
+
+
+def demo(
+    catalog: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[CATALOG]", help="Your own catalogue; without one, a wardrobe is drawn."
+        ),
+    ] = None,
+    folder: Annotated[
+        Path, typer.Option("--folder", metavar="DIR", help="Where wardrobe and store are kept.")
+    ] = Path(".demo"),
+    mapping: MapOption = None,
+    encoder: EncoderOption = None,
+    host: HostOption = "127.0.0.1",
+    port: PortOption = 8000,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Ingest a catalogue, or a drawn wardrobe, and serve it; the address is printed.
+
+    The next start finds everything in place. A taken port makes it use the next free one.
+    """
+    with reporting(as_json, debug) as out:
+        roles = mapping_of(mapping or [])
+        from coordi.cli.server import listen_near, run_server
+        from coordi.engine import Engine
+
+        store = _store_folder(folder, catalog)
+        with (
+            listen_near(host, port) as socket,
+            Engine.open(store, encoder=encoder, create=True) as engine,
+        ):
+            _ingest(engine, catalog or str(_wardrobe(folder, out)), roles, store, out)
+            run_server(engine, socket, host, out)
+
+
+def _ingest(
+    engine: "Engine", source: str, mapping: "Mapping[str, str]", store: Path, out: Output
+) -> None:
+    """Ingest and report; with --json the address is the one document, so this part is silent."""
+    from coordi.cli.ingestion import run_ingest, show_report
+
+    report = run_ingest(engine, source, out, mapping=mapping)
+    if not out.as_json:
+        show_report(out, report, store)
+
+
+def _store_folder(folder: Path, catalog: str | None) -> Path:
+    """A store for each catalogue, so that a second one does not mix with the first."""
+    if catalog is None:
+        return folder / "store"
+    import xxhash
+
+    place = str(Path(catalog).expanduser().absolute())
+    return folder / f"store-{xxhash.xxh3_64_hexdigest(place.encode())[:8]}"
+
+
+def _wardrobe(folder: Path, out: Output) -> Path:
+    """The drawn wardrobe's catalogue, drawn now unless an earlier start completed it."""
+    from coordi.data.drawn import write_wardrobe
+
+    wardrobe = folder / "wardrobe"
+    catalog = wardrobe / "items.csv"
+    if not catalog.exists():
+        out.note(f"drawing a wardrobe of {GARMENTS} garments into {wardrobe}")
+        write_wardrobe(wardrobe, count=GARMENTS)
+    return catalog

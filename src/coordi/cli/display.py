@@ -1,0 +1,123 @@
+"""Items, hits and pictures as people read them in a terminal."""
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import typer
+
+from coordi.cli.output import Output, printable
+from coordi.errors import CoordiError
+from coordi.types import Answer, FieldValue, Hit, Item
+
+if TYPE_CHECKING:
+    from coordi.cli.terminal import Protocol
+    from coordi.engine import Engine
+
+MAIN_FIELDS = ("category", "color", "brand", "price")
+"""Fields that a list of hits has room for."""
+
+PICTURE_ROWS, PICTURE_PIXELS = 8, 320
+
+
+def show_answer(
+    out: Output, engine: "Engine", answer: Answer, *, offset: int, pictures: bool | None
+) -> None:
+    """List the hits, with pictures where wanted and possible, and say how they were found."""
+    if out.as_json:
+        return
+    protocol = picture_protocol(pictures)
+    if protocol:
+        for rank, hit in enumerate(answer.hits, offset + 1):
+            show_picture(engine, hit.item, protocol)
+            out.text(f"{rank}. {_line(hit)}\n")
+    else:
+        _show_table(out, answer, offset)
+    out.note(_summary(answer))
+    if answer.more:
+        out.note(f"More: --offset {offset + len(answer.hits)}")
+
+
+def picture_protocol(wanted: bool | None) -> "Protocol | None":
+    """How to show pictures: not at all, as the terminal can, or with half blocks on request."""
+    if wanted is False or (wanted is None and not sys.stdout.isatty()):
+        return None
+    from coordi.cli.terminal import protocol_of
+
+    return protocol_of(os.environ) or ("blocks" if wanted else None)
+
+
+def show_picture(engine: "Engine", item: Item, protocol: "Protocol") -> None:
+    """Draw an item's picture into the terminal; say so where it cannot be read."""
+    from coordi.cli.terminal import picture
+    from coordi.data.images import decode_image
+
+    if item.image is None:
+        return
+    try:
+        image = decode_image(engine.thumbnail(item.id, PICTURE_PIXELS))
+    except CoordiError as error:
+        typer.echo(f"[{error}]")
+    else:
+        typer.echo(picture(image, protocol, PICTURE_ROWS), nl=False)
+
+
+def show_item(out: Output, item: Item) -> None:
+    """Print everything that is known of an item."""
+    facts: dict[str, FieldValue] = {"id": item.id, "title": item.title}
+    facts |= {"description": item.description, **item.fields}
+    facts["image"] = _image_place(item)
+    facts["origin"] = str(item.origin) if item.origin else None
+    width = max(map(len, facts))
+    for name, value in facts.items():
+        if value not in (None, ""):
+            out.text(f"{name:<{width}}  {printable(str(value))}")
+
+
+def _image_place(item: Item) -> str | None:
+    if item.image is None:
+        return None
+    if item.image.path is not None:
+        return str(item.image.path)
+    return f"in the store, {len(item.image.data or b''):,} bytes"
+
+
+def _show_table(out: Output, answer: Answer, offset: int) -> None:
+    if not answer.hits:
+        out.text("Nothing found.")
+        return
+    from rich.table import Table
+    from rich.text import Text
+
+    names = [n for n in MAIN_FIELDS if any(n in hit.item.fields for hit in answer.hits)]
+    explained = any(hit.parts for hit in answer.hits)
+    table = Table("", "score", "id", "title", *names, *(["why"] if explained else []), box=None)
+    for rank, hit in enumerate(answer.hits, offset + 1):
+        cells = [str(rank), f"{hit.score:.3f}", hit.item.id, hit.item.title]
+        cells += [_text(hit.item.fields.get(name)) for name in names]
+        cells += [_why(hit)] if explained else []
+        table.add_row(*(Text(printable(cell)) for cell in cells))
+    out.console.print(table)
+
+
+def _line(hit: Hit) -> str:
+    fields = (_text(hit.item.fields.get(name)) for name in MAIN_FIELDS)
+    parts = [f"{hit.score:.3f}", hit.item.id, hit.item.title, *fields, _why(hit)]
+    return printable("  ".join(part for part in parts if part))
+
+
+def _why(hit: Hit) -> str:
+    parts = " ".join(f"{name} {share:+.3f}" for name, share in (hit.parts or {}).items())
+    folded = f"(+{len(hit.duplicates)} alike)" if hit.duplicates else ""
+    return f"{parts} {folded}".strip()
+
+
+def _text(value: FieldValue) -> str:
+    return "" if value is None else str(value)
+
+
+def _summary(answer: Answer) -> str:
+    kept = answer.total - answer.filtered_out
+    of = f"{kept:,} of {answer.total:,}" if answer.filtered_out else f"{answer.total:,}"
+    spent = 1000 * sum(answer.seconds.values())
+    return f"{of} items, {answer.encoder}, {answer.index}, {spent:.0f} ms"

@@ -1,0 +1,89 @@
+"""`coordi ingest`: a catalogue into a store."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from coordi.cli.options import (
+    DebugOption,
+    DimOption,
+    EncoderOption,
+    JsonOption,
+    StoreOption,
+    mapping_of,
+    store_folder,
+)
+from coordi.cli.output import reporting
+
+CatalogArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="CATALOG",
+        help="A CSV, JSON Lines or Parquet file, a folder or glob of them, a folder of pictures, "
+        "or a dataset of the Hugging Face hub (owner/name).",
+    ),
+]
+MapOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map",
+        metavar="ROLE=COLUMN",
+        help="Where the guess is wrong, such as title=productDisplayName. Roles: id, image, "
+        "title, description, category, color, brand, price, url. Repeatable.",
+        show_default=False,
+    ),
+]
+ImagesOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--images",
+        metavar="DIR",
+        help="Folder that picture paths are relative to. Default: the catalogue's own.",
+        show_default=False,
+    ),
+]
+PruneOption = Annotated[
+    bool,
+    typer.Option("--prune", help="Remove items of this catalogue that it no longer lists."),
+]
+ReportOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--report",
+        metavar="FILE.jsonl",
+        help="Write every problem to this file, one JSON object per line.",
+        show_default=False,
+    ),
+]
+
+
+def ingest(
+    catalog: CatalogArgument,
+    store: StoreOption = None,
+    mapping: MapOption = None,
+    images: ImagesOption = None,
+    encoder: EncoderOption = None,
+    dim: DimOption = None,
+    prune: PruneOption = False,
+    report: ReportOption = None,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Read a catalogue, embed its pictures and put them into a store.
+
+    Rows that are stored already cost nothing, so the same command brings a store up to date and
+    goes on where it was stopped. Exit code 3: done, but some rows could not be used.
+    """
+    with reporting(as_json, debug) as out:
+        roles, folder = mapping_of(mapping or []), store_folder(store)
+        from coordi.cli.ingestion import finish, run_ingest
+        from coordi.engine import Engine, IngestInterrupted
+
+        with Engine.open(folder, encoder=encoder, dim=dim, create=True) as engine:
+            try:
+                result = run_ingest(engine, catalog, out, mapping=roles, images=images, prune=prune)
+            except IngestInterrupted as stop:
+                finish(out, stop.report, folder, interrupted=True, problem_file=report)
+            else:
+                finish(out, result, folder, problem_file=report)

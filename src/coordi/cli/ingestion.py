@@ -1,0 +1,199 @@
+"""What `ingest` and `demo` share: a shown mapping, a running ingest, and its report."""
+
+import dataclasses
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from coordi.cli.output import INTERRUPTED, WITH_PROBLEMS, Output, printable
+from coordi.cli.shapes import problem_json
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+    from coordi.data.catalog import Catalog
+    from coordi.engine import Engine, IngestProgress, IngestReport
+    from coordi.types import Origin, Problem
+
+SHOWN_PROBLEMS = 20
+PLAIN_SECONDS = 5.0
+"""Time between two lines of progress where no bar can be drawn."""
+
+
+def run_ingest(
+    engine: "Engine",
+    source: str,
+    out: Output,
+    *,
+    mapping: Mapping[str, str],
+    images: Path | None = None,
+    prune: bool = False,
+) -> "IngestReport":
+    """Open a catalogue, show how it is understood, and ingest it under a progress display."""
+    from coordi.engine.ingest import open_absolute
+
+    catalog = open_absolute(source, mapping=mapping, images=images)
+    show_mapping(out, catalog, given=mapping)
+    out.note(f"encoder: {engine.encoder.name}, {engine.encoder.dim} dimensions")
+    with _progress(out) as on_progress:
+        return engine.ingest(catalog, prune=prune, on_progress=on_progress)
+
+
+def show_mapping(out: Output, catalog: "Catalog", given: Mapping[str, str]) -> None:
+    """Say what each column was taken for, and what to do where that is wrong."""
+    rows = "" if catalog.count is None else f", {catalog.count:,} rows"
+    out.note(f"{catalog.source} ({catalog.kind}{rows})")
+    for role, column in catalog.mapping.items():
+        out.note(f"  {role:<12} <- {column}{'   (given)' if role in given else ''}")
+    others = [name for name in catalog.fields if name not in catalog.mapping]
+    if others:
+        out.note(f"  fields       <- {', '.join(others)}")
+    for note in catalog.notes:
+        out.note(f"  note: {note}")
+    out.note("  (something wrong? say it with --map role=column)")
+
+
+@contextmanager
+def _progress(out: Output) -> "Iterator[Callable[[IngestProgress], None] | None]":
+    if out.as_json:
+        yield None
+    elif sys.stderr.isatty():
+        with _bar() as show:
+            yield show
+    else:
+        yield _lines()
+
+
+@contextmanager
+def _bar() -> "Iterator[Callable[[IngestProgress], None]]":
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = (
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[pace]}"),
+        TextColumn("{task.fields[left]}"),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task("ingest", total=None, pace="", left="")
+        yield lambda now: _update(progress, task, now)
+
+
+def _update(progress: "Progress", task: "TaskID", now: "IngestProgress") -> None:
+    left = "" if now.eta_seconds is None else f"{_duration(now.eta_seconds)} left"
+    done = now.stored + now.unchanged + now.failed
+    pace = f"{now.images_per_second:,.0f} images/s" if now.images_per_second else ""
+    progress.update(task, total=now.total, completed=done, pace=pace, left=left)
+
+
+def _lines() -> "Callable[[IngestProgress], None]":
+    last = time.monotonic()
+
+    def show(now: "IngestProgress") -> None:
+        nonlocal last
+        if time.monotonic() < last + PLAIN_SECONDS:
+            return
+        last = time.monotonic()
+        total = "" if now.total is None else f" of {now.total:,}"
+        left = "" if now.eta_seconds is None else f", {_duration(now.eta_seconds)} left"
+        line = f"{now.read:,}{total} rows, {now.images_per_second:,.0f} images/s{left}"
+        typer.echo(line, err=True)
+
+    return show
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def finish(
+    out: Output,
+    report: "IngestReport",
+    store: Path,
+    *,
+    interrupted: bool = False,
+    problem_file: Path | None = None,
+) -> None:
+    """Say what an ingest did and leave with its exit code, unless all went well."""
+    if problem_file:
+        _write_problems(problem_file, report.problems)
+    out.json(report_json(report, store, interrupted=interrupted))
+    show_report(out, report, store, problem_file=problem_file)
+    if interrupted:
+        out.note(
+            "Stopped. What is counted above is safe in the store; run the same command again "
+            "to go on from there."
+        )
+        raise typer.Exit(INTERRUPTED)
+    if report.problems:
+        raise typer.Exit(WITH_PROBLEMS)
+
+
+def show_report(
+    out: Output, report: "IngestReport", store: Path, *, problem_file: Path | None = None
+) -> None:
+    """Print the counts and the first problems for people."""
+    out.text(_counts(report, store))
+    if report.text_only:
+        out.text(f"{report.text_only:,} items have no picture: their words were embedded.")
+    _show_problems(out, report.problems, problem_file)
+
+
+def _write_problems(path: Path, problems: "Sequence[Problem]") -> None:
+    with path.open("w", encoding="utf-8") as file:
+        for problem in problems:
+            file.write(json.dumps(problem_json(problem), ensure_ascii=False) + "\n")
+
+
+def report_json(report: "IngestReport", store: Path, *, interrupted: bool) -> dict[str, Any]:
+    """The report as JSON: its counts, the mapping, the first problems and their number."""
+    document = dataclasses.asdict(report)
+    del document["problems"]
+    shown = [problem_json(problem) for problem in report.problems[:SHOWN_PROBLEMS]]
+    return {"store": str(store), "interrupted": interrupted, **document, "problems": shown}
+
+
+def _counts(report: "IngestReport", store: Path) -> str:
+    counts = {
+        "added": report.added,
+        "updated": report.updated,
+        "unchanged": report.unchanged,
+        "removed": report.pruned,
+        "not usable": report.failed,
+    }
+    named = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
+    pace = f", {report.images_per_second:,.0f} images/s" if report.images_per_second else ""
+    return f"{store}: {named or 'nothing to do'} in {report.seconds:.1f} s{pace}"
+
+
+def _show_problems(out: Output, problems: "Sequence[Problem]", file: Path | None) -> None:
+    if not problems or out.as_json:
+        return
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("where", "id", "problem", title=f"{len(problems):,} rows could not be used")
+    for problem in problems[:SHOWN_PROBLEMS]:
+        cells = (_place(problem.origin), problem.id or "", problem.reason)
+        table.add_row(*(Text(printable(cell)) for cell in cells))
+    out.console.print(table)
+    if file:
+        out.text(f"All of them: {file}")
+    elif len(problems) > SHOWN_PROBLEMS:
+        rest = len(problems) - SHOWN_PROBLEMS
+        out.text(f"... and {rest:,} more. All of them: run again with --report problems.jsonl")
+
+
+def _place(origin: "Origin") -> str:
+    """The origin with the file's name alone: the folder was shown above."""
+    line = "" if origin.line is None else f":{origin.line}"
+    return Path(origin.file).name + line

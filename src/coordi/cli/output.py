@@ -1,0 +1,86 @@
+"""What the commands print: one JSON document on stdout, or text for people."""
+
+import json
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from coordi.errors import CoordiError
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+OK, FAILURE, USAGE, WITH_PROBLEMS, INTERRUPTED = 0, 1, 2, 3, 130
+"""Exit codes: all fine; it failed; wrong use; done, but with problems; stopped by Ctrl-C."""
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Where a command's answer goes, in the form that its flags ask for."""
+
+    as_json: bool = False
+    debug: bool = False
+
+    @property
+    def console(self) -> "Console":
+        """The terminal or pipe behind stdout."""
+        from rich.console import Console
+
+        return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+
+    def text(self, *parts: "RenderableType", style: str | None = None) -> None:
+        """Print for people; nothing with --json. Strings are taken literally, without markup."""
+        if not self.as_json:
+            self.console.print(*parts, style=style, markup=False)
+
+    def json(self, document: Any) -> None:
+        """Print the command's one JSON document; nothing without --json."""
+        if self.as_json:
+            typer.echo(json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False))
+
+    def note(self, message: str) -> None:
+        """Tell people something on stderr, where it never mixes with an answer; not with --json."""
+        if not self.as_json:
+            typer.echo(message, err=True)
+
+    def error(self, kind: str, message: str) -> None:
+        """State an error: `{"error": {"type", "message"}}` with --json, one line otherwise."""
+        if self.as_json:
+            self.json({"error": {"type": kind, "message": message}})
+        else:
+            typer.secho(f"error: {message}", err=True, fg="red" if sys.stderr.isatty() else None)
+
+
+@contextmanager
+def reporting(as_json: bool, debug: bool) -> Iterator[Output]:
+    """Run a command's body: errors become a message and an exit code, a traceback on --debug."""
+    out = Output(as_json, debug)
+    try:
+        yield out
+    except (typer.Exit, typer.BadParameter, BrokenPipeError):
+        raise
+    except KeyboardInterrupt:
+        out.error("Interrupted", "stopped by Ctrl-C.")
+        raise typer.Exit(INTERRUPTED) from None
+    except Exception as problem:
+        if debug:
+            traceback.print_exc()
+        out.error(type(problem).__name__, _message(problem, debug))
+        raise typer.Exit(FAILURE) from None
+
+
+def printable(text: str) -> str:
+    """The text without control characters: a catalogue must not drive the terminal."""
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
+def _message(problem: Exception, debug: bool) -> str:
+    if isinstance(problem, (CoordiError, OSError)):
+        return str(problem)
+    hint = "" if debug else " Run the command again with --debug to see where it comes from."
+    return f"unexpected {type(problem).__name__}: {problem}.{hint}"

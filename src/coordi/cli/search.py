@@ -1,0 +1,149 @@
+"""`coordi search`: by words, by picture, by item, or by several together."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from coordi.cli.options import (
+    DebugOption,
+    DimOption,
+    EncoderOption,
+    JsonOption,
+    PicturesOption,
+    StoreOption,
+    box_of,
+    store_folder,
+    weights_of,
+)
+from coordi.cli.output import reporting
+
+if TYPE_CHECKING:
+    from coordi.engine import Engine
+    from coordi.types import Image
+
+TextArgument = Annotated[
+    str | None, typer.Argument(help="Words, such as 'red summer dress'.", show_default=False)
+]
+ImageOption = Annotated[
+    str | None,
+    typer.Option(
+        "--image",
+        metavar="PHOTO",
+        help="A picture file; - reads one from standard input.",
+        show_default=False,
+    ),
+]
+CropOption = Annotated[
+    str | None,
+    typer.Option(
+        "--crop",
+        metavar="L,T,R,B",
+        help="Part of the picture: left,top,right,bottom as shares, such as 0.1,0,0.9,0.5.",
+        show_default=False,
+    ),
+]
+ItemOption = Annotated[
+    str | None,
+    typer.Option("--item", metavar="ID", help="More like this stored item.", show_default=False),
+]
+WeightOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--weight",
+        metavar="PART=NUMBER",
+        help="Weight of image, text or item among several, such as image=0.7. Default: 1.",
+        show_default=False,
+    ),
+]
+WhereOption = Annotated[
+    str | None,
+    typer.Option(
+        "--where",
+        metavar="FILTER",
+        help="Such as \"category = 'dress' and price < 50\"; `coordi stats` lists the fields.",
+        show_default=False,
+    ),
+]
+
+
+def search(
+    text: TextArgument = None,
+    image: ImageOption = None,
+    crop: CropOption = None,
+    item: ItemOption = None,
+    weight: WeightOption = None,
+    where: WhereOption = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Hits per page.")] = 10,
+    offset: Annotated[int, typer.Option(min=0, help="Hits to pass over.")] = 0,
+    min_score: Annotated[
+        float | None,
+        typer.Option(min=-1, max=1, help="Lowest cosine similarity.", show_default=False),
+    ] = None,
+    collapse: Annotated[
+        float | None,
+        typer.Option(
+            min=-1,
+            max=1,
+            help="Fold items at least this similar to a better hit into it, such as 0.98.",
+            show_default=False,
+        ),
+    ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Show each part's share of the score.")
+    ] = False,
+    pictures: PicturesOption = None,
+    encoder: EncoderOption = None,
+    dim: DimOption = None,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Find items by words, by a picture, by another item, or by several of them together."""
+    with reporting(as_json, debug) as out:
+        _check(text, image, item, crop)
+        weights, box = weights_of(weight or []), box_of(crop) if crop else None
+        from coordi.cli.display import show_answer
+        from coordi.cli.shapes import answer_json
+        from coordi.engine import Engine
+        from coordi.types import Query
+
+        with Engine.open(store_folder(store), encoder=encoder, dim=dim) as engine:
+            query = Query(
+                image=_picture(engine, image, box) if image else None,
+                text=text,
+                item=item,
+                weights=weights,
+                where=where,
+                limit=limit,
+                offset=offset,
+                min_score=min_score,
+                collapse=collapse,
+                explain=explain,
+            )
+            answer = engine.search(query)
+            out.json(answer_json(answer))
+            show_answer(out, engine, answer, offset=offset, pictures=pictures)
+
+
+def _check(text: str | None, image: str | None, item: str | None, crop: str | None) -> None:
+    if not (text or image or item):
+        raise typer.BadParameter("give words, --image PHOTO, --item ID, or several of them")
+    if crop and not image:
+        raise typer.BadParameter("needs --image", param_hint="--crop")
+
+
+def _picture(
+    engine: "Engine", source: str, box: tuple[float, float, float, float] | None
+) -> "Image":
+    from coordi.data.images import read_bytes
+    from coordi.errors import ImageError
+    from coordi.types import ImageRef
+
+    if source == "-":
+        return engine.decode(sys.stdin.buffer.read(), box=box)
+    try:
+        return engine.decode(read_bytes(ImageRef(path=Path(source))), box=box)
+    except ImageError as error:
+        raise ImageError(f"{source}: {error}" if source not in str(error) else str(error)) from None

@@ -1,0 +1,52 @@
+"""The JSON of the commands. Keys are only ever added; those of the REST answers, where both are."""
+
+from typing import Any
+
+from coordi.types import Answer, Hit, Item, Problem
+
+
+def item_json(item: Item) -> dict[str, Any]:
+    """An item; `image` is its file, null where the store holds the picture or there is none."""
+    path = item.image.path if item.image else None
+    return {
+        "id": item.id,
+        "title": item.title,
+        "description": item.description,
+        "fields": dict(item.fields),
+        "image": str(path) if path else None,
+        "origin": str(item.origin) if item.origin else None,
+    }
+
+
+def answer_json(answer: Answer) -> dict[str, Any]:
+    """A page of hits and how it was found."""
+    return {
+        "hits": [_hit_json(hit) for hit in answer.hits],
+        "total": answer.total,
+        "filtered_out": answer.filtered_out,
+        "encoder": answer.encoder,
+        "fingerprint": answer.fingerprint,
+        "index": answer.index,
+        "seconds": dict(answer.seconds),
+        "more": answer.more,
+    }
+
+
+def _hit_json(hit: Hit) -> dict[str, Any]:
+    return {
+        "item": item_json(hit.item),
+        "score": hit.score,
+        "parts": None if hit.parts is None else dict(hit.parts),
+        "duplicates": list(hit.duplicates),
+    }
+
+
+def problem_json(problem: Problem) -> dict[str, Any]:
+    """A row that could not be used."""
+    return {
+        "file": problem.origin.file,
+        "line": problem.origin.line,
+        "id": problem.id,
+        "column": problem.column,
+        "reason": problem.reason,
+    }
