@@ -1,10 +1,13 @@
 """`coordi encoders`: what can embed pictures and words."""
 
 import dataclasses
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from coordi.cli.options import DebugOption, JsonOption
-from coordi.cli.output import reporting
+from coordi.cli.output import Output, reporting
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 
 def encoders(as_json: JsonOption = False, debug: DebugOption = False) -> None:
