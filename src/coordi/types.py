@@ -236,6 +236,46 @@ class Store(Protocol):
         """All ids and vectors of one encoder, in store order, in chunks."""
 
 
+@dataclass(frozen=True, slots=True)
+class Neighbors:
+    """The nearest rows of an index, best first; ties stand in store order."""
+
+    rows: NDArray[np.int64]  # (m,)
+    scores: NDArray[np.float32]  # (m,) cosine similarities
+    index: str
+    """How they were found, for example "exact"."""
+
+
+class Index(Protocol):
+    """One encoder's vectors as they stood at one version of the store; it never changes."""
+
+    @property
+    def total(self) -> int:
+        """Items that have a vector."""
+
+    def allowed(self, where: str | None) -> int:
+        """How many of them pass a filter; `FilterError` where it does not fit the fields."""
+
+    def row(self, id: str) -> int:
+        """Row of an item; `NotFoundError` where it is missing or has no vector."""
+
+    def ids(self, rows: NDArray[np.int64]) -> list[str]:
+        """Items' ids of rows."""
+
+    def vectors(self, rows: NDArray[np.int64]) -> Vectors:
+        """Vectors of rows → (len(rows), dim)."""
+
+    def nearest(self, query: NDArray[np.float32], k: int, where: str | None = None) -> Neighbors:
+        """The `k` nearest rows to a unit vector (dim,) among those that pass a filter."""
+
+
+class SearchStore(Store, Protocol):
+    """A store that can be searched."""
+
+    def index(self, fingerprint: str) -> Index:
+        """The index of one encoder; `FingerprintError` where the store has none of its vectors."""
+
+
 class Composer(Protocol):
     """Reference vectors + words → query vectors in the items' space."""
 

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Tasks: search, edit, outfit, discover; pure logic over the Protocols of `coordi.types`."""

@@ -1,0 +1,381 @@
+"""The filter language: `category = 'dress' and price < 50` → which rows pass.
+
+    filter     := and-part ("or" and-part)*
+    and-part   := not-part ("and" not-part)*
+    not-part   := "not" not-part | "(" filter ")" | condition
+    condition  := field ("=" | "!=" | "<" | "<=" | ">" | ">=" | "~") value
+                | field ["not"] "in" "(" value ("," value)* ")"
+                | field ["not"] "between" value "and" value
+                | field ["not"] "like" text
+                | field "is" ["not"] "null"
+                | field                                  (a yes/no field on its own)
+    field      := name | `any name`
+    value      := 'text' | "text" | number | true | false
+
+A condition on a missing value is false ("is null" apart), and "not" turns false into true: there
+is no third truth value. So `not price < 50` keeps items without a price, `price >= 50` does not.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, NoReturn
+
+from coordi.errors import FilterError
+
+Value = str | int | float | bool
+
+
+@dataclass(frozen=True, slots=True)
+class Compare:
+    """`field operator value`; operator is one of = != < <= > >= ~ like."""
+
+    field: str
+    operator: str
+    value: Value
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """`field in (values)`."""
+
+    field: str
+    values: tuple[Value, ...]
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class IsNull:
+    """`field is null`."""
+
+    field: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """`not inner`."""
+
+    inner: "Filter"
+
+
+@dataclass(frozen=True, slots=True)
+class Both:
+    """`left and right`."""
+
+    left: "Filter"
+    right: "Filter"
+
+
+@dataclass(frozen=True, slots=True)
+class Either:
+    """`left or right`."""
+
+    left: "Filter"
+    right: "Filter"
+
+
+Filter = Compare | OneOf | IsNull | Not | Both | Either
+
+_TOKEN = re.compile(
+    r"""\s*(?:
+      (?P<number>[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?(?![\w.]))
+    | (?P<text>'(?:[^']|'')*'|"(?:[^"]|"")*")
+    | (?P<quoted>`(?:[^`]|``)+`)
+    | (?P<word>[^\W\d]\w*)
+    | (?P<sign><=|>=|!=|<>|==|[=<>~(),])
+    )""",
+    re.VERBOSE,
+)
+_WORDS = frozenset(["and", "or", "not", "in", "between", "like", "is", "null", "true", "false"])
+_DEEPEST = 200
+_SAME = {"==": "=", "<>": "!="}
+_OPERATORS = frozenset(["=", "!=", "<", "<=", ">", ">=", "~"])
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    kind: str  # number, text, field, word, sign, end
+    value: Any
+    at: int
+
+
+def parse(text: str) -> Filter:
+    """Parse a filter; `FilterError` points at the place that does not fit."""
+    return _Parser(text).whole()
+
+
+def fail(text: str, at: int, message: str) -> NoReturn:
+    """Raise a `FilterError` that shows the filter with a caret under position `at`."""
+    line = re.sub(r"\s", " ", text)
+    raise FilterError(f"{message}\n  {line}\n  {' ' * at}^")
+
+
+def _tokens(text: str) -> list[_Token]:
+    tokens: list[_Token] = []
+    at = 0
+    end = len(text.rstrip())
+    while at < end:
+        match = _TOKEN.match(text, at)
+        if match is None:
+            at += len(text[at:]) - len(text[at:].lstrip())
+            fail(text, at, _stray(text[at]))
+        kind = str(match.lastgroup)
+        tokens.append(_token(kind, match[kind], match.start(kind)))
+        at = match.end()
+    return [*tokens, _Token("end", "the end", len(text))]
+
+
+def _stray(character: str) -> str:
+    if character in "'\"`":
+        return f"this {character} is never closed"
+    return f"{character!r} has no meaning in a filter"
+
+
+def _token(kind: str, raw: str, at: int) -> _Token:
+    if kind == "number":
+        return _Token(kind, float(raw) if re.search(r"[.eE]", raw) else int(raw), at)
+    if kind in ("text", "quoted"):
+        inner = raw[1:-1].replace(raw[0] * 2, raw[0])
+        return _Token("text" if kind == "text" else "field", inner, at)
+    if kind == "word":
+        known = raw.lower() in _WORDS
+        return _Token("word" if known else "field", raw.lower() if known else raw, at)
+    return _Token(kind, _SAME.get(raw, raw), at)
+
+
+class _Parser:
+    """Recursive descent over the tokens; one method per line of the grammar."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._tokens = _tokens(text)
+        self._next = 0
+        self._depth = 0
+
+    def whole(self) -> Filter:
+        if self._peek().kind == "end":
+            raise FilterError("the filter is empty; leave it out, or write field = 'value'")
+        found = self._either()
+        if self._peek().kind != "end":
+            self._expected("and, or, or the end")
+        return found
+
+    def _either(self) -> Filter:
+        left = self._both()
+        while self._takes("or"):
+            left = Either(left, self._both())
+        return left
+
+    def _both(self) -> Filter:
+        left = self._negated()
+        while self._takes("and"):
+            left = Both(left, self._negated())
+        return left
+
+    def _negated(self) -> Filter:
+        self._depth += 1
+        if self._depth > _DEEPEST:
+            fail(self._text, self._peek().at, f"nested more than {_DEEPEST} deep")
+        try:
+            return self._simple()
+        finally:
+            self._depth -= 1
+
+    def _simple(self) -> Filter:
+        if self._takes("not"):
+            return Not(self._negated())
+        if self._takes("("):
+            inner = self._either()
+            self._needs(")")
+            return inner
+        return self._condition()
+
+    def _condition(self) -> Filter:
+        token = self._peek()
+        if token.kind != "field":
+            self._expected("a field's name")
+        self._next += 1
+        if self._takes("is"):
+            negated = self._takes("not")
+            self._needs("null")
+            null = IsNull(token.value, token.at)
+            return Not(null) if negated else null
+        if self._takes("not"):
+            return Not(self._named(token))
+        sign = self._peek()
+        if sign.kind == "sign" and sign.value in _OPERATORS:
+            self._next += 1
+            return self._compare(token, sign.value)
+        if sign.kind == "word" and sign.value in ("in", "between", "like"):
+            return self._named(token)
+        return self._alone(token)
+
+    def _alone(self, token: _Token) -> Filter:
+        # A bare name is a condition only where the grammar could end one here.
+        following = self._peek()
+        if following.kind != "end" and following.value not in ("and", "or", ")"):
+            self._expected("=, !=, <, <=, >, >=, ~, in, between, like or is")
+        return Compare(token.value, "=", True, token.at)
+
+    def _named(self, token: _Token) -> Filter:
+        if self._takes("in"):
+            return self._one_of(token)
+        if self._takes("between"):
+            low = self._compare(token, ">=")
+            self._needs("and")
+            return Both(low, self._compare(token, "<="))
+        if self._takes("like"):
+            return self._compare(token, "like")
+        return self._expected("in, between or like")
+
+    def _one_of(self, token: _Token) -> Filter:
+        self._needs("(")
+        values = [self._value()]
+        while self._takes(","):
+            values.append(self._value())
+        self._needs(")")
+        return OneOf(token.value, tuple(values), token.at)
+
+    def _compare(self, token: _Token, operator: str) -> Filter:
+        at = self._peek().at
+        value = self._value()
+        if operator in ("~", "like") and not isinstance(value, str):
+            fail(self._text, at, f"{operator} needs a text in quotes")
+        return Compare(token.value, operator, value, token.at)
+
+    def _value(self) -> Value:
+        token = self._peek()
+        if token.kind in ("number", "text"):
+            self._next += 1
+            value: Value = token.value
+            return value
+        if token.kind == "word" and token.value in ("true", "false"):
+            self._next += 1
+            return bool(token.value == "true")
+        if token.value == "null":
+            fail(self._text, token.at, "nothing equals null; write: is null, or: is not null")
+        hint = f" (did you mean '{token.value}', with quotes?)" if token.kind == "field" else ""
+        return self._expected(f"a value{hint}")
+
+    def _peek(self) -> _Token:
+        return self._tokens[self._next]
+
+    def _takes(self, value: str) -> bool:
+        token = self._peek()
+        if token.kind in ("word", "sign") and token.value == value:
+            self._next += 1
+            return True
+        return False
+
+    def _needs(self, value: str) -> None:
+        if not self._takes(value):
+            self._expected(value)
+
+    def _expected(self, what: str) -> NoReturn:
+        token = self._peek()
+        fail(self._text, token.at, f"expected {what}, found {token.value!r}")
+
+
+def fields_of(filter: Filter) -> set[str]:
+    """Names of all fields that a filter mentions."""
+    if isinstance(filter, Not):
+        return fields_of(filter.inner)
+    if isinstance(filter, Both | Either):
+        return fields_of(filter.left) | fields_of(filter.right)
+    return {filter.field}
+
+
+def check(filter: Filter, text: str, kinds: Mapping[str, str]) -> None:
+    """Check names and types against the fields' kinds; `FilterError` says what does not fit."""
+    if isinstance(filter, Not):
+        check(filter.inner, text, kinds)
+    elif isinstance(filter, Both | Either):
+        check(filter.left, text, kinds)
+        check(filter.right, text, kinds)
+    else:
+        _check_condition(filter, text, kinds)
+
+
+def _check_condition(filter: Compare | OneOf | IsNull, text: str, kinds: Mapping[str, str]) -> None:
+    if filter.field not in kinds:
+        fail(text, filter.at, _unknown(filter.field, kinds))
+    kind = kinds[filter.field]
+    if isinstance(filter, Compare):
+        _check_value(filter.field, kind, filter.value, filter.operator, text, filter.at)
+    elif isinstance(filter, OneOf):
+        for value in filter.values:
+            _check_value(filter.field, kind, value, "in", text, filter.at)
+
+
+def _unknown(name: str, kinds: Mapping[str, str]) -> str:
+    folded = {known.lower(): known for known in kinds}
+    near = [folded[match] for match in get_close_matches(name.lower(), folded, n=3)]
+    hint = f" Did you mean {' or '.join(near)}?" if near else ""
+    shown = ", ".join(sorted(kinds)[:30])
+    return f"no item has a field named {name!r}.{hint} Fields: {shown}."
+
+
+def _check_value(name: str, kind: str, value: Value, operator: str, text: str, at: int) -> None:
+    if _value_kind(value) != ("number" if kind == "integer" else kind):
+        example = {"text": "'value'", "boolean": "true"}.get(kind, "50")
+        fail(text, at, f"{name} is {_article(kind)}; compare it with something like {example}")
+    if operator in ("~", "like") and kind != "text":
+        fail(text, at, f"{name} is {_article(kind)}; {operator} works on text")
+    if kind == "boolean" and operator not in ("=", "!=", "in"):
+        fail(text, at, f"{name} is {_article(kind)}; use = or !=")
+
+
+def _value_kind(value: Value) -> str:
+    if isinstance(value, bool):
+        return "boolean"
+    return "text" if isinstance(value, str) else "number"
+
+
+def _article(kind: str) -> str:
+    return {"boolean": "a yes/no field", "text": "text"}.get(kind, "a number")
+
+
+def evaluate(filter: Filter, column: Callable[[str], Any]) -> Any:
+    """Evaluate a checked filter over Arrow columns → a boolean Arrow array without nulls."""
+    import pyarrow.compute as pc
+
+    if isinstance(filter, Not):
+        return pc.invert(evaluate(filter.inner, column))
+    if isinstance(filter, Both):
+        return pc.and_(evaluate(filter.left, column), evaluate(filter.right, column))
+    if isinstance(filter, Either):
+        return pc.or_(evaluate(filter.left, column), evaluate(filter.right, column))
+    cells = column(filter.field)
+    if isinstance(filter, IsNull):
+        return pc.is_null(cells)
+    return pc.fill_null(_condition(filter, cells), False)
+
+
+def _condition(filter: Compare | OneOf, cells: Any) -> Any:
+    import pyarrow.compute as pc
+
+    if isinstance(filter, OneOf):
+        found = _compare(cells, "=", filter.values[0])
+        for value in filter.values[1:]:
+            found = pc.or_(found, _compare(cells, "=", value))
+        return found
+    return _compare(cells, filter.operator, filter.value)
+
+
+def _compare(cells: Any, operator: str, value: Value) -> Any:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if operator == "~":
+        return pc.match_substring(cells, value, ignore_case=True)
+    if operator == "like":
+        return pc.match_like(cells, value, ignore_case=True)
+    if cells.type == pa.int64() and (isinstance(value, float) or abs(int(value)) >= 2**63):
+        cells, value = pc.cast(cells, pa.float64(), safe=False), float(value)
+    scalar = pa.scalar(value, cells.type)
+    names = {"=": "equal", "!=": "not_equal", "<": "less", "<=": "less_equal"}
+    names |= {">": "greater", ">=": "greater_equal"}
+    return pc.call_function(names[operator], [cells, scalar])

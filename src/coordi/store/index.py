@@ -1,0 +1,212 @@
+"""Nearest neighbours at one version of the store: exact, or IVF with exact scores."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from coordi.errors import NotFoundError
+from coordi.store import exact
+from coordi.store.ivf import Ivf
+from coordi.store.rows import Rows
+from coordi.types import Neighbors, Vectors
+
+_CACHED_SELECTIONS = 32
+_CACHED_FLOATS = 1 << 20
+"""A filtered set of at most so many floats (4 MB) is kept gathered, to be scanned in one go."""
+
+GATHER_COST = 1.8
+"""Scanning one row gathered from all over memory costs as much as so many codes of an IVF cell
+with a selector (docs/search.md has the measurement)."""
+
+
+class Selection:
+    """The rows that a filter lets pass, in the forms that the searches need."""
+
+    def __init__(self, mask: NDArray[np.bool_] | None, total: int) -> None:
+        """`mask` is over the index's rows; None lets all `total` pass."""
+        self.mask = mask
+        self.count = total if mask is None else int(np.count_nonzero(mask))
+        self.selector: Any = None
+        if mask is not None:
+            self.selector, self._bits = exact.bitmap(mask)
+        self.rows: NDArray[np.int64] | None = None
+        self.gathered: Vectors | None = None
+        self.nprobes: dict[int, int] = {}
+
+
+class VectorIndex:
+    """One encoder's vectors at one version; immutable, so any thread may search it."""
+
+    def __init__(
+        self,
+        rows: Rows,
+        positions: NDArray[np.int64],
+        base: Vectors,
+        extra: Vectors,
+        ivf: Ivf | None,
+        masks: Callable[[str, Rows], NDArray[np.bool_]],
+    ) -> None:
+        """`positions` are the store's of rows in `base` then `extra`, -1 where dead."""
+        self.version = rows.version
+        self._rows, self._positions = rows, positions
+        self._base, self._extra, self._ivf, self._masks = base, extra, ivf, masks
+        live = positions >= 0
+        self._dead = len(positions) - int(np.count_nonzero(live))
+        self._live = live if self._dead else None
+        self._all = Selection(self._live, len(positions))
+        self._selections: OrderedDict[str, Selection] = OrderedDict()
+        self._lock = threading.Lock()
+
+    @property
+    def total(self) -> int:
+        """Items that have a vector."""
+        return self._all.count
+
+    @property
+    def kind(self) -> str:
+        """ "exact", or the cells of the IVF."""
+        return "exact" if self._ivf is None else f"ivf{self._ivf.cells},sq8"
+
+    def live_rows(self) -> NDArray[np.int64]:
+        """Rows of items that are there, in store order."""
+        return np.flatnonzero(self._positions >= 0).astype(np.int64)
+
+    def allowed(self, where: str | None) -> int:
+        """How many items with a vector pass a filter."""
+        return self._selection(where).count
+
+    def row(self, id: str) -> int:
+        """Row of an item; `NotFoundError` where it is missing or has no vector."""
+        position = self._rows.position(id)
+        if position is None:
+            raise NotFoundError(f"there is no item {id!r} in the store")
+        # Positions rise with the rows, but for the dead ones: search among the living.
+        living = self.live_rows() if self._live is not None else None
+        known = self._positions if living is None else self._positions[living]
+        place = int(np.searchsorted(known, position))
+        if place == len(known) or known[place] != position:
+            raise NotFoundError(f"item {id!r} has no vector of this encoder")
+        return place if living is None else int(living[place])
+
+    def ids(self, rows: NDArray[np.int64]) -> list[str]:
+        """Items' ids of rows."""
+        ids = self._rows.ids
+        return [ids[position] for position in self._positions[rows].tolist()]
+
+    def vectors(self, rows: NDArray[np.int64]) -> Vectors:
+        """Vectors of rows → (len(rows), dim)."""
+        if not len(self._base):
+            return self._extra[rows]
+        if not len(self._extra):
+            return np.asarray(self._base[rows])
+        out = np.empty((len(rows), self._base.shape[1]), dtype=np.float32)
+        old = rows < len(self._base)
+        out[old] = self._base[rows[old]]
+        out[~old] = self._extra[rows[~old] - len(self._base)]
+        return out
+
+    def nearest(self, query: NDArray[np.float32], k: int, where: str | None = None) -> Neighbors:
+        """The `k` nearest rows to a unit vector (dim,) among those that pass a filter."""
+        chosen = self._selection(where)
+        k = min(k, chosen.count)
+        query = np.ascontiguousarray(query, dtype=np.float32)
+        if k == 0:
+            scores, rows = exact.scan(query, self._extra[:0], 0)
+            return Neighbors(rows, scores, self.kind)
+        if self._ivf is None:
+            scores, rows = self._exact(query, k, chosen, where)
+            return Neighbors(rows, scores, "exact")
+        return self._quantised(query, k, chosen, self._ivf)
+
+    def _exact(
+        self, query: NDArray[np.float32], k: int, chosen: Selection, where: str | None
+    ) -> exact.Found:
+        if where is None and self._dead:
+            # A few dead rows cost less to find and drop than a look-up for every row.
+            scores, rows = exact.scan(query, self._extra, k + self._dead)
+            kept = self._positions[rows] >= 0
+            return scores[kept][:k], rows[kept][:k]
+        if chosen.selector is None:
+            return exact.scan(query, self._extra, k)
+        if chosen.count * len(query) <= _CACHED_FLOATS:
+            return self._gathered(query, k, chosen)
+        return exact.scan(query, self._extra, k, chosen.selector)
+
+    def _gathered(self, query: NDArray[np.float32], k: int, chosen: Selection) -> exact.Found:
+        """Scan only the rows of a filter."""
+        assert chosen.mask is not None
+        rows = chosen.rows
+        if rows is None:
+            rows = chosen.rows = np.flatnonzero(chosen.mask).astype(np.int64)
+        vectors = chosen.gathered
+        if vectors is None:
+            vectors = self.vectors(rows)
+            if vectors.size <= _CACHED_FLOATS:
+                chosen.gathered = vectors
+        scores, places = exact.scan(query, vectors, k)
+        return scores, rows[places]
+
+    def _quantised(
+        self, query: NDArray[np.float32], k: int, chosen: Selection, ivf: Ivf
+    ) -> Neighbors:
+        nprobe = self._nprobe(k, chosen, ivf)
+        codes = nprobe * ivf.covers / ivf.cells
+        if chosen.mask is not None and chosen.count * GATHER_COST <= codes:
+            scores, rows = self._gathered(query, k, chosen)
+            return Neighbors(rows, scores, "exact (filtered)")
+        wanted = k + max(16, k // 4)
+        found = ivf.search(query, wanted, nprobe, chosen.selector)
+        if len(found) < min(k, self._covered(chosen, ivf)):
+            nprobe = ivf.cells
+            found = ivf.search(query, wanted, nprobe, chosen.selector)
+        found = np.sort(found)
+        scores, places = exact.scan(query, self.vectors(found), k)
+        best = (scores, found[places])
+        if ivf.covers < len(self._positions):
+            best = exact.merge(best, self._tail(query, k, chosen, ivf.covers), k)
+        return Neighbors(best[1], best[0], f"{self.kind} nprobe={nprobe}")
+
+    def _nprobe(self, k: int, chosen: Selection, ivf: Ivf) -> int:
+        # One value serves a range of k, so that few are computed and pages agree.
+        step = next((step for step in (10, 128, 1024) if k <= step), 10240)
+        found = chosen.nprobes.get(step)
+        if found is None:
+            found = chosen.nprobes[step] = ivf.nprobe(step, chosen.mask)
+        return found
+
+    def _covered(self, chosen: Selection, ivf: Ivf) -> int:
+        if chosen.mask is None:
+            return ivf.covers
+        return int(np.count_nonzero(chosen.mask[: ivf.covers]))
+
+    def _tail(
+        self, query: NDArray[np.float32], k: int, chosen: Selection, start: int
+    ) -> exact.Found:
+        """Exact scan of the rows that came after the IVF was made."""
+        vectors = self._extra[start - len(self._base) :]
+        selector: Any = None
+        if chosen.mask is not None:
+            selector, _bits = exact.bitmap(chosen.mask[start:])
+        scores, places = exact.scan(query, vectors, k, selector)
+        return scores, places + start
+
+    def _selection(self, where: str | None) -> Selection:
+        if where is None:
+            return self._all
+        found = self._selections.get(where)
+        return found if found is not None else self._select(where)
+
+    def _select(self, where: str) -> Selection:
+        mask = self._masks(where, self._rows)[self._positions]
+        if self._live is not None:
+            mask &= self._live
+        chosen = Selection(mask, len(mask))
+        with self._lock:
+            self._selections[where] = chosen
+            while len(self._selections) > _CACHED_SELECTIONS:
+                self._selections.popitem(last=False)
+        return chosen

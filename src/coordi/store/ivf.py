@@ -1,0 +1,146 @@
+"""IVF with scalar quantisation (Jégou 2011; FAISS), set so that it finds what exact search finds.
+
+How many cells to look into (nprobe) is not guessed. When the index is made, the exact neighbours
+of a sample of its own rows are computed, and for each neighbour the rank of its cell among the
+cells nearest to the sample row. The recall of any nprobe is then a count over that table; under
+any filter too, because the table's neighbours that pass the filter are the filtered neighbours.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from coordi.types import Vectors
+
+RECALL = 0.995
+"""Share of the exact neighbours whose cells are looked into, on the sample."""
+
+_SAMPLES = 192
+_DEPTH = 2048
+_TRAIN_PER_CELL = 64
+_ITERATIONS = 8
+_SEED = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Ivf:
+    """A FAISS index over the first `covers` rows of a space, and its calibration."""
+
+    index: Any
+    covers: int
+    trained: int
+    """Rows there were when the cells were made."""
+    neighbors: NDArray[np.int32]  # (samples, depth) rows nearest to each sample row, best first
+    ranks: NDArray[np.int32]  # (samples, depth) how many cells come before the neighbour's
+
+    @property
+    def cells(self) -> int:
+        """Number of cells."""
+        return int(self.index.nlist)
+
+    def nprobe(self, k: int, mask: NDArray[np.bool_] | None) -> int:
+        """Cells to look into for the `k` nearest among the rows of `mask`."""
+        ranks = self.ranks[:, :k]
+        if mask is not None:
+            passing = mask[self.neighbors]
+            first = passing & (np.cumsum(passing, axis=1) <= k)
+            ranks = self.ranks[first]
+        if not ranks.size:
+            return self.cells
+        cutoff = np.quantile(ranks, RECALL, method="inverted_cdf")
+        return min(int(cutoff) + 1, self.cells)
+
+    def search(
+        self, query: NDArray[np.float32], k: int, nprobe: int, selector: Any
+    ) -> NDArray[np.int64]:
+        """Rows that are probably the `k` nearest, by quantised scores, in no promised order."""
+        import faiss
+
+        parameters = faiss.SearchParametersIVF(nprobe=nprobe, sel=selector)  # type: ignore[call-arg]
+        _, found = self.index.search(query.reshape(1, -1), k, params=parameters)
+        kept: NDArray[np.int64] = found[0][found[0] >= 0]
+        return kept
+
+    def extended(self, rows: Vectors) -> "Ivf":
+        """A copy that also covers the next rows."""
+        import faiss
+
+        index = faiss.clone_index(self.index)
+        index.add(rows)
+        covers = self.covers + len(rows)
+        return Ivf(index, covers, self.trained, self.neighbors, self.ranks)
+
+
+def cells_for(count: int) -> int:
+    """Cells for so many rows: the power of two nearest to 2 √count."""
+    return int(2 ** round(np.log2(2 * np.sqrt(max(count, 1)))))
+
+
+def build(rows: Vectors, cells: int | None = None) -> Ivf:
+    """Train, fill and calibrate an index over `rows` (n, dim)."""
+    import faiss
+
+    cells = max(1, min(cells or cells_for(len(rows)), len(rows)))
+    dim = rows.shape[1]
+    quantizer = faiss.IndexFlatIP(dim)
+    kind = faiss.ScalarQuantizer.QT_8bit
+    index = faiss.IndexIVFScalarQuantizer(quantizer, dim, cells, kind, faiss.METRIC_INNER_PRODUCT)
+    index.cp.niter = _ITERATIONS
+    index.cp.spherical = True
+    index.cp.min_points_per_centroid = 1
+    index.cp.max_points_per_centroid = _TRAIN_PER_CELL
+    random = np.random.default_rng(_SEED)
+    size = min(len(rows), _TRAIN_PER_CELL * cells)
+    index.train(np.ascontiguousarray(rows[np.sort(random.choice(len(rows), size, replace=False))]))
+    for start in range(0, len(rows), 65536):
+        index.add(np.ascontiguousarray(rows[start : start + 65536]))
+    neighbors, ranks = _calibrate(index, rows, random)
+    return Ivf(index, len(rows), len(rows), neighbors, ranks)
+
+
+def _calibrate(
+    index: Any, rows: Vectors, random: np.random.Generator
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Exact neighbours of sample rows (themselves left out), and the ranks of their cells."""
+    chosen = random.choice(len(rows), min(_SAMPLES, len(rows)), replace=False)
+    samples = np.ascontiguousarray(rows[chosen])
+    neighbors = _nearest(samples, rows, min(_DEPTH + 1, len(rows)))
+    others = neighbors != chosen[:, None]
+    # Where a sample row is missing from its own list (many copies of it), the last one goes.
+    others[others.all(axis=1), -1] = False
+    neighbors = neighbors[others].reshape(len(chosen), -1)
+    centroids = index.quantizer.reconstruct_n(0, index.nlist)
+    order = np.argsort(-(samples @ centroids.T), axis=1, kind="stable")
+    place = np.empty_like(order)
+    np.put_along_axis(place, order, np.arange(index.nlist)[None, :], axis=1)
+    ranks = np.take_along_axis(place, cell_of_rows(index, len(rows))[neighbors], axis=1)
+    return neighbors.astype(np.int32), ranks.astype(np.int32)
+
+
+def _nearest(samples: Vectors, rows: Vectors, k: int) -> NDArray[np.int64]:
+    """Exact neighbours, chunk by chunk, so that memory stays small."""
+    import faiss
+
+    heap = faiss.ResultHeap(len(samples), k, keep_max=True)
+    for start in range(0, len(rows), 65536):
+        chunk = np.ascontiguousarray(rows[start : start + 65536])
+        take = min(k, len(chunk))
+        scores, found = faiss.knn(samples, chunk, take, metric=faiss.METRIC_INNER_PRODUCT)
+        heap.add_result(scores, found + start)
+    heap.finalize()
+    return np.asarray(heap.I, dtype=np.int64)
+
+
+def cell_of_rows(index: Any, count: int) -> NDArray[np.int64]:
+    """Which cell each row is in."""
+    import faiss
+
+    cells = np.zeros(count, dtype=np.int64)
+    for cell in range(index.nlist):
+        size = index.invlists.list_size(cell)
+        if size:
+            ids = faiss.rev_swig_ptr(index.invlists.get_ids(cell), size)
+            cells[ids] = cell
+    return cells

@@ -1,0 +1,152 @@
+"""One encoder's vectors in memory, following the table from version to version."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from coordi.store import columns as cols
+from coordi.store import derived, ivf, table
+from coordi.store.index import VectorIndex
+from coordi.store.rows import Rows, locate
+from coordi.types import Vectors
+
+EXACT_FLOATS = 100_000 * 256
+"""Rows times dimensions up to which search is exact (docs/search.md has the measurement)."""
+
+Masks = Callable[[str, Rows], NDArray[np.bool_]]
+
+_MOST_DEAD = 64
+_TAIL_SHARE = 0.02
+_SAVE_SHARE = 0.2
+
+
+class Space:
+    """Rows that have a vector of one encoder, in store order: grows at the end, forgets later.
+
+    `base` is mapped from the derived files where there are any, `extra` what came after them.
+    An index that was handed out keeps the arrays it was made of, which only ever grow behind
+    its end.
+    """
+
+    def __init__(
+        self, fingerprint: str, dim: int, folder: Path, store: str, *,
+        exact_floats: int = EXACT_FLOATS,
+    ) -> None:  # fmt: skip
+        """Hold nothing yet; derived files live in `folder`, and name the store they belong to."""
+        self.fingerprint, self.dim, self.folder, self.store = fingerprint, dim, folder, store
+        self.exact_floats = exact_floats
+        self.index: VectorIndex | None = None
+        self._seqs = np.empty(0, dtype=np.int64)
+        self._base: Vectors = np.empty((0, dim), dtype=np.float32)
+        self._extra: Vectors = np.empty((0, dim), dtype=np.float32)
+        self._ivf: ivf.Ivf | None = None
+        self._saved = 0
+        self._seen = -1
+        self._opened = False
+
+    def at(self, rows: Rows, dataset: Any, masks: Masks) -> VectorIndex:
+        """The index of these rows."""
+        if self.index is not None and self.index.version == rows.version:
+            return self.index
+        if not self._opened:
+            self._open()
+        self._append(rows, dataset)
+        positions = self._positions(rows)
+        positions = self._arrange(positions)
+        count = len(self._seqs) - len(self._base)
+        self.index = VectorIndex(rows, positions, self._base, self._extra[:count], self._ivf, masks)
+        return self.index
+
+    def _open(self) -> None:
+        saved = derived.load(self.folder, self.fingerprint, self.store, self.dim)
+        if saved is not None and len(saved.seqs):
+            self._seqs, self._base, self._ivf = saved.seqs, saved.vectors, saved.ivf
+            self._saved, self._seen = len(saved.seqs), int(saved.seqs[-1])
+        self._opened = True
+
+    def _append(self, rows: Rows, dataset: Any) -> None:
+        """Read the vectors of rows that are new since the last call."""
+        column = cols.vector_column(self.fingerprint)
+        newest = int(rows.seqs[-1]) if len(rows.seqs) else -1
+        if column not in rows.columns or newest <= self._seen:
+            return
+        found = table.newer_than(dataset, self._seen, [column])
+        vectors, there = cols.vector_rows(found[column], self.dim)
+        seqs = np.asarray(found["seq"].to_numpy(), dtype=np.int64)[there]
+        start = len(self._seqs) - len(self._base)
+        self._reserve(start + len(seqs))
+        self._extra[start : start + len(seqs)] = vectors
+        self._seqs = np.concatenate([self._seqs, seqs])
+        self._seen = newest
+
+    def _reserve(self, count: int) -> None:
+        if count > len(self._extra):
+            start = len(self._seqs) - len(self._base)
+            # Doubling costs memory, a fixed step costs time: a quarter more, as lists do.
+            capacity = count if start == 0 else count + count // 4 + 1024
+            grown = np.empty((capacity, self.dim), dtype=np.float32)
+            grown[:start] = self._extra[:start]
+            self._extra = grown
+
+    def _positions(self, rows: Rows) -> NDArray[np.int64]:
+        """Position among the table's rows of each of ours; -1 where it is dead."""
+        found = locate(rows.seqs, self._seqs)
+        there = found >= 0
+        there[there] = rows.alive[found[there]]
+        return np.where(there, found, -1)
+
+    def _arrange(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Choose between exact and IVF, and tidy up where enough has changed."""
+        dead = int(np.count_nonzero(positions < 0))
+        live = len(positions) - dead
+        if live * self.dim <= self.exact_floats:
+            if dead > _MOST_DEAD or self._ivf is not None:
+                return self._rebuild(positions, quantised=False)
+            return positions
+        if self._ivf is None or live > 2 * self._ivf.trained or dead > 0.2 * len(positions):
+            return self._rebuild(positions, quantised=True)
+        self._fold()
+        return positions
+
+    def _rebuild(self, positions: NDArray[np.int64], *, quantised: bool) -> NDArray[np.int64]:
+        """Start anew from the rows that are alive."""
+        kept = np.flatnonzero(positions >= 0)
+        count = len(self._seqs) - len(self._base)
+        if len(kept) < len(positions) or len(self._base):
+            self._extra = _gather(self._base, self._extra[:count], kept)
+            self._base = np.empty((0, self.dim), dtype=np.float32)
+            self._seqs = self._seqs[kept]
+        self._ivf = None
+        if quantised:
+            self._ivf = ivf.build(self._extra[: len(self._seqs)])
+            self._save()
+        return positions[kept]
+
+    def _fold(self) -> None:
+        """Put the rows that the IVF does not cover into it, where they are many."""
+        assert self._ivf is not None
+        tail = len(self._seqs) - self._ivf.covers
+        if tail <= max(4096, _TAIL_SHARE * len(self._seqs)):
+            return
+        start = self._ivf.covers - len(self._base)
+        self._ivf = self._ivf.extended(np.ascontiguousarray(self._extra[start : start + tail]))
+        if len(self._seqs) > (1 + _SAVE_SHARE) * self._saved:
+            self._save()
+
+    def _save(self) -> None:
+        assert self._ivf is not None
+        count = len(self._seqs) - len(self._base)
+        vectors = self._extra[:count]
+        if len(self._base):
+            vectors = np.concatenate([self._base, vectors])
+        saved = derived.Saved(self._ivf, self._seqs, vectors)
+        derived.save(self.folder, self.fingerprint, self.store, saved)
+        self._saved = len(self._seqs)
+
+
+def _gather(base: Vectors, extra: Vectors, rows: NDArray[np.int64]) -> Vectors:
+    split = int(np.searchsorted(rows, len(base)))
+    return np.concatenate([base[rows[:split]], extra[rows[split:] - len(base)]])

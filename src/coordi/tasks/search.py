@@ -1,0 +1,249 @@
+"""Search: a picture, words, an item, or several of them together → a page of items."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from time import perf_counter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from coordi.errors import EncoderError, FingerprintError, QueryError
+from coordi.types import Answer, Encoder, Hit, Index, Item, Neighbors, Query, SearchStore, Vectors
+
+MOST_HITS = 1000
+"""Largest `limit`."""
+
+DEEPEST = 10_000
+"""Largest `offset + limit`."""
+
+Vector = NDArray[np.float32]
+
+
+def search(query: Query, *, store: SearchStore, encoder: Encoder) -> Answer:
+    """Answer a query from the vectors that `encoder` made.
+
+    The query's vector is the weighted sum of its parts' unit vectors, scaled to length one; the
+    score is the cosine similarity to it. Raises `QueryError` where the query asks for nothing or
+    for something impossible, `EncoderError` where the encoder lacks a part's modality,
+    `FilterError`, `NotFoundError` for an item that is not there, and `FingerprintError` where the
+    store holds vectors of other encoders only.
+    """
+    check(query)
+    started = perf_counter()
+    try:
+        index = store.index(encoder.fingerprint)
+    except FingerprintError:
+        if store.count():
+            raise
+        return Answer((), 0, 0, encoder.name, encoder.fingerprint, "exact")
+    parts = _parts(query, index, encoder)
+    vector, scaled = combine(parts, query.weights)
+    encoded = perf_counter()
+    page = find(query, index, vector)
+    found = perf_counter()
+    items = store.get(page.ids)
+    shares = _shares(index.vectors(page.rows), scaled, page.scores) if query.explain else None
+    hits = _hits(items, page, shares)
+    seconds = {
+        "encode": encoded - started,
+        "search": found - encoded,
+        "fetch": perf_counter() - found,
+    }
+    return Answer(
+        hits,
+        index.total,
+        index.total - page.allowed,
+        encoder.name,
+        encoder.fingerprint,
+        page.index,
+        seconds,
+        page.more,
+    )
+
+
+def check(query: Query) -> None:
+    """Raise `QueryError` where a query cannot be answered whatever the store holds."""
+    given = _given(query)
+    if not given:
+        raise QueryError("the query is empty; give an image, words or an item's id")
+    if query.weights:
+        _check_weights(query.weights, given)
+    if not 1 <= query.limit <= MOST_HITS:
+        raise QueryError(f"limit is {query.limit}; it must be from 1 to {MOST_HITS}")
+    if query.offset < 0 or query.offset + query.limit > DEEPEST:
+        raise QueryError(f"offset + limit must lie between 1 and {DEEPEST}; narrow the search")
+    if query.min_score is not None and not -1 <= query.min_score <= 1:
+        raise QueryError(f"min_score is {query.min_score}; cosine similarities lie in [-1, 1]")
+    if query.collapse is not None and not 0 < query.collapse <= 1:
+        raise QueryError(f"collapse is {query.collapse}; it must lie in (0, 1], for example 0.97")
+
+
+def _given(query: Query) -> list[str]:
+    given = ["image"] if query.image is not None else []
+    if query.text is not None and query.text.strip():
+        given.append("text")
+    return [*given, "item"] if query.item is not None else given
+
+
+def _check_weights(weights: Mapping[str, float], given: Iterable[str]) -> None:
+    extra = sorted(set(weights) - set(given))
+    if extra:
+        raise QueryError(f"there is a weight for {extra[0]!r}, which the query does not have")
+    if not all(math.isfinite(weight) for weight in weights.values()):
+        raise QueryError("a weight is not a finite number")
+    if all(weights.get(name, 1.0) == 0 for name in given):
+        raise QueryError("all weights are 0: nothing is left to search for")
+
+
+def _parts(query: Query, index: Index, encoder: Encoder) -> dict[str, Vector]:
+    """Each given part's unit vector."""
+    parts: dict[str, Vector] = {}
+    if query.image is not None:
+        _needs(encoder, "image", "pictures")
+        parts["image"] = encoder.encode_images([query.image])[0]
+    if query.text is not None and query.text.strip():
+        _needs(encoder, "text", "words")
+        parts["text"] = encoder.encode_texts([query.text.strip()])[0]
+    if query.item is not None:
+        row = index.row(query.item)
+        parts["item"] = index.vectors(np.array([row], dtype=np.int64))[0]
+    return parts
+
+
+def _needs(encoder: Encoder, modality: str, what: str) -> None:
+    if modality not in encoder.modalities:
+        takes = " and ".join(sorted(encoder.modalities))
+        raise EncoderError(
+            f"the encoder {encoder.name} does not take {what}, only {takes}. "
+            "Ingest the catalogue with one that takes both, for example coordi-mini."
+        )
+
+
+def combine(
+    parts: Mapping[str, Vector], weights: Mapping[str, float]
+) -> tuple[Vector, dict[str, NDArray[np.float64]]]:
+    """Weighted sum of the parts, length one, and the summands at that same scale.
+
+    The summands' inner products with an item are the parts' shares of its score.
+    """
+    if len(parts) == 1:
+        # A part alone is the query; a negative weight turns it around.
+        name, vector = next(iter(parts.items()))
+        alone = -vector if weights and weights.get(name, 1.0) < 0 else vector
+        return alone, {name: alone.astype(np.float64)}
+    summands = {
+        name: weights.get(name, 1.0) * vector.astype(np.float64) for name, vector in parts.items()
+    }
+    total = np.sum(list(summands.values()), axis=0)
+    length = float(np.linalg.norm(total))
+    if length < 1e-6:
+        raise QueryError("the parts of the query cancel each other out; change their weights")
+    scaled = {name: vector / length for name, vector in summands.items()}
+    return (total / length).astype(np.float32), scaled
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The rows of one page, and what came of the others."""
+
+    rows: NDArray[np.int64]
+    scores: NDArray[np.float32]
+    ids: list[str]
+    duplicates: list[tuple[str, ...]]
+    allowed: int
+    index: str
+    more: bool
+
+
+def find(query: Query, index: Index, vector: Vector) -> Page:
+    """The rows of the page that `query` asks for, nearest to a unit vector first."""
+    allowed = index.allowed(query.where)
+    own = index.row(query.item) if query.item is not None else -1
+    if query.collapse is not None:
+        return _collapsed(query, index, vector, own, allowed)
+    end = query.offset + query.limit
+    found = index.nearest(vector, end + 1 + (own >= 0), query.where)
+    rows, scores = _usable(found, own, query.min_score)
+    more = len(rows) > end
+    rows, scores = rows[query.offset : end], scores[query.offset : end]
+    return Page(rows, scores, index.ids(rows), [], allowed, found.index, more)
+
+
+def _usable(
+    found: Neighbors, own: int, min_score: float | None
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Without the query's own item and whatever scores too little."""
+    rows, scores = found.rows, found.scores
+    if min_score is not None:
+        kept = scores >= min_score
+        rows, scores = rows[kept], scores[kept]
+    if own >= 0:
+        kept = rows != own
+        rows, scores = rows[kept], scores[kept]
+    return rows, scores
+
+
+def _collapsed(query: Query, index: Index, vector: Vector, own: int, allowed: int) -> Page:
+    """A page of hits without near-duplicates, looking as deep as filling it takes."""
+    end = query.offset + query.limit
+    depth = 2 * end + 16
+    while True:
+        found = index.nearest(vector, depth, query.where)
+        rows, scores = _usable(found, own, query.min_score)
+        leaders, folded = _fold(index.vectors(rows), query.collapse or 1.0, end + 1)
+        exhausted = len(found.rows) < depth or len(rows) < len(found.rows) - (own >= 0)
+        if len(leaders) > end or exhausted:
+            break
+        depth *= 4
+    shown = leaders[query.offset : end]
+    duplicates = [tuple(index.ids(rows[np.array(folded[leader], dtype=np.int64)]))
+                  for leader in shown]  # fmt: skip
+    more = len(leaders) > end
+    chosen = rows[shown]
+    return Page(chosen, scores[shown], index.ids(chosen), duplicates, allowed, found.index, more)
+
+
+def _fold(vectors: Vectors, threshold: float, most: int) -> tuple[list[int], dict[int, list[int]]]:
+    """Fold rows (n, dim), best first, into the best earlier row that they resemble.
+
+    Stops at the row that begins group number `most`: what is folded never depends on how many
+    rows were looked at behind it.
+    """
+    leaders: list[int] = []
+    folded: dict[int, list[int]] = {}
+    kept = np.empty((min(most, len(vectors)), vectors.shape[1]), dtype=np.float32)
+    for row, vector in enumerate(vectors):
+        near = np.flatnonzero(kept[: len(leaders)] @ vector >= np.float32(threshold - 1e-6))
+        if len(near):
+            folded[leaders[near[0]]].append(row)
+            continue
+        kept[len(leaders)] = vector
+        leaders.append(row)
+        folded[row] = []
+        if len(leaders) == most:
+            break
+    return leaders, folded
+
+
+def _shares(
+    vectors: Vectors, scaled: Mapping[str, NDArray[np.float64]], scores: Vector
+) -> list[dict[str, float]]:
+    """Each part's share of each score; the rounding of the score goes to the largest share."""
+    names = list(scaled)
+    table = vectors.astype(np.float64) @ np.stack([scaled[name] for name in names], axis=1)
+    shares = [dict(zip(names, row, strict=True)) for row in table.tolist()]
+    for share, score in zip(shares, scores.tolist(), strict=True):
+        largest = max(names, key=lambda name: abs(share[name]))
+        share[largest] = score - math.fsum(share[name] for name in names if name != largest)
+    return shares
+
+
+def _hits(items: list[Item], page: Page, shares: list[dict[str, float]] | None) -> tuple[Hit, ...]:
+    scores = page.scores.tolist()
+    duplicates = page.duplicates or [()] * len(items)
+    if shares is None:
+        rows = zip(items, scores, duplicates, strict=True)
+        return tuple(Hit(item, score, None, folded) for item, score, folded in rows)
+    explained = zip(items, scores, shares, duplicates, strict=True)
+    return tuple(Hit(*row) for row in explained)
