@@ -246,7 +246,7 @@ def test_damage_gives_a_picture_or_an_image_error(noise, at, format):
             assert decoded.ndim == 3
         except ImageError as error:
             reason = str(error)
-            assert "\n" not in reason  # noqa: PT017 - a picture is an answer as well
+            assert "\n" not in reason
     assert caught == []
 
 
