@@ -1,1 +1,1 @@
-"""TODO."""
+"""Models: encoders (pictures and words → unit rows) and the systems built on them."""

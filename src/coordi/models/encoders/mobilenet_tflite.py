@@ -94,12 +94,13 @@ def _real_values(model: Any, graph: Any, index: int) -> NDArray[np.float32]:
     stored = model.Buffers(tensor.Buffer()).DataAsNumpy().view(types[tensor.Type()]).reshape(shape)
     quantization = tensor.Quantization()
     if quantization is None or quantization.ScaleLength() == 0:
-        return stored.astype(np.float32)
+        return np.asarray(stored, np.float32)
     along = [1] * len(shape)
     along[quantization.QuantizedDimension()] = -1
     scale = quantization.ScaleAsNumpy().astype(np.float64).reshape(along)
     zero = quantization.ZeroPointAsNumpy().reshape(along)
-    return (scale * (stored.astype(np.int64) - zero)).astype(np.float32)
+    values: NDArray[np.float32] = (scale * (stored.astype(np.int64) - zero)).astype(np.float32)
+    return values
 
 
 def _fill(layer: Any, weight: NDArray[np.float32], bias: NDArray[np.float32], path: Path) -> None:
