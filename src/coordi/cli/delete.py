@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from coordi.cli.options import DebugOption, JsonOption, StoreOption, store_folder
+from coordi.cli.options import DebugOption, JsonOption, StoreOption, open_engine
 from coordi.cli.output import WITH_PROBLEMS, reporting
 
 
@@ -19,10 +19,8 @@ def delete(
     Exit code 3: some of the ids were not there.
     """
     with reporting(as_json, debug) as out:
-        from coordi.engine import Engine
-
         wanted = list(dict.fromkeys(ids))
-        with Engine.open(store_folder(store)) as engine:
+        with open_engine(store) as engine:
             deleted = engine.delete(wanted)
         missing = len(wanted) - deleted
         out.json({"deleted": deleted, "missing": missing})

@@ -59,7 +59,7 @@ def show_picture(engine: "Engine", item: Item, protocol: "Protocol") -> None:
     except CoordiError as error:
         typer.echo(f"[{error}]")
     else:
-        typer.echo(picture(image, protocol, PICTURE_ROWS), nl=False)
+        typer.echo(picture(image, protocol, PICTURE_ROWS), nl=False, color=True)
 
 
 def show_item(out: Output, item: Item) -> None:
@@ -86,18 +86,14 @@ def _show_table(out: Output, answer: Answer, offset: int) -> None:
     if not answer.hits:
         out.text("Nothing found.")
         return
-    from rich.table import Table
-    from rich.text import Text
-
     names = [n for n in MAIN_FIELDS if any(n in hit.item.fields for hit in answer.hits)]
-    explained = any(hit.parts for hit in answer.hits)
-    table = Table("", "score", "id", "title", *names, *(["why"] if explained else []), box=None)
+    explained = any(hit.parts or hit.duplicates for hit in answer.hits)
+    rows = []
     for rank, hit in enumerate(answer.hits, offset + 1):
-        cells = [str(rank), f"{hit.score:.3f}", hit.item.id, hit.item.title]
+        cells = [hit.item.id, str(rank), f"{hit.score:.3f}", hit.item.title]
         cells += [_text(hit.item.fields.get(name)) for name in names]
-        cells += [_why(hit)] if explained else []
-        table.add_row(*(Text(printable(cell)) for cell in cells))
-    out.console.print(table)
+        rows.append(cells + ([_why(hit)] if explained else []))
+    out.table(("id", "rank", "score", "title", *names, *(["why"] if explained else [])), rows)
 
 
 def _line(hit: Hit) -> str:

@@ -4,10 +4,10 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from coordi.cli.options import DebugOption, JsonOption
-from coordi.cli.output import Output, reporting
+from coordi.cli.output import reporting
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
 
 def encoders(as_json: JsonOption = False, debug: DebugOption = False) -> None:
@@ -17,22 +17,14 @@ def encoders(as_json: JsonOption = False, debug: DebugOption = False) -> None:
 
         known = [dataclasses.asdict(entry) for entry in list_encoders()]
         out.json({"encoders": known})
-        _show(out, known)
+        out.table(("name", "takes", "dim", "licence", "offline", "note"), map(_cells, known))
+        out.text(
+            "--encoder also takes any CLIP, SigLIP, vision or BERT repository of the Hugging Face "
+            "hub, and a folder with such a model."
+        )
 
 
-def _show(out: Output, known: "Sequence[Mapping[str, Any]]") -> None:
-    if out.as_json:
-        return
-    from rich.table import Table
-
-    table = Table("name", "takes", "dim", "licence", "offline", "note", box=None)
-    takes = {"dual": "pictures, words", "image": "pictures", "text": "words"}
-    for entry in known:
-        here = "yes" if entry["offline"] else ""
-        cells = (entry["name"], takes[entry["kind"]], str(entry["dim"]), entry["license"])
-        table.add_row(*cells, here, entry["note"])
-    out.console.print(table)
-    out.text(
-        "--encoder also takes any CLIP, SigLIP, vision or BERT repository of the Hugging Face "
-        "hub, and a folder with such a model."
-    )
+def _cells(entry: "Mapping[str, Any]") -> tuple[str, ...]:
+    takes = {"dual": "pictures, words", "image": "pictures", "text": "words"}[entry["kind"]]
+    here = "yes" if entry["offline"] else ""
+    return entry["name"], takes, str(entry["dim"]), entry["license"], here, entry["note"]

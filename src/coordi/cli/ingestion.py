@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from coordi.cli.output import INTERRUPTED, WITH_PROBLEMS, Output, printable
+from coordi.cli.output import INTERRUPTED, WITH_PROBLEMS, Output
 from coordi.cli.shapes import problem_json
 
 if TYPE_CHECKING:
@@ -176,20 +176,15 @@ def _counts(report: "IngestReport", store: Path) -> str:
 
 
 def _show_problems(out: Output, problems: "Sequence[Problem]", file: Path | None) -> None:
-    if not problems or out.as_json:
+    if not problems:
         return
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table("where", "id", "problem", title=f"{len(problems):,} rows could not be used")
-    for problem in problems[:SHOWN_PROBLEMS]:
-        cells = (_place(problem.origin), problem.id or "", problem.reason)
-        table.add_row(*(Text(printable(cell)) for cell in cells))
-    out.console.print(table)
+    shown = problems[:SHOWN_PROBLEMS]
+    rows = ((_place(problem.origin), problem.id or "", problem.reason) for problem in shown)
+    out.table(("where", "id", "problem"), rows, title=f"{len(problems):,} rows could not be used")
     if file:
         out.text(f"All of them: {file}")
-    elif len(problems) > SHOWN_PROBLEMS:
-        rest = len(problems) - SHOWN_PROBLEMS
+    elif len(problems) > len(shown):
+        rest = len(problems) - len(shown)
         out.text(f"... and {rest:,} more. All of them: run again with --report problems.jsonl")
 
 

@@ -3,9 +3,12 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from coordi.engine import Engine
 
 DEFAULT_STORE = "coordi-store"
 STORE_VARIABLE = "COORDI_STORE"
@@ -54,6 +57,22 @@ DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback o
 def store_folder(given: Path | None) -> Path:
     """The store that a command means: the option, else the environment, else the default."""
     return given or Path(os.environ.get(STORE_VARIABLE) or DEFAULT_STORE)
+
+
+def open_engine(
+    store: Path | None, *, encoder: str | None = None, dim: int | None = None
+) -> "Engine":
+    """Open the store that a command means, which must be there."""
+    from coordi.engine import Engine
+    from coordi.errors import NotFoundError
+
+    try:
+        return Engine.open(store_folder(store), encoder=encoder, dim=dim)
+    except NotFoundError as error:
+        if store is not None:
+            raise
+        hint = f"--store was not given; the default is ${STORE_VARIABLE}, else ./{DEFAULT_STORE}"
+        raise NotFoundError(f"{error} ({hint})") from None
 
 
 def mapping_of(pairs: Sequence[str]) -> dict[str, str]:

@@ -3,7 +3,7 @@
 import json
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,10 +13,14 @@ import typer
 from coordi.errors import CoordiError
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import Console
 
 OK, FAILURE, USAGE, WITH_PROBLEMS, INTERRUPTED = 0, 1, 2, 3, 130
 """Exit codes: all fine; it failed; wrong use; done, but with problems; stopped by Ctrl-C."""
+
+
+PIPE_WIDTH = 200
+"""Columns of a table that goes into a file or a pipe."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +35,27 @@ class Output:
         """The terminal or pipe behind stdout."""
         from rich.console import Console
 
-        return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+        return Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
 
-    def text(self, *parts: "RenderableType", style: str | None = None) -> None:
-        """Print for people; nothing with --json. Strings are taken literally, without markup."""
+    def text(self, line: str) -> None:
+        """Print a line for people; nothing with --json."""
         if not self.as_json:
-            self.console.print(*parts, style=style, markup=False)
+            typer.echo(line)
+
+    def table(
+        self, headings: Sequence[str], rows: Iterable[Sequence[str]], title: str = ""
+    ) -> None:
+        """Print a table for people, its cells taken literally; nothing with --json."""
+        if self.as_json:
+            return
+        from rich.table import Column, Table
+        from rich.text import Text
+
+        first, *others = headings
+        table = Table(Column(first, no_wrap=True), *others, box=None, title=title or None)
+        for row in rows:
+            table.add_row(*(Text(printable(cell)) for cell in row))
+        self.console.print(table)
 
     def json(self, document: Any) -> None:
         """Print the command's one JSON document; nothing without --json."""

@@ -14,7 +14,7 @@ from coordi.cli.options import (
     PicturesOption,
     StoreOption,
     box_of,
-    store_folder,
+    open_engine,
     weights_of,
 )
 from coordi.cli.output import reporting
@@ -84,7 +84,7 @@ def search(
     collapse: Annotated[
         float | None,
         typer.Option(
-            min=-1,
+            min=0,
             max=1,
             help="Fold items at least this similar to a better hit into it, such as 0.98.",
             show_default=False,
@@ -106,10 +106,9 @@ def search(
         weights, box = weights_of(weight or []), box_of(crop) if crop else None
         from coordi.cli.display import show_answer
         from coordi.cli.shapes import answer_json
-        from coordi.engine import Engine
         from coordi.types import Query
 
-        with Engine.open(store_folder(store), encoder=encoder, dim=dim) as engine:
+        with open_engine(store, encoder=encoder, dim=dim) as engine:
             query = Query(
                 image=_picture(engine, image, box) if image else None,
                 text=text,

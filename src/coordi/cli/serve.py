@@ -10,7 +10,7 @@ from coordi.cli.options import (
     EncoderOption,
     JsonOption,
     StoreOption,
-    store_folder,
+    open_engine,
 )
 from coordi.cli.output import reporting
 
@@ -34,10 +34,9 @@ def serve(
     """Serve the store: REST under /v1, its description at /openapi.json, the page at /."""
     with reporting(as_json, debug) as out:
         from coordi.cli.server import listen, run_server
-        from coordi.engine import Engine
 
         with (
             listen(host, port) as socket,
-            Engine.open(store_folder(store), encoder=encoder, dim=dim) as engine,
+            open_engine(store, encoder=encoder, dim=dim) as engine,
         ):
             run_server(engine, socket, host, out)

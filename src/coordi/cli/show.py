@@ -9,7 +9,7 @@ from coordi.cli.options import (
     JsonOption,
     PicturesOption,
     StoreOption,
-    store_folder,
+    open_engine,
 )
 from coordi.cli.output import reporting
 
@@ -25,9 +25,8 @@ def show(
     with reporting(as_json, debug) as out:
         from coordi.cli.display import picture_protocol, show_item, show_picture
         from coordi.cli.shapes import item_json
-        from coordi.engine import Engine
 
-        with Engine.open(store_folder(store)) as engine:
+        with open_engine(store) as engine:
             items = engine.get(ids)
             out.json({"items": [item_json(item) for item in items]})
             protocol = None if as_json else picture_protocol(pictures)

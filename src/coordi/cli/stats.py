@@ -3,12 +3,10 @@
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
-from coordi.cli.options import DebugOption, JsonOption, StoreOption, store_folder
-from coordi.cli.output import Output, printable, reporting
+from coordi.cli.options import DebugOption, JsonOption, StoreOption, open_engine, store_folder
+from coordi.cli.output import reporting
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from coordi.types import Facet
 
 SHOWN_VALUES = 6
@@ -20,9 +18,7 @@ def stats(
     """Say how many items a store holds, under which encoders, and which fields they have."""
     with reporting(as_json, debug) as out:
         folder = store_folder(store)
-        from coordi.engine import Engine
-
-        with Engine.open(folder) as engine:
+        with open_engine(store) as engine:
             figures, facets = engine.stats(), engine.facets()
         document: dict[str, Any] = dataclasses.asdict(figures)
         fields = [dataclasses.asdict(facet) for facet in facets]
@@ -31,20 +27,8 @@ def stats(
         for entry in figures.encoders:
             count = figures.vectors[entry.fingerprint]
             out.text(f"  {entry.name} ({entry.fingerprint}, {entry.dim}): {count:,} vectors")
-        _show_fields(out, facets)
-
-
-def _show_fields(out: Output, facets: "Sequence[Facet]") -> None:
-    if not facets or out.as_json:
-        return
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table("field", "type", "distinct", "values", box=None)
-    for facet in facets:
-        cells = (facet.name, facet.kind, f"{facet.distinct:,}", _values(facet))
-        table.add_row(*(Text(printable(cell)) for cell in cells))
-    out.console.print(table)
+        rows = ((f.name, f.kind, f"{f.distinct:,}", _values(f)) for f in facets)
+        out.table(("field", "type", "distinct", "values"), rows)
 
 
 def _values(facet: "Facet") -> str:

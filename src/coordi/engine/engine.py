@@ -127,7 +127,8 @@ class Engine:
     def warm(self) -> None:
         """Load the encoder and the index, so that the first query is as fast as the next."""
         self._check_fingerprint()
-        self.store.index(self.encoder.fingerprint)
+        if self.store.encoders():
+            self.store.index(self.encoder.fingerprint)
         self._warm = True
 
     def ready(self) -> bool:
