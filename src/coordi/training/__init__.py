@@ -1,6 +1,8 @@
-"""Training: recipes, the module that binds model, objective and batch, and the run itself."""
+"""Training: recipes, the module that binds model, objective and batch, and the run itself.
+
+`coordi.training.fit.run` runs a recipe; it is not imported here, for it brings in Lightning.
+"""
 
 from coordi.training.recipes import RECIPES, load_recipe
-from coordi.training.fit import run
 
-__all__ = ["RECIPES", "load_recipe", "run"]
+__all__ = ["RECIPES", "load_recipe"]

@@ -1,0 +1,41 @@
+import numpy as np
+import pytest
+from coordi.errors import InputError
+from coordi.evaluation import bootstrap_interval, hits_at, neighbour_hits
+from coordi.geometry import unit_rows
+
+
+def test_hits_at() -> None:
+    ranked = np.array([[2, 0, 1], [1, 2, 0]])
+    assert hits_at(ranked, [{0}, {0}], 2).tolist() == [True, False]
+    with pytest.raises(InputError, match="hits at 4"):
+        hits_at(ranked, [{0}, {0}], 4)
+
+
+def test_neighbour_hits_equal_a_slow_loop() -> None:
+    rng = np.random.default_rng(0)
+    queries, gallery = unit_rows(rng.normal(size=(7, 4))), unit_rows(rng.normal(size=(23, 4)))
+    labels = [str(x) for x in rng.integers(3, size=23)]
+    groups = [str(x) for x in rng.integers(5, size=23)]
+    q_labels, q_groups = labels[:7], groups[:7]
+    expected = []
+    for query, label, group in zip(queries, q_labels, q_groups, strict=True):
+        others = [i for i in range(23) if groups[i] != group]
+        nearest = sorted(others, key=lambda i: -float(query @ gallery[i]))[:3]
+        expected.append(sum(labels[i] == label for i in nearest) / 3)
+    got = neighbour_hits(
+        queries, q_labels, gallery, labels,
+        query_groups=q_groups, gallery_groups=groups, k=3, chunk=2,
+    )  # fmt: skip
+    np.testing.assert_allclose(got, expected, rtol=1e-6)
+
+
+def test_bootstrap_interval_holds_the_mean_and_narrows() -> None:
+    rng = np.random.default_rng(1)
+    few, many = rng.random(20), rng.random(2000)
+    low, high = bootstrap_interval(few)
+    assert low < few.mean() < high
+    low_many, high_many = bootstrap_interval(many)
+    assert high_many - low_many < (high - low) / 3
+    with pytest.raises(InputError):
+        bootstrap_interval(np.array([]))
