@@ -206,7 +206,7 @@ def test_a_bomb_is_refused_from_its_header_in_no_memory():
     for width, height in ((30_000, 30_000), (12_000, 9_000), (2**31 - 1, 2**31 - 1)):
         data = png_header(width, height)
         tracemalloc.start()
-        with pytest.raises(ImageError, match=r"too large|limit is 100 million"):
+        with pytest.raises(ImageError, match=r"limit (of|is) 100 million"):
             decode_image(data)
         assert tracemalloc.get_traced_memory()[1] < 2**20
         tracemalloc.stop()

@@ -88,12 +88,14 @@ def decode_image(data: bytes, *, target: int | None = None, max_pixels: int = MA
     _quiet_pillow()
     if not data:
         raise ImageError("the file is empty; fetch the picture again")
-    with _open(data) as picture:
+    with _open(data, max_pixels) as picture:
         _check(picture, max_pixels)
         # Damaged files make Pillow's plugins raise nearly anything (OSError, SyntaxError,
         # struct.error, ValueError …); each of them means the same to the caller.
         try:
             return _pixels(picture, target)
+        except MemoryError as error:
+            raise ImageError("the picture needs more memory than is free; scale it down") from error
         except Exception as error:
             raise ImageError(
                 f"the {picture.format} file is damaged or cut off ({_one_line(error)}); "
@@ -147,16 +149,19 @@ def _quiet_pillow() -> None:
             warnings.filterwarnings("ignore", module=_PILLOW_ONLY.pattern)
 
 
-def _open(data: bytes) -> Pillow.Image:
+def _open(data: bytes, max_pixels: int) -> Pillow.Image:
     try:
         return Pillow.open(io.BytesIO(data))
     except Pillow.DecompressionBombError as error:
-        raise ImageError(f"the picture is too large ({_one_line(error)}); scale it down") from error
+        limit = min(max_pixels, 2 * (Pillow.MAX_IMAGE_PIXELS or max_pixels))  # Pillow has its own
+        raise ImageError(
+            f"the picture has more pixels than the limit of {limit / 1e6:.4g} million; scale it down"
+        ) from error
     except UnidentifiedImageError as error:
         raise ImageError(_unidentified(data)) from error
     except Exception as error:  # a damaged header: see decode_image
         raise ImageError(
-            f"the picture's header is damaged ({_one_line(error)}); fetch or export it again"
+            f"the file is damaged or cut off ({_one_line(error)}); fetch or export it again"
         ) from error
 
 

@@ -134,7 +134,7 @@ def _checked(cells: list[str], width: int, taken: int) -> list[str] | str:
             if taken > 1
             else "put values that hold the delimiter in quotes"
             if len(cells) > width
-            else "is the line cut off?"
+            else "is the line cut off, or a quote not closed?"
         )
         return f"{len(cells)} values where the header has {width} columns; {hint}"
     if not all(map(is_clean, cells)):
