@@ -273,7 +273,7 @@ def _brim_hat(pen: Pen) -> None:
             *bezier((0.44, 0.38), (0.2, 0.46), (-0.2, 0.46), (-0.44, 0.38)),
         ]
     )
-    band = blend(pen.cloth.second, (30, 26, 26), 0.35)
+    band = blend(pen.cloth.color, pen.cloth.line, 0.9)
     pen.part(
         [
             *bezier((-0.435, 0.20), (-0.2, 0.29), (0.2, 0.29), (0.435, 0.20)),

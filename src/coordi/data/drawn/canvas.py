@@ -7,6 +7,7 @@ size, where a blur is cheap, and laid on at the end.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import ceil, floor
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,12 @@ from coordi.data.drawn.fabric import Cloth
 from coordi.data.drawn.palette import RGB
 
 SUPERSAMPLE = 4
+
+_CAST = [255 - level * 70 // 255 for level in range(256)]
+"""How dark a piece's soft shadow makes what lies under it."""
+_ROUND = [90 + level * 165 // 255 for level in range(256)]
+"""How light a piece is between its edge and its middle."""
+
 Point = tuple[float, float]
 Points = Sequence[Point]
 
@@ -56,23 +63,38 @@ class Canvas:
         self.draw = ImageDraw.Draw(self.ink)
         self.shade = Pillow.new("L", size, 255)
         self.folds = Pillow.new("L", size, 255)
+        self.fold_blur = size[0] * 0.007
 
     def fill(self, polygon: list[Point], paint: Pillow.Image | RGB, blur: float) -> None:
         """Lay a piece of cloth on the sheet: it casts a soft shadow and has soft edges."""
-        mask = Pillow.new("L", self.large, 0)
-        ImageDraw.Draw(mask).polygon(polygon, fill=255)
-        box = mask.getbbox()
-        if box is None:
+        small_box = self._around(polygon, 3 * blur + 1)
+        if small_box is None:
             return
-        if isinstance(paint, Pillow.Image):
-            self.ink.paste(paint.crop(box), box, mask.crop(box))
-        else:
-            self.ink.paste((*paint, 255), box, mask.crop(box))
-        small = mask.reduce(SUPERSAMPLE)
-        soft = small.filter(ImageFilter.GaussianBlur(blur))
-        cast = ImageChops.offset(soft, 0, round(blur * 0.6)).point(lambda v: 255 - v * 70 // 255)
-        self.shade = ImageChops.multiply(self.shade, cast)
-        self.shade.paste(soft.point(lambda v: 90 + v * 165 // 255), mask=small)
+        left, top, right, bottom = (edge * SUPERSAMPLE for edge in small_box)
+        mask = Pillow.new("L", (right - left, bottom - top), 0)
+        ImageDraw.Draw(mask).polygon([(x - left, y - top) for x, y in polygon], fill=255)
+        box = (left, top, right, bottom)
+        cloth = paint.crop(box) if isinstance(paint, Pillow.Image) else (*paint, 255)
+        self.ink.paste(cloth, box, mask)
+        self._shade_piece(mask.reduce(SUPERSAMPLE), small_box, blur)
+
+    def _around(self, polygon: list[Point], pad: float) -> tuple[int, int, int, int] | None:
+        """Pixels of the final size that a piece touches, padded; None where it is outside."""
+        xs, ys = zip(*polygon, strict=True)
+        left = max(0, floor(min(xs) / SUPERSAMPLE - pad))
+        top = max(0, floor(min(ys) / SUPERSAMPLE - pad))
+        right = min(self.size[0], ceil(max(xs) / SUPERSAMPLE + pad))
+        bottom = min(self.size[1], ceil(max(ys) / SUPERSAMPLE + pad))
+        return (left, top, right, bottom) if left < right and top < bottom else None
+
+    def _shade_piece(self, mask: Pillow.Image, box: tuple[int, int, int, int], blur: float) -> None:
+        soft = mask.filter(ImageFilter.GaussianBlur(blur))
+        below = self.shade.crop(box)
+        shadow = Pillow.new("L", mask.size, 0)
+        shadow.paste(soft, (0, round(blur * 0.6)))
+        below = ImageChops.multiply(below, shadow.point(_CAST))
+        below.paste(soft.point(_ROUND), mask=mask)
+        self.shade.paste(below, box)
 
     def crease(self, points: list[Point], width: float, strength: int) -> None:
         """Mark a fold; all folds are blurred together at the end."""
@@ -82,14 +104,28 @@ class Canvas:
 
     def finish(self) -> Pillow.Image:
         """Reduce to the final size and lay the shading on → RGBA."""
-        flat = self.ink.resize(self.size, Pillow.Resampling.LANCZOS)
-        soft = self.folds.filter(ImageFilter.GaussianBlur(self.size[0] * 0.007))
-        light = np.asarray(ImageChops.multiply(self.shade, soft), np.float32)[..., None] / 255
-        rgba = np.asarray(flat, np.float32)
-        # Cloth gains a little where it is lit, so that folds show on black as well.
-        rgb = rgba[..., :3] * (0.52 + 0.50 * light) + 16 * (light - 0.55)
-        out = np.concatenate([rgb, rgba[..., 3:]], axis=2)
-        return Pillow.fromarray(np.clip(out + 0.5, 0, 255).astype(np.uint8), "RGBA")
+        out = Pillow.new("RGBA", self.size, (0, 0, 0, 0))
+        used = self.ink.getbbox()
+        box = self._around([used[:2], used[2:]], 1) if used else None
+        if box is None:
+            return out
+        left, top, right, bottom = box
+        large = (left * SUPERSAMPLE, top * SUPERSAMPLE, right * SUPERSAMPLE, bottom * SUPERSAMPLE)
+        flat = self.ink.crop(large).resize(
+            (right - left, bottom - top), Pillow.Resampling.LANCZOS, reducing_gap=2.0
+        )
+        soft = self.folds.crop(box).filter(ImageFilter.GaussianBlur(self.fold_blur))
+        light = np.asarray(ImageChops.multiply(self.shade.crop(box), soft), np.float32) / 255
+        out.paste(_lit(flat, light[..., None]), box)
+        return out
+
+
+def _lit(flat: Pillow.Image, light: NDArray[np.floating]) -> Pillow.Image:
+    """Shade colours by light in [0, 1], (h, w, 1); lit cloth gains a little, even black."""
+    rgba = np.asarray(flat, np.float32)
+    rgb = rgba[..., :3] * (0.52 + 0.50 * light) + 16 * (light - 0.55)
+    out = np.concatenate([rgb, rgba[..., 3:]], axis=2)
+    return Pillow.fromarray(np.clip(out + 0.5, 0, 255).astype(np.uint8), "RGBA")
 
 
 @dataclass(frozen=True)
@@ -126,11 +162,15 @@ class Pen:
     ) -> None:
         """Lay a piece of the cloth (turned by degrees), or of one colour, with an outline."""
         polygon = self.pixels(points)
-        paint = self.cloth.image(self.canvas.large, self.scale, turn) if color is None else color
+        paint = color or self.cloth.paint(self.canvas.large, self.scale, turn)
         self.canvas.fill(polygon, paint, max(1.0, 0.085 * self.scale / SUPERSAMPLE))
         if edge:
             line = self.cloth.line if color is None else self.cloth.line_on(color)
             self._stroke([*polygon, polygon[0], polygon[1]], line, 0.022)
+
+    def dye(self, points: Points, color: RGB) -> None:
+        """Change the colour of a region, without an edge and without shading."""
+        self.canvas.draw.polygon(self.pixels(points), fill=(*color, 255))
 
     def line(self, points: Points, color: RGB | None = None, width: float = 0.016) -> None:
         """Draw a seam."""

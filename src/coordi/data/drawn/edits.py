@@ -10,6 +10,7 @@ from coordi.types import Edit
 EDITABLE = ("color", "pattern", "sleeve", "neckline", "length", "silhouette")
 """The attributes in which a family's garments may differ."""
 
+_FITS = ("slim", "regular", "loose")
 _WITH_PATTERN = {
     "stripes": "with stripes",
     "checks": "with checks",
@@ -57,6 +58,8 @@ def _phrases(attribute: str, old: str, new: str) -> list[str]:
         return [f"with a {now}", f"with a {now} instead of a {was}"]
     if attribute == "length":
         return [f"in {new} length instead of {old}", f"{new}, not {old}"]
+    if new in _FITS:
+        return [f"with a {new} fit", f"a {new} fit instead of a {old} one"]
     return [f"{new} instead of {old}", f"make it {new}"]
 
 

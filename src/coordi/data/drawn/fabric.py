@@ -39,8 +39,10 @@ class Cloth:
         """Colour of an outline around something that is not of this cloth."""
         return contrast_line(color)
 
-    def image(self, size: tuple[int, int], unit: float, turn: float = 0) -> Pillow.Image:
+    def paint(self, size: tuple[int, int], unit: float, turn: float = 0) -> Pillow.Image | RGB:
         """Draw the cloth, `unit` pixels per body unit, turned by `turn` degrees."""
+        if self.pattern == "plain":
+            return self.color
         turn = turn if self.pattern in ("stripes", "checks") else 0
         key = (size, round(unit, 3), turn)
         if key not in self._images:
@@ -48,15 +50,15 @@ class Cloth:
         return self._images[key]
 
     def _draw(self, size: tuple[int, int], unit: float, turn: float) -> Pillow.Image:
-        image = Pillow.new("RGB", size, self.color)
-        if self.pattern == "plain":
-            return image
+        image = Pillow.new("RGBA", size, (*self.color, 255))
         rng = random.Random(self.seed)
         PATTERNS[self.pattern](image, self.second, unit, rng)
         if self.upright and self.pattern == "stripes":
             turn += 90
         return (
-            image.rotate(-turn, Pillow.Resampling.NEAREST, fillcolor=self.color) if turn else image
+            image.rotate(-turn, Pillow.Resampling.NEAREST, fillcolor=(*self.color, 255))
+            if turn
+            else image
         )
 
 

@@ -65,15 +65,16 @@ class Garment:
         """Its name in a shop: every attribute that can be seen, then what it is."""
         pattern = PATTERN_WORDS[self.pattern]
         color = self.color if not pattern else f"{self.color} and {self.second_color}"
+        kind = KINDS[self.kind]
         words = (
             color,
             pattern,
-            "" if self.silhouette == "regular" else self.silhouette,
+            "" if self.silhouette == "regular" or kind.nouns else self.silhouette,
             "" if self.length == "regular" else self.length,
             SLEEVE_WORDS.get(self.sleeve, ""),
             self.material,
             NECKLINE_WORDS.get(self.neckline, ""),
-            KINDS[self.kind].noun(self.silhouette),
+            kind.noun(self.silhouette),
         )
         title = " ".join(word for word in words if word)
         return title[0].upper() + title[1:]
@@ -103,11 +104,13 @@ class Kind:
     colors: tuple[str, ...] = ()
     """Empty: all of them."""
     name: str = ""
-    """"" where the silhouette is itself the noun: a tote, a beanie."""
+    """What a shop calls it at the end of a title."""
+    nouns: tuple[str, ...] = ()
+    """What a shop calls each silhouette, where that says it all: a beanie."""
 
     def noun(self, silhouette: str) -> str:
         """Name the garment at the end of its title."""
-        return "" if silhouette == self.name else self.name
+        return self.nouns[self.silhouettes.index(silhouette)] if self.nouns else self.name
 
 
 _ALL_SLEEVES = ("short", "long", "sleeveless", "three-quarter")
@@ -181,7 +184,7 @@ KINDS: dict[str, Kind] = {
         ("all year",),
         ("plain", "stripes", "checks", "floral"),
         silhouettes=("tote", "shoulder", "backpack"),
-        name="bag",
+        nouns=("tote bag", "shoulder bag", "backpack"),
     ),
     "shirt": Kind(
         "top",
@@ -269,7 +272,7 @@ KINDS: dict[str, Kind] = {
         _YEAR,
         ("plain", "stripes", "checks"),
         silhouettes=("cap", "beanie", "wide-brim"),
-        name="hat",
+        nouns=("cap", "beanie", "wide-brim hat"),
     ),
     "coat": Kind(
         "outer",

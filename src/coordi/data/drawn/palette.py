@@ -42,8 +42,9 @@ HUES = {
 
 
 def jittered(name: str, rng: random.Random) -> RGB:
-    """Give one dye lot of a named colour: each channel up to 7 levels off."""
-    red, green, blue = (min(252, max(22, c + rng.randint(-7, 7))) for c in COLORS[name])
+    """Give one dye lot of a named colour: up to 9 levels off, nearly alike in each channel."""
+    shift = rng.randint(-6, 6)
+    red, green, blue = (min(252, max(22, c + shift + rng.randint(-3, 3))) for c in COLORS[name])
     return red, green, blue
 
 

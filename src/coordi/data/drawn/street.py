@@ -117,7 +117,7 @@ def _put_on(pen: Pen, garment: Garment) -> None:
         draw(pen.at(0.24, 7.5, 0.78), garment)
         draw(pen.at(-0.24, 7.5, 0.78, flip=True), garment)
     elif garment.slot == "hat":
-        draw(pen.at(0, 0.08, 0.84), garment)
+        draw(pen.at(0, -0.1, 0.88), garment)
     elif garment.slot == "bag":
         draw(pen.at(1.31, 3.92 - 0.85 * _HANDLE_TOPS[garment.silhouette], 0.85), garment)
     else:

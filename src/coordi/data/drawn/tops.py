@@ -40,7 +40,7 @@ def _along_arm(share: float, offset: float) -> Point:
 
 
 def _sleeve_width(share: float, ease: float, flare: float) -> float:
-    slim = np.interp(share, (0, 0.16, 0.34, 1), (0.08, 0.24, 0.22, 0.135))
+    slim = np.interp(share, (0, 0.16, 0.34, 1), (0.08, 0.20, 0.20, 0.135))
     return float(slim + ease * 0.55 + flare * share)
 
 
@@ -49,6 +49,14 @@ def _sleeve_piece(start: float, end: float, ease: float, flare: float) -> list[P
     outer = [_along_arm(t, _sleeve_width(t, ease, flare)) for t in shares]
     inner = [_along_arm(t, -_sleeve_width(t, ease, flare)) for t in shares[::-1]]
     return [*outer, *inner]
+
+
+def _sleeve_outline(shoulder: Point, end: float, ease: float, flare: float) -> list[Point]:
+    shares = (0.16, 0.34, 0.5, 0.75, 1.0)
+    at = [share for share in shares if share < end - 0.05] + [end]
+    outer = [_along_arm(t, _sleeve_width(t, ease, flare)) for t in at]
+    inner = [_along_arm(t, -_sleeve_width(t, ease, flare)) for t in reversed(at)]
+    return [*smooth([shoulder, *outer]), *smooth(inner)]
 
 
 def _both(pen: Pen) -> tuple[tuple[Pen, float], tuple[Pen, float]]:
@@ -63,7 +71,7 @@ def draw_sleeves(pen: Pen, sleeve: str, ease: float, cuff: str = "hem", flare: f
     end = SLEEVE_ENDS[sleeve]
     shoulder = (0.66 + ease * 0.4, 1.40)
     for side, sign in _both(pen):
-        piece = [shoulder, *_sleeve_piece(0.03, end, ease, flare), (0.4, 2.1)]
+        piece = [*_sleeve_outline(shoulder, end, ease, flare), (0.4, 2.1)]
         side.part(piece, turn=_ARM_TURN * sign)
         if sleeve != "short":
             side.fold([_along_arm(0.3, 0.02), _along_arm(0.45, -0.06)], 60)
@@ -155,10 +163,25 @@ def _draw_back(pen: Pen, neckline: str) -> None:
     back = bezier((half, y), (half * 0.6, y + 0.12), (-half * 0.6, y + 0.12), (-half, y))
     front = _neck_curve(neckline)
     pen.part([*mirrored(front), *front, *back], pen.cloth.inside)
+    if neckline in ("button-down", "band"):
+        _collar_back(pen)
     pen.part(
         bezier((-0.09, y + 0.12), (-0.09, y + 0.2), (0.09, y + 0.2), (0.09, y + 0.12)),
         (238, 236, 230),
         edge=False,
+    )
+
+
+def _collar_back(pen: Pen) -> None:
+    top = bezier((-0.25, 1.07), (-0.12, 1.0), (0.12, 1.0), (0.25, 1.07))
+    pen.part(
+        [
+            *top,
+            (0.30, 1.26),
+            *bezier((0.24, 1.3), (0.1, 1.34), (-0.1, 1.34), (-0.24, 1.3)),
+            (-0.30, 1.26),
+        ],
+        pen.cloth.inside,
     )
 
 
@@ -279,11 +302,12 @@ def draw_shirt(pen: Pen, garment: Garment) -> None:
     half = _body_half(garment.neckline, hem, ease, sides, bare)
     if garment.length != "cropped":
         half = [
-            (x, y + 0.16 * np.cos(x / _at(sides, hem) * 2.6) if y >= hem - 0.01 else y)
+            (x, y + 0.16 * np.cos(x / _at(sides, hem) * 2.6) if y >= hem - 0.16 else y)
             for x, y in half
         ]
     _draw_body(pen, half)
-    pen.part([(-0.075, 1.5), (0.075, 1.5), (0.075, hem + 0.2), (-0.075, hem + 0.2)])
+    low = hem + (0.08 if garment.length == "cropped" else 0.16)
+    pen.part([(-0.075, 1.5), (0.075, 1.5), (0.075, low), (-0.075, low)])
     for y in np.arange(1.75, hem, 0.36):
         pen.disc(0, y, 0.035, _button_color(pen))
     _pocket(pen, 0.38, 2.05)
@@ -463,6 +487,7 @@ def _draw_lining(pen: Pen) -> None:
     half, y = _neck_point("lapel")
     front = _neck_curve("lapel")
     pen.part([*mirrored(front), *front, (half, y - 0.04), (-half, y - 0.04)], pen.cloth.inside)
+    _collar_back(pen)
     pen.part(
         [(-0.1, y + 0.08), (0.1, y + 0.08), (0.1, y + 0.2), (-0.1, y + 0.2)],
         (236, 232, 222),

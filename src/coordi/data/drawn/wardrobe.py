@@ -4,6 +4,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import cycle, islice
+from typing import Any
 
 from coordi.data.drawn.edits import EDITABLE, make_edits
 from coordi.data.drawn.garments import KINDS, Garment, Kind
@@ -99,7 +100,12 @@ def _family(kind: str, rng: random.Random) -> Iterator[Garment]:
         if left[name] and made < _FAMILY:
             left[name] -= 1
             made += 1
-            yield replace(first, **{name: value})
+            yield _changed(first, name, value)
+
+
+def _changed(garment: Garment, name: str, value: str) -> Garment:
+    change: dict[str, Any] = {name: value}
+    return replace(garment, **change)
 
 
 def _values(spec: Kind, name: str) -> tuple[str, ...]:
