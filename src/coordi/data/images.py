@@ -155,7 +155,8 @@ def _open(data: bytes, max_pixels: int) -> Pillow.Image:
     except Pillow.DecompressionBombError as error:
         limit = min(max_pixels, 2 * (Pillow.MAX_IMAGE_PIXELS or max_pixels))  # Pillow has its own
         raise ImageError(
-            f"the picture has more pixels than the limit of {limit / 1e6:.4g} million; scale it down"
+            f"the picture has more pixels than the limit of {limit / 1e6:.4g} million; "
+            "scale it down"
         ) from error
     except UnidentifiedImageError as error:
         raise ImageError(_unidentified(data)) from error
