@@ -110,11 +110,6 @@ def read_preprocessing(config: Mapping[str, Any], where: str) -> Preprocessing:
     """
     config = config.get("image_processor", config)
     kind = str(config.get("image_processor_type") or config.get("feature_extractor_type") or "")
-    if kind.startswith("Siglip2"):
-        raise EncoderError(
-            f"{where} takes pictures of varying size (NaFlex), which coordi does not; "
-            "use a fixed-size model such as google/siglip2-base-patch16-224"
-        )
     resize, crop = _geometry(config, kind, where)
     normal = config.get("do_normalize", True)
     return Preprocessing(

@@ -46,6 +46,11 @@ def open_transformers(folder: Path, name: str, *, dim: int | None = None) -> Tow
     config = read_json(folder / "config.json")
     kind = str(config["model_type"])
     if kind not in DUAL | POOLED | CLASS_TOKEN | MEAN_TOKEN:
+        if kind == "siglip2":
+            raise EncoderError(
+                f"{name} takes pictures of varying size (NaFlex), which coordi does not; "
+                "use a fixed-size one such as google/siglip2-base-patch16-224"
+            )
         known = ", ".join(sorted(DUAL | POOLED | CLASS_TOKEN | MEAN_TOKEN))
         raise EncoderError(
             f"{name} is a {kind!r} model, which coordi does not open. Known: {known}"
@@ -161,7 +166,10 @@ def _tokenize(
     """Tokenizer as the family was trained: SigLIP at full length without a mask."""
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(folder)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+    except (OSError, ValueError, ImportError) as error:
+        raise EncoderError(f"cannot load the tokenizer of {folder}: {error}") from error
     siglip = kind == "siglip"
     text_config = getattr(model.config, "text_config", None) or model.config
     positions = getattr(text_config, "max_position_embeddings", _SIGLIP_LENGTH)
