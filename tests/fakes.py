@@ -58,8 +58,10 @@ class ColorHistogram:
         return unit_rows(np.stack([self._text(text) for text in texts]))
 
     def _text(self, text: str) -> Vectors:
-        colors = [ImageColor.colormap[w] for w in text.lower().split() if w in ImageColor.colormap]
-        swatches = [np.full((SIDE, SIDE, 3), ImageColor.getrgb(str(c)), np.uint8) for c in colors]
+        colors = [word for word in text.lower().split() if word in ImageColor.colormap]
+        swatches = [
+            np.full((SIDE, SIDE, 3), ImageColor.getrgb(color), np.uint8) for color in colors
+        ]
         if not swatches:
             return np.full(self.dim, self.dim**-0.5, dtype=np.float32)
         return self.encode_images(swatches).sum(axis=0)

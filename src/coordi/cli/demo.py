@@ -76,12 +76,8 @@ def _store_folder(folder: Path, catalog: str | None) -> Path:
 
 
 def _wardrobe(folder: Path, out: Output) -> Path:
-    """The drawn wardrobe's catalogue, drawn now unless an earlier start completed it."""
+    """The catalogue of the drawn wardrobe, drawn unless an earlier start has done so."""
     from coordi.data.drawn import write_wardrobe
 
-    wardrobe = folder / "wardrobe"
-    catalog = wardrobe / "items.csv"
-    if not catalog.exists():
-        out.note(f"drawing a wardrobe of {GARMENTS} garments into {wardrobe}")
-        write_wardrobe(wardrobe, count=GARMENTS)
-    return catalog
+    out.note(f"the wardrobe: {GARMENTS} drawn garments in {folder / 'wardrobe'}")
+    return write_wardrobe(folder / "wardrobe", count=GARMENTS)

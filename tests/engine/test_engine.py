@@ -1,0 +1,207 @@
+"""The engine around a store: searching, browsing, pictures, and the wrong encoder."""
+
+import io
+import threading
+
+import numpy as np
+import pytest
+from PIL import Image as Pillow
+
+import coordi.models.encoders
+from conftest import COLORS, make_catalog, paint
+from coordi.engine import Engine
+from coordi.engine.pictures import ByteCache, media_type, pixel_size
+from coordi.errors import FilterError, FingerprintError, ImageError, NotFoundError
+from coordi.types import ImageRef, Item, Query
+from fakes import ColorHistogram
+
+
+@pytest.fixture
+def engine(tmp_path, catalog):
+    with Engine.open(tmp_path / "store", encoder=ColorHistogram(), create=True) as engine:
+        engine.ingest(catalog)
+        yield engine
+
+
+def test_words_find_what_they_say(engine):
+    answer = engine.search(Query(text="blue", limit=3))
+    assert all("blue" in hit.item.title for hit in answer.hits)
+    assert (answer.total, answer.encoder) == (24, "color-histogram")
+
+
+def test_a_picture_finds_itself_and_a_crop_its_part(engine, tmp_path):
+    half = np.zeros((60, 60, 3), np.uint8)
+    half[:, :30, 0], half[:, 30:, 1] = 255, 128  # red, then green
+    buffer = io.BytesIO()
+    Pillow.fromarray(half).save(buffer, "PNG")
+    for box, color in (((0, 0, 0.45, 1), "red"), ((0.55, 0, 1, 1), "green")):
+        picture = engine.decode(buffer.getvalue(), box=box)
+        assert color in engine.search(Query(image=picture, limit=1)).hits[0].item.title
+
+
+def test_decode_refuses_what_is_no_picture_or_too_large(engine, catalog):
+    with pytest.raises(ImageError):
+        engine.decode(b"not a picture")
+    with pytest.raises(ImageError, match="limit"):
+        engine.decode((catalog.parent / "images/0.png").read_bytes(), max_pixels=100)
+
+
+def test_a_large_picture_keeps_enough_pixels_within_a_small_crop(engine):
+    buffer = io.BytesIO()
+    Pillow.new("RGB", (1600, 1600), "red").save(buffer, "JPEG")
+    picture = engine.decode(buffer.getvalue(), box=(0.0, 0.0, 0.1, 0.1))
+    assert min(picture.shape[:2]) >= engine.encoder.image_size
+
+
+def test_a_new_item_shows_in_the_next_search_and_a_deleted_one_no_more(engine, catalog):
+    paint(catalog.parent / "images/new.png", "gold", 77)
+    with catalog.open("a") as file:
+        file.write("new,images/new.png,a gold coat,coat,5\r\n")
+    engine.ingest(catalog)
+    query = Query(text="gold", where="category = 'coat'")
+    assert [hit.item.id for hit in engine.search(query).hits] == ["new"]
+    assert engine.delete(["new", "never-there"]) == 1
+    assert engine.search(query).hits == ()
+
+
+def test_another_encoder_is_refused_with_both_ways_out(engine, tmp_path):
+    other = ColorHistogram("other", "0123456789abcdef")
+    with Engine.open(tmp_path / "store", encoder=other) as second:
+        for ask in (lambda: second.search(Query(text="red")), second.warm):
+            with pytest.raises(FingerprintError) as error:
+                ask()
+            assert "--encoder color-histogram" in str(error.value)
+            assert "coordi ingest CATALOG --encoder other" in str(error.value)
+
+
+def test_the_store_remembers_its_encoder(engine, tmp_path, monkeypatch):
+    opened = []
+
+    def open_encoder(name, *, dim=None):
+        opened.append((name, dim))
+        return ColorHistogram()
+
+    monkeypatch.setattr(coordi.models.encoders, "open_encoder", open_encoder)
+    with Engine.open(tmp_path / "store") as again:
+        assert again.encoder_name == "color-histogram"
+        assert (again.stats().items, opened) == (24, [])
+        again.search(Query(text="red"))
+        again.search(Query(text="blue"))
+    assert opened == [("color-histogram", 64)]
+
+
+def test_a_new_store_takes_the_default_encoder(tmp_path):
+    with Engine.open(tmp_path / "new", create=True) as engine:
+        assert engine.encoder_name == "coordi-mini"
+    with pytest.raises(NotFoundError, match="no store"):
+        Engine.open(tmp_path / "never")
+
+
+def test_an_empty_store_answers_and_becomes_ready(tmp_path):
+    with Engine.open(tmp_path / "new", encoder=ColorHistogram(), create=True) as engine:
+        assert engine.search(Query(text="red")).hits == ()
+        assert engine.browse() == ([], 0)
+        assert not engine.ready()
+        engine.warm()
+        assert engine.ready()
+
+
+def test_browsing_shows_every_item_once_in_an_order_that_stays(engine, tmp_path):
+    pages = [engine.browse(limit=10, offset=offset) for offset in (0, 10, 20, 30)]
+    ids = [item.id for items, _ in pages for item in items]
+    assert sorted(ids) == sorted(f"item-{n}" for n in range(24))
+    assert [total for _, total in pages] == [24] * 4
+    assert ids != engine.store.ids()
+    with Engine.open(tmp_path / "store", encoder=ColorHistogram()) as again:
+        assert [item.id for item in again.browse(limit=24)[0]] == ids
+    engine.delete(["item-0"])
+    assert [item.id for item in engine.browse(limit=24)[0]] == [i for i in ids if i != "item-0"]
+
+
+def test_browsing_with_a_filter(engine):
+    items, total = engine.browse("category = 'dress' and price < 20", limit=2)
+    assert total == 4
+    assert len(items) == 2
+    assert all(item.fields["category"] == "dress" for item in items)
+    with pytest.raises(FilterError):
+        engine.browse("nothing = 1")
+
+
+def test_pictures_and_thumbnails(engine, catalog):
+    data, kind = engine.image("item-1")
+    assert (data, kind) == ((catalog.parent / "images/1.png").read_bytes(), "image/png")
+    small = Pillow.open(io.BytesIO(engine.thumbnail("item-1", 30)))
+    assert (small.format, small.size) == ("JPEG", (20, 30))
+    before = engine.thumbnail("item-1", 30)
+    assert engine.thumbnail("item-1", 30) is before  # from memory
+    paint(catalog.parent / "images/1.png", "purple", 1)
+    assert engine.thumbnail("item-1", 30) != before
+
+
+def test_a_missing_picture_is_an_error_that_names_it(engine, catalog):
+    (catalog.parent / "images/1.png").unlink()
+    with pytest.raises(ImageError, match=r"1\.png"):
+        engine.image("item-1")
+    with pytest.raises(ImageError, match=r"1\.png"):
+        engine.thumbnail("item-1")
+    with pytest.raises(NotFoundError, match="nobody"):
+        engine.image("nobody")
+
+
+def test_pixel_sizes_stand_upright(engine, tmp_path):
+    path = tmp_path / "lying.jpg"
+    exif = Pillow.Exif()
+    exif[0x0112] = 6
+    Pillow.new("RGB", (60, 40)).save(path, exif=exif)
+    assert pixel_size(ImageRef(path=path)) == (40, 60)
+    assert pixel_size(ImageRef(data=path.read_bytes())) == (40, 60)
+    assert engine.pixel_size(engine.get(["item-0"])[0]) == (40, 60)
+    assert engine.pixel_size(Item("no picture")) is None
+    path.write_text("broken")
+    assert pixel_size(ImageRef(path=path)) is None
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF"])
+def test_media_types_come_from_the_bytes(form):
+    buffer = io.BytesIO()
+    Pillow.new("RGB", (4, 4)).save(buffer, form)
+    assert media_type(buffer.getvalue()) == f"image/{form.lower()}"
+    assert media_type(b"<html>") == "application/octet-stream"
+
+
+def test_the_cache_drops_the_least_recently_used_and_holds_its_size():
+    cache = ByteCache(10)
+    made = []
+
+    def entry(key):
+        return cache.get(key, lambda: made.append(key) or bytes(4))
+
+    for key in ("a", "b", "a", "c", "a", "b"):
+        entry(key)
+    assert made == ["a", "b", "c", "b"]
+    assert cache.get("large", lambda: bytes(11)) == bytes(11)
+    entry("a")
+    assert made[-1] == "a"
+
+
+def test_the_encoder_is_opened_once_for_many_threads(tmp_path, monkeypatch):
+    catalog = make_catalog(tmp_path / "shop", len(COLORS))
+    opened = []
+
+    def open_encoder(name, *, dim=None):
+        opened.append(name)
+        return ColorHistogram(name)
+
+    monkeypatch.setattr(coordi.models.encoders, "open_encoder", open_encoder)
+    with Engine.open(tmp_path / "store", create=True) as engine:
+        engine.ingest(catalog)
+    with Engine.open(tmp_path / "store") as engine:
+        opened.clear()
+        found = []
+        ask = lambda: found.append(engine.search(Query(text="red", limit=1)).hits[0].item.id)  # noqa: E731
+        threads = [threading.Thread(target=ask) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert (opened, found) == (["coordi-mini"], ["item-0"] * 8)
