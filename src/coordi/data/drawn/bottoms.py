@@ -9,7 +9,7 @@ from coordi.data.drawn.garments import Garment
 from coordi.data.drawn.palette import RGB, blend, luminance
 
 WAIST = 2.72
-LEG_HEMS = {"full-length": 7.15, "cropped": 6.25, "short": 4.65, "knee-length": 5.45}
+LEG_HEMS = {"full-length": 7.15, "cropped": 6.25, "short": 4.45, "knee-length": 5.45}
 SKIRT_HEMS = {"mini": 4.40, "knee-length": 5.50, "maxi": 6.95}
 
 _LEG_WIDTHS = {  # half widths at thigh, knee and ankle; the ankle's distance from the centre
@@ -19,6 +19,8 @@ _LEG_WIDTHS = {  # half widths at thigh, knee and ankle; the ankle's distance fr
     "wide-leg": (0.36, 0.40, 0.47, 0.55),
     "loose": (0.40, 0.46, 0.50, 0.52),
 }
+_CIRCLE = [(float(np.cos(a)), float(np.sin(a))) for a in np.linspace(0, 2 * np.pi, 24)]
+_PALE = (243, 244, 246)
 _TAN = (214, 148, 72)
 _COPPER = (186, 116, 66)
 
@@ -27,7 +29,8 @@ def _leg_half(silhouette: str, hem: float) -> list[Point]:
     """Right half of a pair of trousers, from the centre of the waist to the crotch."""
     thigh, knee, ankle, out = _LEG_WIDTHS[silhouette]
     ys = (4.1, 5.5, 7.15)
-    axis = np.interp(hem, ys, (0.34, 0.36 + (out - 0.36) * 0.5, out))
+    top = 0.34 if hem > 5.6 else 0.41  # the legs of shorts stand apart
+    axis = np.interp(hem, ys, (top, 0.36 + (out - 0.36) * 0.5, out))
     width = np.interp(hem, ys, (thigh, knee, ankle))
     outer = [(0.50, WAIST), (0.66, 3.55), (0.34 + thigh, 4.1)]
     inner = [(0.34 - thigh + 0.02, 4.25), (0.02, 4.05)]
@@ -119,17 +122,41 @@ def draw_jeans(pen: Pen, garment: Garment) -> None:
     axis = float(np.interp(hem, (5.5, 7.15), (0.38, _LEG_WIDTHS[garment.silhouette][3])))
     wide = float(np.interp(hem, (5.5, 7.15), _LEG_WIDTHS[garment.silhouette][1:3]))
     for side in (pen, pen.at(0, 0, 1, flip=True)):
+        _fade(side, garment.silhouette)
         side.stitches(bezier((0.22, WAIST + 0.22), (0.24, 3.2), (0.42, 3.34), (0.60, 3.26)), thread)
         side.line(bezier((0.20, WAIST + 0.22), (0.22, 3.24), (0.42, 3.38), (0.62, 3.30)))
         side.disc(0.23, WAIST + 0.26, 0.024, _COPPER)
         side.disc(0.585, 3.24, 0.024, _COPPER)
-        side.stitches([(axis - wide, hem - 0.1), (axis + wide, hem - 0.1)], thread)
+        _turn_up(side, axis, wide + 0.03, hem, thread)
         side.stitches([(0.02, 4.0), (axis - wide + 0.03, 5.0)], thread)
     _fly(pen, thread)
     _waistband(pen)
     pen.stitches([(-0.5, WAIST + 0.05), (0, WAIST + 0.11), (0.5, WAIST + 0.05)], thread)
     pen.stitches([(-0.52, WAIST + 0.14), (0, WAIST + 0.21), (0.52, WAIST + 0.14)], thread)
     pen.disc(0, WAIST + 0.15, 0.05, _COPPER)
+
+
+def _washed(color: RGB) -> RGB:
+    """Colour of denim where it is worn, or on its inner side."""
+    return (
+        blend(color, (150, 160, 176), 0.4) if luminance(color) > 225 else blend(color, _PALE, 0.5)
+    )
+
+
+def _fade(pen: Pen, silhouette: str) -> None:
+    """Wash the front of a thigh out, as wear does to denim."""
+    wide = _LEG_WIDTHS[silhouette][1] * 0.62
+    for step in range(1, 9):
+        size = 1 - step / 9
+        oval = [(0.37 + wide * size * x, 4.75 + 0.95 * size * y) for x, y in _CIRCLE]
+        pen.dye(oval, blend(pen.cloth.color, _washed(pen.cloth.color), step / 9))
+
+
+def _turn_up(pen: Pen, axis: float, wide: float, hem: float, thread: RGB) -> None:
+    left, right = axis - wide, axis + wide
+    low = bezier((right, hem), (axis, hem + 0.05), (axis, hem + 0.05), (left, hem))
+    pen.part([(left, hem - 0.24), (right, hem - 0.24), *low], _washed(pen.cloth.color))
+    pen.stitches([(left, hem - 0.18), (right, hem - 0.18)], thread)
 
 
 def draw_shorts(pen: Pen, garment: Garment) -> None:

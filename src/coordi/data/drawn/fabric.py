@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from math import cos, radians, sin
+from math import ceil, cos, hypot, radians, sin
 
 from PIL import Image as Pillow
 from PIL import ImageDraw
@@ -21,6 +21,8 @@ class Cloth:
     seed: int
     upright: bool = False
     """Whether stripes run along the body, as on trousers, and not around it."""
+    fineness: float = 1.0
+    """Size of the pattern; smaller on shoes, bags and hats, whose units are larger things."""
     _images: dict[tuple[tuple[int, int], float, float], Pillow.Image] = field(
         default_factory=dict, repr=False
     )
@@ -50,16 +52,18 @@ class Cloth:
         return self._images[key]
 
     def _draw(self, size: tuple[int, int], unit: float, turn: float) -> Pillow.Image:
-        image = Pillow.new("RGBA", size, (*self.color, 255))
-        rng = random.Random(self.seed)
-        PATTERNS[self.pattern](image, self.second, unit, rng)
         if self.upright and self.pattern == "stripes":
             turn += 90
-        return (
-            image.rotate(-turn, Pillow.Resampling.NEAREST, fillcolor=(*self.color, 255))
-            if turn
-            else image
-        )
+        # What is turned is drawn as large as the diagonal, so that no corner stays bare.
+        side = ceil(hypot(*size))
+        image = Pillow.new("RGBA", (side, side) if turn else size, (*self.color, 255))
+        draw = PATTERNS[self.pattern]
+        draw(image, self.second, unit * self.fineness, random.Random(self.seed))
+        if not turn:
+            return image
+        left, top = (side - size[0]) // 2, (side - size[1]) // 2
+        turned = image.rotate(-turn, Pillow.Resampling.NEAREST)
+        return turned.crop((left, top, left + size[0], top + size[1]))
 
 
 def _stripes(image: Pillow.Image, second: RGB, unit: float, rng: random.Random) -> None:

@@ -40,6 +40,9 @@ DRAW: dict[str, Callable[[Pen, Garment], None]] = {
 }
 """How each kind is drawn."""
 
+_FINENESS = {"shoes": 0.55, "bag": 0.7, "hat": 0.6}
+_HAT_FRAME = (-0.98, -0.62, 0.98, 0.72)
+
 SHOES = frozenset({"sneakers", "boots", "pumps"})
 
 
@@ -47,18 +50,20 @@ def cloth_of(garment: Garment) -> Cloth:
     """Dye the cloth of a garment."""
     rng = random.Random(garment.jitter)
     color, second = jittered(garment.color, rng), jittered(garment.second_color, rng)
-    return Cloth(color, second, garment.pattern, garment.jitter, garment.kind == "trousers")
+    upright = garment.kind == "trousers"
+    fineness = _FINENESS.get(garment.slot, 1.0)
+    return Cloth(color, second, garment.pattern, garment.jitter, upright, fineness)
 
 
 def frame_of(garment: Garment) -> Frame:
     """Choose what the picture of a garment shows: all of it, with little around."""
     if garment.kind in SHOES:
         tall = garment.length == "knee-high"
-        return (-0.30, -1.72, 1.52, 0.30) if tall else (-0.28, -1.0, 1.36, 0.34)
+        return (-0.30, -1.72, 1.52, 0.30) if tall else (-0.16, -1.0, 1.36, 0.34)
     if garment.slot == "bag":
         return (-0.72, -0.75, 0.72, 1.12)
     if garment.slot == "hat":
-        return (-0.98, -0.62, 0.98, 0.72)
+        return (-0.58, -0.62, 0.98, 0.72) if garment.silhouette == "cap" else _HAT_FRAME
     if garment.slot == "scarf":
         return (-0.9, 0.9, 0.9, 4.7 if garment.length == "long" else 3.4)
     if garment.slot == "bottom":
