@@ -9,10 +9,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from coordi.data.catalog import FROM_FILE_NAME, FROM_ID, FROM_ROW_NUMBER, open_catalog
 from coordi.data.images import encode_jpeg
-from coordi.errors import CatalogError, MappingError, MissingExtraError, NotFoundError
+from coordi.errors import (
+    CatalogError,
+    CoordiError,
+    MappingError,
+    MissingExtraError,
+    NotFoundError,
+)
 from coordi.types import ImageRef, Item, Origin, Problem
 
 JPEG = encode_jpeg(np.zeros((2, 2, 3), np.uint8))
@@ -378,3 +386,14 @@ def test_a_catalogue_moved_with_its_pictures_gives_the_same_items(tmp_path):
     shutil.copytree(tmp_path / "one", tmp_path / "two")
     one, two = (rows(open_catalog(tmp_path / name / "c.csv"))[0][0] for name in ("one", "two"))
     assert (one.id, one.fields) == (two.id, two.fields)
+
+
+@given(st.binary(max_size=120), st.sampled_from(["csv", "jsonl", "parquet"]))
+def test_files_of_any_bytes_give_rows_problems_or_an_error_of_ours(tmp_path_factory, data, suffix):
+    path = tmp_path_factory.mktemp("any") / f"c.{suffix}"
+    path.write_bytes(data)
+    try:
+        catalog = open_catalog(path)
+    except CoordiError:
+        return
+    assert sum(1 for _ in catalog.rows()) == catalog.count

@@ -168,6 +168,14 @@ def test_jsonl_comes_back_as_it_was_written(tmp_path_factory, rows, escape):
     assert (good, bad) == (list(enumerate(rows, 1)), [])
 
 
+def test_half_a_character_is_a_problem(tmp_path):
+    lines = ['{"id": "\\ud83d\\ude00"}', '{"id": "\\ud83d"}', '{"\\uDE00": 1}']
+    good, bad = read(open_jsonlines(write(tmp_path, "\n".join(lines))))
+    assert good == [(1, {"id": "\U0001f600"})]
+    assert [line for line, _ in bad] == [2, 3]
+    assert "surrogate" in bad[0][1]
+
+
 def test_deep_json_is_a_problem_not_a_crash(tmp_path):
     path = write(tmp_path, '{"a": ' + "[" * 100_000 + "\n" + '{"id": 1}\n')
     good, bad = read(open_jsonlines(path))

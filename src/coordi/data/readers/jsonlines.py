@@ -60,4 +60,15 @@ def _parse(line: str) -> dict[str, object] | str:
         return f"not valid JSON ({error}); each line must be one complete object"
     if not isinstance(value, dict):
         return f'a JSON {type(value).__name__} where an object is needed, such as {{"id": …}}'
+    if "\\ud" in line.lower() and not _is_utf8(value):
+        return "holds half of a surrogate pair (\\ud800 to \\udfff); write the whole character"
     return value
+
+
+def _is_utf8(value: dict[str, object]) -> bool:
+    """Whether parsed text can be stored: JSON escapes may spell what is no character."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
