@@ -1,0 +1,340 @@
+// Puts the page together: the address is the state, and every change of it asks the service.
+
+import * as api from "./api.js";
+import { createDetail } from "./detail.js";
+import { byId, debounce, fillIcons, h } from "./dom.js";
+import { offered, showFilters, showPills } from "./filters.js";
+import { formatCount, nameOf } from "./format.js";
+import { createGallery } from "./gallery.js";
+import { showFailure, showNothing } from "./notices.js";
+import { listen, takeIn } from "./photo.js";
+import { showQuery } from "./query.js";
+import * as addresses from "./state.js";
+
+const NARROW = matchMedia("(max-width: 859px)");
+
+const photos = new Map(); // key in the history entry → photo of this visit
+let state = addresses.read(location.search);
+let photo = null;
+let facets = [];
+let limits = { upload_bytes: Infinity };
+let asked = null; // the search under way
+let shown = ""; // the search whose results are on the page
+let lastWords = null; // the words that the field was last set to
+
+const place = Object.fromEntries(
+  ["welcome", "ideas", "query", "filters", "pills", "heading", "count", "notice", "progress", "alert", "fold", "words"].map((id) => [id, byId(id)]),
+);
+
+const gallery = createGallery(byId("gallery"), {
+  addressOf: (id) => addresses.write({ ...state, item: id }),
+  open: (id) => go({ item: id }),
+  like: searchLike,
+});
+
+const detail = createDetail(byId("detail"), {
+  addressOf: (id) => addresses.write({ ...state, item: id }),
+  open: (id) => go({ item: id }),
+  like: searchLike,
+  closed,
+});
+
+// Closing steps back to the list that the item was opened from, so that Back does not reopen it.
+function closed() {
+  if (!state.item) return;
+  if (history.state?.opened) history.back();
+  else go({ item: "" }, { replace: true });
+}
+
+// --- the address -----------------------------------------------------------------------------
+
+function go(changes, { replace = false, from = "" } = {}) {
+  state = { ...state, ...changes };
+  const entry = { photo: photo?.key ?? null, opened: Boolean(state.item) && !detail.open };
+  const change = replace ? "replaceState" : "pushState";
+  history[change](entry, "", addresses.write(state));
+  render(from);
+}
+
+addEventListener("popstate", (event) => {
+  state = addresses.read(location.search);
+  photo = photos.get(event.state?.photo) ?? null;
+  render();
+});
+
+const home = () => {
+  photo = null;
+  go(addresses.empty());
+};
+
+function searchLike(id) {
+  photo = null;
+  go({ like: id, item: "", q: "", words: addresses.EVEN });
+  detail.hide();
+  scrollTo({ top: 0 });
+  byId("results").focus({ preventScroll: true });
+}
+
+// --- drawing ---------------------------------------------------------------------------------
+
+function render(from = "") {
+  const searching = Boolean(photo || state.q || state.like);
+  if (state.q !== lastWords) place.words.value = lastWords = state.q;
+  place.fold.checked = state.fold;
+  byId("fold-place").hidden = !searching;
+  place.welcome.hidden = searching || addresses.countFilters(state.filters) > 0;
+  if (from !== "filters") drawFilters();
+  showPills(place.pills, state.filters, (filters) => go({ filters }));
+  const used = addresses.countFilters(state.filters);
+  byId("open-filters-label").textContent = used ? `Filters (${used})` : "Filters";
+  drawQuery();
+  drawDetail();
+  search();
+}
+
+function drawFilters() {
+  showFilters(place.filters, facets, () => state.filters, (filters) => go({ filters }, { from: "filters" }));
+}
+
+function drawQuery() {
+  const liked = gallery.find(state.like)?.item ?? known.get(state.like) ?? null;
+  showQuery(place.query, state, photo, liked, {
+    removePhoto,
+    crop: cropped,
+    balance: (words) => go({ words }, { replace: true }),
+    removeLike: () => go({ like: "" }),
+  });
+  if (state.like && !photo && !liked) fetchLiked(state.like);
+}
+
+const known = new Map(); // items that were searched with
+
+async function fetchLiked(id) {
+  try {
+    known.set(id, await api.item(id));
+    if (state.like === id) {
+      drawQuery();
+      setHeading();
+    }
+  } catch {
+    // The search itself reports what is wrong with this item.
+  }
+}
+
+function drawDetail() {
+  if (state.item) detail.show(state.item, gallery.find(state.item));
+  else detail.hide();
+}
+
+function setHeading() {
+  const words = state.q ? `“${state.q}”` : "";
+  const liked = known.get(state.like);
+  let title = addresses.countFilters(state.filters) ? "Chosen by filter" : "On the rail";
+  if (photo) title = words ? `Like your photo, ${words}` : "Like your photo";
+  else if (state.like) title = `Like ${liked ? nameOf(liked) : "this"}${words ? `, ${words}` : ""}`;
+  else if (words) title = words;
+  place.heading.textContent = title;
+  document.title = title === "On the rail" ? "coordi" : `${title} · coordi`;
+}
+
+function setCount(found) {
+  const items = (count) => `${formatCount(count)} ${count === 1 ? "item" : "items"}`;
+  const left = found.total - found.filtered_out;
+  place.count.textContent = found.browse ? items(found.total) : found.hits.length ? `Best of ${items(left)}` : "Nothing found";
+}
+
+// --- searching -------------------------------------------------------------------------------
+
+const signature = () => JSON.stringify([state.q, state.like, state.words, state.fold, state.filters, photo?.key, photo?.box]);
+
+async function search({ again = false } = {}) {
+  const wanted = signature();
+  if (wanted === shown && !again) return;
+  shown = wanted;
+  asked?.abort();
+  asked = new AbortController();
+  const { signal } = asked;
+  const liked = gallery.find(state.like)?.item;
+  if (liked) known.set(liked.id, liked);
+  setHeading();
+  wait(true);
+  try {
+    const found = await api.results(state, photo, 0, signal);
+    draw(found);
+  } catch (error) {
+    if (error.name === "AbortError") return;
+    fail(error);
+  }
+  wait(false);
+}
+
+function draw(found) {
+  place.notice.hidden = true;
+  gallery.show(found.hits);
+  setCount(found);
+  byId("more-place").hidden = !found.more;
+  drawQuery();
+  if (!found.hits.length) showNothing(place.notice, whatIsAsked(), actions);
+}
+
+function fail(error) {
+  shown = "";
+  gallery.clear();
+  byId("more-place").hidden = true;
+  place.count.textContent = "";
+  showFailure(place.notice, error, whatIsAsked(), actions);
+  place.count.textContent = place.notice.querySelector("h3").textContent;
+}
+
+const whatIsAsked = () => ({
+  photo: Boolean(photo),
+  search: Boolean(photo || state.q || state.like),
+  filters: addresses.countFilters(state.filters) > 0,
+});
+
+const actions = {
+  retry() {
+    search({ again: true });
+    if (!facets.length) fetchFacets();
+  },
+  clearFilters: () => go({ filters: {} }),
+  removePhoto,
+  all: home,
+};
+
+function wait(on) {
+  const list = byId("gallery");
+  list.setAttribute("aria-busy", String(on));
+  place.progress.hidden = !on;
+  if (!on) return;
+  if (!gallery.length) {
+    place.notice.hidden = true;
+    gallery.wait(12);
+  }
+}
+
+async function showMore() {
+  const button = byId("more");
+  const { signal } = asked;
+  button.disabled = true;
+  try {
+    const found = await api.results(state, photo, gallery.length, signal);
+    gallery.add(found.hits);
+    byId("more-place").hidden = !found.more;
+  } catch (error) {
+    if (error.name !== "AbortError") say(error.message);
+  }
+  button.disabled = false;
+}
+
+// --- the photo -------------------------------------------------------------------------------
+
+async function usePhoto(file) {
+  quiet();
+  const taken = await takeIn(file);
+  if (taken.blob.size > limits.upload_bytes) {
+    say(`This photo is larger than ${limits.upload_bytes / 1e6} MB. Choose a smaller one.`);
+    return;
+  }
+  photo = { ...taken, key: crypto.randomUUID?.() ?? String(Math.random()) };
+  photos.set(photo.key, photo);
+  go({ like: "", item: "" });
+  scrollTo({ top: 0 });
+}
+
+function removePhoto() {
+  photo = null;
+  go({ words: addresses.EVEN });
+  byId("pick").focus();
+}
+
+const searchSoon = debounce(() => search(), 300);
+
+function cropped(box) {
+  photo.box = box;
+  searchSoon();
+}
+
+// --- words and buttons -----------------------------------------------------------------------
+
+function say(message) {
+  place.alert.textContent = message;
+  place.alert.hidden = false;
+}
+
+function quiet() {
+  place.alert.hidden = true;
+  place.alert.textContent = "";
+}
+
+function drawIdeas() {
+  const text = offered(facets).filter((facet) => facet.kind === "text");
+  const kinds = ["type", "articleType", "category", "label"].map((name) => text.find((facet) => facet.name === name)).find(Boolean);
+  const colors = text.find((facet) => /colou?r/i.test(facet.name));
+  if (!kinds) return;
+  const short = kinds.values.filter(({ value }) => /^[\p{L} -]{3,18}$/u.test(value));
+  const ideas = short.slice(0, 6).map(({ value }, index) => {
+    const color = colors && colors !== kinds ? colors.values[(index * 3 + 1) % colors.values.length].value : "";
+    return `${color} ${value}`.trim().toLowerCase();
+  });
+  place.ideas.replaceChildren(
+    ...ideas.map((idea) => h("li", {}, h("button", { type: "button", class: "idea", onclick: () => go({ q: idea }) }, idea))),
+  );
+}
+
+function placeFilters() {
+  const target = NARROW.matches ? byId("sheet-body") : byId("filters-place");
+  target.append(place.filters);
+  if (!NARROW.matches && byId("sheet").open) byId("sheet").close();
+}
+
+function connect() {
+  const pick = () => byId("file").click();
+  byId("pick").addEventListener("click", pick);
+  byId("pick-large").addEventListener("click", pick);
+  byId("take").addEventListener("click", () => byId("snap").click());
+  for (const id of ["file", "snap"]) {
+    byId(id).addEventListener("change", ({ target }) => {
+      const [file] = target.files;
+      if (file) usePhoto(file);
+      target.value = ""; // so that the same file can be chosen again
+    });
+  }
+  listen(byId("veil"), usePhoto);
+  byId("ask").addEventListener("submit", (event) => {
+    event.preventDefault();
+    quiet();
+    if (NARROW.matches) place.words.blur(); // puts the keyboard of a phone away
+    go({ q: place.words.value.trim(), item: "" });
+  });
+  byId("home").addEventListener("click", (event) => {
+    if (event.metaKey || event.ctrlKey) return;
+    event.preventDefault();
+    home();
+  });
+  place.fold.addEventListener("change", () => go({ fold: place.fold.checked }));
+  byId("more").addEventListener("click", showMore);
+  const sheet = byId("sheet");
+  byId("open-filters").addEventListener("click", () => sheet.showModal());
+  byId("sheet-close").addEventListener("click", () => sheet.close());
+  byId("sheet-done").addEventListener("click", () => sheet.close());
+  sheet.addEventListener("click", (event) => event.target === sheet && sheet.close());
+  NARROW.addEventListener("change", placeFilters);
+}
+
+async function fetchFacets() {
+  try {
+    [facets, limits] = await Promise.all([api.facets(), api.limits()]);
+    drawFilters();
+    drawIdeas();
+  } catch {
+    // The search reports that the shop cannot be reached; trying again fetches these too.
+  }
+}
+
+fillIcons(document);
+connect();
+placeFilters();
+photo = photos.get(history.state?.photo) ?? null;
+render();
+fetchFacets();

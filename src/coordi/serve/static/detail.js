@@ -1,0 +1,147 @@
+// The dialog of one item: large picture, every field, why it was found, what is like it.
+
+import * as api from "./api.js";
+import { h, icon } from "./dom.js";
+import { fieldName, fieldValue, formatScore, lineOf, nameOf, priceOf } from "./format.js";
+
+const PARTS = { image: "Your photo", text: "Your words", item: "The item you chose" };
+const MOST_TWINS = 12;
+
+const isAddress = (value) => typeof value === "string" && /^https?:\/\//.test(value);
+
+function fieldList(item) {
+  const rows = Object.entries(item.fields).filter(([, value]) => value !== null && value !== "" && !isAddress(value));
+  const pairs = rows.map(([name, value]) => h("div", { class: "fact" }, h("dt", {}, fieldName(name)), h("dd", {}, fieldValue(name, value, item))));
+  pairs.push(h("div", { class: "fact" }, h("dt", {}, "Id"), h("dd", { class: "fact-id" }, item.id)));
+  return h("dl", { class: "facts" }, pairs);
+}
+
+// Shares of the score as bars; they add up to it.
+function reasons(hit) {
+  const shares = Object.entries(hit.parts ?? {});
+  if (!shares.length) return null;
+  const largest = Math.max(...shares.map(([, share]) => Math.abs(share)), 0.01);
+  const rows = shares.map(([part, share]) => {
+    const bar = h("span", { class: "why-bar", "aria-hidden": "true" }, h("span", {}));
+    bar.firstChild.style.width = `${(Math.abs(share) / largest) * 100}%`;
+    return h("div", { class: "why-row" }, h("dt", {}, PARTS[part] ?? part), h("dd", {}, bar, h("span", {}, formatScore(share))));
+  });
+  return h(
+    "details",
+    { class: "why" },
+    h("summary", {}, "Why this?"),
+    h("dl", {}, rows, h("div", { class: "why-row total" }, h("dt", {}, "Likeness"), h("dd", {}, h("span", {}, formatScore(hit.score))))),
+    h("p", {}, "Likeness is the cosine similarity of the two: 1 is the same, 0 has nothing to do with it."),
+  );
+}
+
+function strip(title, items, on) {
+  const cards = items.map((item) => {
+    const card = h(
+      "a",
+      { class: "mini", href: on.addressOf(item.id) },
+      h("span", { class: "mini-frame" }, item.thumbnail ? h("img", { src: item.thumbnail, alt: "", loading: "lazy", decoding: "async" }) : icon("hanger")),
+      h("span", { class: "mini-name" }, nameOf(item)),
+    );
+    card.addEventListener("click", (event) => {
+      if (event.metaKey || event.ctrlKey || event.shiftKey) return;
+      event.preventDefault();
+      on.open(item.id);
+    });
+    return h("li", {}, card);
+  });
+  return h("section", { class: "strip" }, h("h3", {}, title), h("ul", { class: "strip-row" }, cards));
+}
+
+function copyButton(id) {
+  const label = h("span", {}, "Copy id");
+  const button = h("button", { type: "button", class: "button quiet" }, icon("copy"), label);
+  button.addEventListener("click", async () => {
+    try {
+      await navigator.clipboard.writeText(id);
+      label.textContent = "Copied";
+    } catch {
+      label.textContent = "Copying is not allowed here";
+    }
+    setTimeout(() => (label.textContent = "Copy id"), 2000);
+  });
+  return button;
+}
+
+// `on` has addressOf(id), open(id), like(id) and closed().
+export function createDetail(dialog, on) {
+  let asked = null;
+
+  const close = h("button", { type: "button", class: "round detail-close", "aria-label": "Close", onclick: () => dialog.close() }, icon("close"));
+  dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
+  dialog.addEventListener("close", () => {
+    asked?.abort();
+    on.closed();
+  });
+
+  function body(item, hit) {
+    const link = Object.values(item.fields).find(isAddress);
+    const line = lineOf(item);
+    const price = priceOf(item);
+    return h(
+      "div",
+      { class: "detail-body" },
+      h("div", { class: "detail-picture" }, item.image ? h("img", { src: item.image, alt: nameOf(item), width: item.width, height: item.height }) : h("span", { class: "bare" }, icon("hanger"), "No picture")),
+      h(
+        "div",
+        { class: "detail-words" },
+        line ? h("p", { class: "detail-line" }, line) : null,
+        h("h2", { id: "detail-title", tabindex: "-1" }, nameOf(item)),
+        price ? h("p", { class: "detail-price" }, price) : null,
+        item.description ? h("p", { class: "detail-description" }, item.description) : null,
+        h(
+          "div",
+          { class: "detail-actions" },
+          h("button", { type: "button", class: "button", onclick: () => on.like(item.id) }, icon("alike"), "More like this"),
+          link ? h("a", { class: "button quiet", href: link, target: "_blank", rel: "noopener noreferrer" }, icon("open"), "See it in the shop") : null,
+          item.image ? h("a", { class: "button quiet", href: item.image, target: "_blank", rel: "noopener" }, icon("open"), "Open picture") : null,
+          copyButton(item.id),
+        ),
+        hit ? reasons(hit) : null,
+        fieldList(item),
+      ),
+    );
+  }
+
+  async function strips(item, hit, place, signal) {
+    const twins = (hit?.duplicates ?? []).slice(0, MOST_TWINS);
+    const [same, alike] = await Promise.all([Promise.all(twins.map((id) => api.item(id, signal))), api.similar(item.id, signal)]);
+    place.replaceChildren(
+      ...(same.length ? [strip("Looks the same", same, on)] : []),
+      ...(alike.length ? [strip("Similar", alike.map((one) => one.item), on)] : []),
+    );
+  }
+
+  return {
+    async show(id, hit) {
+      asked?.abort();
+      asked = new AbortController();
+      const { signal } = asked;
+      if (!dialog.open) dialog.showModal();
+      try {
+        const item = hit?.item ?? (await api.item(id, signal));
+        const place = h("div", { class: "detail-strips" });
+        dialog.replaceChildren(close, body(item, hit), place);
+        dialog.scrollTop = 0;
+        dialog.querySelector("#detail-title").focus({ preventScroll: true });
+        await strips(item, hit, place, signal);
+      } catch (error) {
+        if (error.name === "AbortError") return;
+        if (dialog.querySelector(".detail-body")) return; // the item is shown; only its strips are missing
+        const say = error.code === "not_found" ? "This item is no longer in the catalogue." : error.message;
+        dialog.replaceChildren(close, h("div", { class: "detail-gone" }, icon("hanger"), h("h2", { id: "detail-title" }, say)));
+      }
+    },
+    hide() {
+      if (dialog.open) dialog.close();
+    },
+    get open() {
+      return dialog.open;
+    },
+  };
+}

@@ -1,0 +1,157 @@
+// Results in justified rows: every row fills the width, and no picture is cut.
+
+import { h, icon } from "./dom.js";
+import { formatScore, lineOf, nameOf, priceOf } from "./format.js";
+
+const BARE = 0.75; // width over height of an item without a picture
+const SLIMMEST = 0.42;
+const WIDEST = 2.2;
+
+const ratioOf = (item) =>
+  item.width && item.height ? Math.min(WIDEST, Math.max(SLIMMEST, item.width / item.height)) : BARE;
+
+const targetHeight = (width) => (width < 480 ? 225 : width < 900 ? 260 : 310);
+
+// Widths and heights of tiles so that each row but the last fills `width`.
+export function justify(ratios, width, gap, target) {
+  const rows = [];
+  let row = [];
+  for (const ratio of ratios) {
+    const before = rowHeight(row, width, gap);
+    const after = rowHeight([...row, ratio], width, gap);
+    if (row.length && after < target && target - after > before - target) {
+      rows.push(row);
+      row = [];
+    }
+    row.push(ratio);
+    if (rowHeight(row, width, gap) <= target) {
+      rows.push(row);
+      row = [];
+    }
+  }
+  const sizes = rows.flatMap((full) => sizesOf(full, rowHeight(full, width, gap)));
+  return [...sizes, ...sizesOf(row, Math.min(target, rowHeight(row, width, gap)))];
+}
+
+const rowHeight = (row, width, gap) =>
+  row.length ? (width - gap * (row.length - 1)) / row.reduce((sum, ratio) => sum + ratio, 0) : Infinity;
+
+const sizesOf = (row, height) => row.map((ratio) => ({ width: Math.floor(ratio * height * 100) / 100, height }));
+
+export function picture(item, width) {
+  if (!item.thumbnail) return h("span", { class: "bare" }, icon("hanger"));
+  const large = new URL(item.thumbnail, location.origin);
+  large.searchParams.set("side", "640");
+  const share = Math.min(1, ratioOf(item));
+  const image = h("img", {
+    alt: "",
+    loading: "lazy",
+    decoding: "async",
+    width: item.width,
+    height: item.height,
+    srcset: `${item.thumbnail} ${Math.round(320 * share)}w, ${large.pathname}${large.search} ${Math.round(640 * share)}w`,
+    sizes: `${Math.ceil(width)}px`,
+    src: item.thumbnail,
+  });
+  image.addEventListener("load", () => image.classList.add("here"));
+  image.addEventListener("error", () => image.replaceWith(h("span", { class: "bare" }, icon("broken"))));
+  return image;
+}
+
+// `on` has addressOf(id), open(id, hit) and like(id).
+export function createGallery(list, on) {
+  let hits = [];
+
+  const gap = () => parseFloat(getComputedStyle(list).columnGap) || 0;
+
+  function layout() {
+    const { width } = list.getBoundingClientRect(); // clientWidth would be rounded up
+    if (!width || !hits.length) return;
+    const sizes = justify(hits.map((hit) => ratioOf(hit.item)), width, gap(), targetHeight(width));
+    hits.forEach((_, index) => {
+      const tile = list.children[index];
+      tile.style.width = `${sizes[index].width}px`;
+      tile.style.setProperty("--height", `${sizes[index].height}px`);
+      const image = tile.querySelector("img");
+      if (image) image.sizes = `${Math.ceil(sizes[index].width)}px`;
+    });
+  }
+
+  function tile(hit) {
+    const { item, score, duplicates } = hit;
+    const name = nameOf(item);
+    const price = priceOf(item);
+    const line = lineOf(item);
+    const link = h(
+      "a",
+      { class: "tile-link", href: on.addressOf(item.id) },
+      h("span", { class: "frame" }, picture(item, 320)),
+      h("span", { class: "tile-name" }, name),
+      h(
+        "span",
+        { class: "tile-line" },
+        price ? h("span", { class: "tile-price" }, price) : null,
+        line ? h("span", { class: "tile-kind" }, line) : null,
+        score === null
+          ? null
+          : h("span", { class: "tile-score", title: "Likeness: 1 is the same" }, h("span", { class: "unseen" }, "likeness "), formatScore(score)),
+      ),
+    );
+    link.addEventListener("click", (event) => {
+      if (event.metaKey || event.ctrlKey || event.shiftKey || event.button !== 0) return;
+      event.preventDefault();
+      on.open(item.id, hit);
+    });
+    const like = h(
+      "button",
+      { class: "round tile-like", type: "button", "aria-label": `More like ${name}`, title: "More like this", onclick: () => on.like(item.id) },
+      icon("alike"),
+    );
+    const folded = duplicates.length
+      ? h(
+          "button",
+          { class: "tile-folded", type: "button", "aria-label": `${duplicates.length} more that look the same as ${name}`, onclick: () => on.open(item.id, hit) },
+          `+${duplicates.length} alike`,
+        )
+      : null;
+    return h("li", { class: "tile" }, link, like, folded);
+  }
+
+  new ResizeObserver(layout).observe(list);
+
+  return {
+    show(next) {
+      hits = next;
+      list.replaceChildren(...hits.map(tile));
+      layout();
+    },
+    add(further) {
+      const from = hits.length;
+      hits = [...hits, ...further];
+      list.append(...further.map(tile));
+      layout();
+      list.children[from]?.querySelector("a").focus({ preventScroll: true });
+    },
+    wait(count) {
+      hits = [];
+      const width = list.getBoundingClientRect().width || 320;
+      const sizes = justify(Array(count).fill(BARE), width, gap(), targetHeight(width));
+      list.replaceChildren(
+        ...sizes.map((size) => {
+          const ghost = h("li", { class: "tile ghost", "aria-hidden": "true" }, h("span", { class: "frame" }), h("span", { class: "ghost-line" }));
+          ghost.style.width = `${size.width}px`;
+          ghost.style.setProperty("--height", `${size.height}px`);
+          return ghost;
+        }),
+      );
+    },
+    clear() {
+      hits = [];
+      list.replaceChildren();
+    },
+    find: (id) => hits.find((hit) => hit.item.id === id),
+    get length() {
+      return hits.length;
+    },
+  };
+}

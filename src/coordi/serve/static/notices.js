@@ -1,0 +1,46 @@
+// What the page says where there are no results, in plain words, with what to do next.
+
+import { h, icon } from "./dom.js";
+
+const FAILURES = {
+  unreachable: ["The shop cannot be reached", "Check that the server runs and that you are online."],
+  too_large: ["This photo is too large", "Choose a smaller one."],
+  bad_image: ["This file is not a photo we can read", "Choose a JPEG, PNG or WebP picture."],
+  bad_filter: ["A filter does not fit this catalogue", "Remove the filters and choose again."],
+  not_found: ["This item is no longer in the catalogue", "Go back to all items."],
+  busy: ["The catalogue is being changed", "Try again in a moment."],
+  store: ["The catalogue cannot be read just now", "Try again in a moment."],
+  not_ready: ["The shop is still opening", "Try again in a moment."],
+  internal: ["Something went wrong", "It is not your fault. Try again; the server's log says more."],
+};
+
+const button = (label, action, quiet) => h("button", { type: "button", class: quiet ? "button quiet" : "button", onclick: action }, label);
+
+function show(place, picture, title, words, buttons) {
+  place.replaceChildren(icon(picture), h("h3", {}, title), h("p", {}, words), h("div", { class: "notice-buttons" }, buttons));
+  place.hidden = false;
+}
+
+// `on` has retry(), clearFilters(), removePhoto(), all().
+export function showFailure(place, error, asked, on) {
+  const [title, words] = FAILURES[error.code] ?? ["This search cannot be answered", error.message];
+  const ofPhoto = error.code === "bad_image" || error.code === "too_large";
+  const next = [
+    ofPhoto && asked.photo ? button("Remove the photo", on.removePhoto) : null,
+    error.code === "bad_filter" ? button("Remove the filters", on.clearFilters) : null,
+    ofPhoto ? null : button("Try again", on.retry, error.code === "bad_filter"),
+    error.code === "not_found" ? button("See all items", on.all) : null,
+  ];
+  show(place, "broken", title, words, next.filter(Boolean));
+}
+
+export function showNothing(place, asked, on) {
+  if (asked.filters) {
+    const words = "No item passes all the filters. Remove some of them, or start afresh.";
+    show(place, "hanger", "Nothing fits", words, [button("Remove the filters", on.clearFilters), button("See all items", on.all, true)]);
+  } else if (asked.search) {
+    show(place, "hanger", "Nothing found", "Say it in other words, or show another photo.", [button("See all items", on.all)]);
+  } else {
+    show(place, "hanger", "The rail is empty", "This catalogue has no items yet. Fill it with: coordi ingest CATALOG --store DIR", []);
+  }
+}

@@ -1,0 +1,62 @@
+// What is asked for, in the address, so that it can be shared and the back button works.
+// A photo cannot go into an address: it is kept in memory under a key in the history entry.
+
+export const EVEN = 50; // the slider's middle: photo and words count alike
+
+export const empty = () => ({ q: "", like: "", item: "", words: EVEN, fold: false, filters: {} });
+
+export function read(search) {
+  const state = empty();
+  for (const [key, value] of new URLSearchParams(search)) {
+    const [kind, name] = split(key);
+    if (key === "q" || key === "like" || key === "item") state[key] = value;
+    else if (key === "fold") state.fold = value === "1";
+    else if (key === "words") state.words = clamp(Number(value));
+    else if (kind === "f") choice(state, name).values = [...(choice(state, name).values ?? []), value];
+    else if (kind === "yes") choice(state, name).yes = true;
+    else if (kind === "min" || kind === "max") {
+      const bound = Number(value);
+      if (value !== "" && Number.isFinite(bound)) choice(state, name)[kind] = bound;
+    }
+  }
+  return state;
+}
+
+export function write(state) {
+  const out = new URLSearchParams();
+  for (const key of ["q", "like", "item"]) if (state[key]) out.set(key, state[key]);
+  if (state.words !== EVEN) out.set("words", state.words);
+  if (state.fold) out.set("fold", "1");
+  for (const [name, { values, yes, min, max }] of Object.entries(state.filters)) {
+    for (const value of values ?? []) out.append(`f.${name}`, value);
+    if (yes) out.set(`yes.${name}`, "1");
+    if (min !== undefined) out.set(`min.${name}`, min);
+    if (max !== undefined) out.set(`max.${name}`, max);
+  }
+  const text = out.toString();
+  return text ? `/?${text}` : "/";
+}
+
+// The same filters with one field's choice replaced; an empty choice removes it.
+export function withFilter(filters, name, change) {
+  const { [name]: old, ...others } = filters;
+  const next = { ...old, ...change };
+  const used = next.values?.length || next.yes || next.min !== undefined || next.max !== undefined;
+  return used ? { ...others, [name]: next } : others;
+}
+
+export const countFilters = (filters) =>
+  Object.values(filters).reduce(
+    (sum, { values, yes, min, max }) =>
+      sum + (values?.length ?? 0) + (yes ? 1 : 0) + (min !== undefined || max !== undefined ? 1 : 0),
+    0,
+  );
+
+const clamp = (value) => (Number.isFinite(value) ? Math.min(95, Math.max(5, Math.round(value))) : EVEN);
+
+function split(key) {
+  const dot = key.indexOf(".");
+  return dot < 0 ? ["", ""] : [key.slice(0, dot), key.slice(dot + 1)];
+}
+
+const choice = (state, name) => (state.filters[name] ??= {});

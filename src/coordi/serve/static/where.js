@@ -1,0 +1,19 @@
+// The chosen filters as one expression of the service's filter language.
+
+const field = (name) => "`" + name.replaceAll("`", "``") + "`";
+const text = (value) => "'" + value.replaceAll("'", "''") + "'";
+
+function term(name, choice) {
+  const parts = [];
+  if (choice.values?.length) parts.push(`${field(name)} in (${choice.values.map(text).join(", ")})`);
+  if (choice.yes) parts.push(`${field(name)} = true`);
+  if (Number.isFinite(choice.min)) parts.push(`${field(name)} >= ${choice.min}`);
+  if (Number.isFinite(choice.max)) parts.push(`${field(name)} <= ${choice.max}`);
+  return parts;
+}
+
+// { color: { values: ["red"] }, price: { max: 50 }, sale: { yes: true } }
+export const whereOf = (filters) =>
+  Object.entries(filters)
+    .flatMap(([name, choice]) => term(name, choice))
+    .join(" and ");
