@@ -1,5 +1,6 @@
 """What `serve` and `demo` share: a bound socket, a warm engine, and uvicorn around them."""
 
+import contextlib
 import errno
 import socket
 from typing import TYPE_CHECKING
@@ -46,7 +47,9 @@ def run_server(engine: "Engine", listener: socket.socket, host: str, out: Output
     out.json({"address": address, "items": engine.store.count(), "encoder": engine.encoder_name})
     out.text(f"{engine.store.count():,} items at {address} (Ctrl-C stops)")
     config = uvicorn.Config(app, log_level="warning", access_log=False)
-    uvicorn.Server(config).run(sockets=[listener])
+    # uvicorn closes down in good order on Ctrl-C and then raises it once more.
+    with contextlib.suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=[listener])
 
 
 def address_of(listener: socket.socket, host: str) -> str:

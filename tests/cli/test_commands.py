@@ -1,0 +1,380 @@
+"""Every command, with and without --json, and what it says when something is wrong."""
+
+import io
+import json
+import re
+import socket
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import coordi.models.encoders
+from conftest import make_catalog, write_rows
+from coordi.cli.app import make_app
+from coordi.cli.server import listen, listen_near
+from coordi.errors import InputError
+from fakes import open_fake
+
+runner = CliRunner()
+
+
+@pytest.fixture(autouse=True)
+def _fake(monkeypatch, tmp_path):
+    monkeypatch.setattr(coordi.models.encoders, "open_encoder", open_fake)
+    monkeypatch.delenv("COORDI_STORE", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def store(catalog, tmp_path):
+    result = run("ingest", catalog, "--store", tmp_path / "store")
+    assert result.exit_code == 0, result.output
+    return tmp_path / "store"
+
+
+def run(*arguments, **options):
+    return runner.invoke(make_app(), [str(part) for part in arguments], **options)
+
+
+def run_json(*arguments, code=0):
+    result = run(*arguments, "--json")
+    assert result.exit_code == code, result.output
+    assert result.stderr == ""
+    return json.loads(result.stdout)
+
+
+# ingest
+
+
+def test_ingest_shows_the_mapping_and_the_counts(catalog, tmp_path):
+    result = run("ingest", catalog, "--store", tmp_path / "store")
+    assert result.exit_code == 0
+    assert re.search(r"title +<- title", result.stderr)
+    assert "24 added" in result.stdout
+    again = run("ingest", catalog, "--store", tmp_path / "store")
+    assert again.exit_code == 0
+    assert "24 unchanged" in again.stdout
+
+
+def test_ingest_json(catalog, tmp_path):
+    report = run_json("ingest", catalog, "--store", tmp_path / "store")
+    assert set(report) == {
+        "store", "interrupted", "source", "kind", "mapping", "encoder", "fingerprint", "read",
+        "added", "updated", "unchanged", "failed", "pruned", "text_only", "problems", "seconds",
+        "images_per_second",
+    }  # fmt: skip
+    assert (report["added"], report["kind"], report["encoder"]) == (24, "csv", "coordi-mini")
+    assert report["mapping"]["id"] == "id"
+
+
+def test_ingest_with_a_given_mapping(catalog, tmp_path):
+    arguments = ("--store", tmp_path / "store", "--map", "title=category", "--map", "color=title")
+    result = run("ingest", catalog, *arguments)
+    assert re.search(r"title +<- category +\(given\)", result.stderr)
+    item = run_json("show", "item-0", "--store", tmp_path / "store")["items"][0]
+    assert (item["title"], item["fields"]["color"]) == ("dress", "a red dress")
+
+
+def test_a_wrong_mapping_lists_the_columns(catalog, tmp_path):
+    result = run("ingest", catalog, "--store", tmp_path / "store", "--map", "title=nmae")
+    assert result.exit_code == 1
+    assert "nmae" in result.stderr
+    assert "category" in result.stderr
+    assert run("ingest", catalog, "--map", "title").exit_code == 2
+
+
+def test_pictures_in_another_folder(tmp_path):
+    made = make_catalog(tmp_path / "shop", 3)
+    moved = tmp_path / "elsewhere.csv"
+    made.rename(moved)
+    result = run("ingest", moved, "--store", tmp_path / "store", "--images", tmp_path / "shop")
+    assert result.exit_code == 0, result.output
+
+
+def test_bad_rows_give_a_table_a_report_and_exit_code_3(tmp_path):
+    catalog = make_catalog(tmp_path / "shop", 30)
+    for number in range(23):
+        (tmp_path / f"shop/images/{number}.png").write_text("not a picture")
+    report = tmp_path / "problems.jsonl"
+    arguments = ("ingest", catalog, "--store", tmp_path / "store")
+    result = run(*arguments)
+    assert result.exit_code == 3
+    assert "23 rows could not be used" in result.stdout
+    assert result.stdout.count("not an image") == 20
+    assert "... and 3 more" in result.stdout
+    assert "catalog.csv:2 " in result.stdout
+    result = run(*arguments, "--report", report)
+    assert str(report) in result.stdout
+    problems = [json.loads(line) for line in report.read_text().splitlines()]
+    assert [problem["id"] for problem in problems] == [f"item-{n}" for n in range(23)]
+    assert set(problems[0]) == {"file", "line", "id", "column", "reason"}
+    document = run_json(*arguments, code=3)
+    assert (document["failed"], len(document["problems"])) == (23, 20)
+
+
+def test_prune(store, catalog):
+    lines = catalog.read_text().splitlines(keepends=True)
+    catalog.write_text("".join(lines[:-2]))
+    assert run_json("ingest", catalog, "--store", store)["pruned"] == 0
+    assert run_json("ingest", catalog, "--store", store, "--prune")["pruned"] == 2
+
+
+def test_control_characters_of_a_catalogue_never_reach_the_terminal(tmp_path):
+    write_rows(tmp_path / "odd.csv", [{"id": "a", "title": "red \x1b[31m\x07 dress"}])
+    assert run("ingest", tmp_path / "odd.csv", "--store", tmp_path / "s").exit_code == 0
+    for command in (("show", "a"), ("search", "red")):
+        result = run(*command, "--store", tmp_path / "s")
+        assert "\x1b" not in result.stdout
+        assert "\x07" not in result.stdout
+
+
+# search
+
+
+def test_search_by_words(store):
+    result = run("search", "blue", "-n", "3", "--store", store)
+    assert result.exit_code == 0
+    assert result.stdout.count("blue") == 3
+    assert "24 items" in result.stderr
+    assert "--offset 3" in result.stderr
+
+
+def test_search_json(store):
+    answer = run_json("search", "blue", "-n", "2", "--explain", "--store", store)
+    assert set(answer) == {
+        "hits", "total", "filtered_out", "encoder", "fingerprint", "index", "seconds", "more",
+    }  # fmt: skip
+    hit = answer["hits"][0]
+    assert set(hit) == {"item", "score", "parts", "duplicates"}
+    assert set(hit["item"]) == {"id", "title", "description", "fields", "image", "origin"}
+    assert sum(hit["parts"].values()) == pytest.approx(hit["score"])
+    assert (answer["total"], answer["more"]) == (24, True)
+
+
+def test_search_by_everything_together(store, catalog):
+    photo = catalog.parent / "images/1.png"
+    arguments = ["search", "red", "--image", photo, "--item", "item-2", "--weight", "text=0.1"]
+    arguments += ["--weight", "image=2", "--crop", "0,0,1,0.5", "--where", "price < 20"]
+    answer = run_json(*arguments, "--explain", "--store", store)
+    assert answer["hits"][0]["item"]["title"] == "a green shirt"
+    assert set(answer["hits"][0]["parts"]) == {"image", "text", "item"}
+    assert answer["filtered_out"] == 14
+    assert "item-2" not in [hit["item"]["id"] for hit in answer["hits"]]
+
+
+def test_search_pages_and_limits(store):
+    whole = run_json("search", "red", "-n", "24", "--store", store)["hits"]
+    page = run_json("search", "red", "-n", "2", "--offset", "1", "--store", store)["hits"]
+    assert page == whole[1:3]
+    good = run_json("search", "red", "--min-score", "0.5", "--store", store)["hits"]
+    assert [hit["item"]["id"] for hit in good] == [
+        hit["item"]["id"] for hit in whole if hit["score"] >= 0.5
+    ]
+    folded = run_json("search", "red", "--collapse", "0.9", "--store", store)["hits"]
+    assert len(folded[0]["duplicates"]) == 2
+
+
+def test_search_by_a_picture_from_standard_input(store, catalog):
+    data = (catalog.parent / "images/2.png").read_bytes()
+    result = run("search", "--image", "-", "-n", "1", "--json", "--store", store, input=data)
+    assert "blue" in json.loads(result.stdout)["hits"][0]["item"]["title"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["red", "--weight", "text"],
+        ["red", "--weight", "text=much"],
+        ["red", "--crop", "0,0,1,1"],
+        ["--image", "x.png", "--crop", "0,0,2,1"],
+        ["--image", "x.png", "--crop", "left"],
+        ["red", "-n", "0"],
+        ["red", "--colour"],
+    ],
+)
+def test_wrong_use_is_exit_code_2(store, arguments):
+    result = run("search", *arguments, "--store", store)
+    assert result.exit_code == 2
+    assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["red", "--where", "prize < 5"], "price"),
+        (["red", "--where", "price <"], "price <"),
+        (["--item", "nobody"], "nobody"),
+        (["--image", "gone.png"], r"gone\.png"),
+        (["red", "--weight", "image=1"], "image"),
+        (["red", "--encoder", "coordi-mimi"], "coordi-mini"),
+        (["red", "--encoder", "other"], "coordi ingest CATALOG --encoder other"),
+    ],
+)
+def test_an_error_is_one_message_and_exit_code_1(store, arguments, message):
+    result = run("search", *arguments, "--store", store)
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert re.search(message, result.stderr)
+    assert result.stderr.startswith("error: ")
+    assert "Traceback" not in result.output
+    assert "Traceback" in run("search", *arguments, "--debug", "--store", store).stderr
+    error = run_json("search", *arguments, "--store", store, code=1)["error"]
+    assert set(error) == {"type", "message"}
+    assert re.search(message, error["message"])
+
+
+def test_an_unexpected_error_says_how_to_see_more(store, monkeypatch):
+    def broken(*_, **__):
+        raise RuntimeError("the sky fell")
+
+    monkeypatch.setattr(coordi.models.encoders, "open_encoder", broken)
+    result = run("search", "red", "--store", store)
+    assert result.exit_code == 1
+    assert "the sky fell" in result.stderr
+    assert "--debug" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_the_store_comes_from_the_environment_or_the_default(store, tmp_path, monkeypatch):
+    missing = run("search", "red")
+    assert missing.exit_code == 1
+    assert "$COORDI_STORE" in missing.stderr
+    assert str(tmp_path / "coordi-store") in missing.stderr
+    monkeypatch.setenv("COORDI_STORE", str(store))
+    assert run("search", "red").exit_code == 0
+    monkeypatch.delenv("COORDI_STORE")
+    store.rename(tmp_path / "coordi-store")
+    assert run("search", "red").exit_code == 0
+
+
+# pictures
+
+
+def test_pictures_are_drawn_on_request(store):
+    assert "▀" not in run("search", "red", "-n", "1", "--store", store).stdout
+    shown = run("search", "red", "-n", "1", "--images", "--store", store, color=True).stdout
+    assert shown.count("\n") >= 9
+    assert "\x1b[38;2;" in shown
+    assert "▀" in run("show", "item-0", "--images", "--store", store).stdout
+
+
+def test_a_vanished_picture_does_not_stop_the_list(store, catalog):
+    (catalog.parent / "images/0.png").unlink()
+    result = run("search", "red", "-n", "2", "--images", "--store", store)
+    assert result.exit_code == 0
+    assert "cannot read" in result.stdout
+    assert "▀" in result.stdout
+
+
+# show, delete, stats, encoders
+
+
+def test_show(store, catalog):
+    result = run("show", "item-3", "item-4", "--store", store)
+    assert "a black dress" in result.stdout
+    assert str(catalog.parent / "images/4.png") in result.stdout
+    items = run_json("show", "item-3", "item-4", "--store", store)["items"]
+    assert [item["id"] for item in items] == ["item-3", "item-4"]
+    assert items[0]["fields"] == {"category": "dress", "price": 13}
+    assert items[0]["origin"].endswith("catalog.csv:5")
+    assert run("show", "nobody", "--store", store).exit_code == 1
+
+
+def test_delete(store):
+    result = run("delete", "item-3", "item-4", "item-3", "--store", store)
+    assert (result.exit_code, result.stdout) == (0, "2 deleted\n")
+    document = run_json("delete", "item-3", "item-5", "--store", store, code=3)
+    assert document == {"deleted": 1, "missing": 1}
+
+
+def test_stats(store):
+    result = run("stats", "--store", store)
+    assert "24 items" in result.stdout
+    assert "10 to 33" in result.stdout
+    assert "dress (8)" in result.stdout
+    document = run_json("stats", "--store", store)
+    assert {"store", "items", "bytes", "version", "encoders", "vectors"} <= set(document)
+    assert document["items"] == 24
+    price = next(field for field in document["fields"] if field["name"] == "price")
+    assert (price["kind"], price["minimum"], price["maximum"]) == ("integer", 10, 33)
+
+
+def test_encoders():
+    assert "coordi-mini" in run("encoders").stdout
+    names = [entry["name"] for entry in run_json("encoders")["encoders"]]
+    assert names[0] == "coordi-mini"
+
+
+def test_version_and_help():
+    assert re.fullmatch(r"coordi \d+\.\d+\.\d+\n", run("--version").stdout)
+    for command in ("ingest", "search", "show", "delete", "stats", "encoders", "serve", "demo"):
+        help_text = run(command, "--help").stdout
+        assert "--json" in help_text
+        assert "--debug" in help_text
+
+
+# serve and demo
+
+
+def test_a_taken_port_is_said_before_anything_else(store):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        result = run("serve", "--port", port, "--store", store)
+        assert result.exit_code == 1
+        assert "in use" in result.stderr
+        with listen_near("127.0.0.1", port) as found:
+            assert found.getsockname()[1] != port
+    with pytest.raises(InputError, match="--host"):
+        listen("203.0.113.1", 8000)
+
+
+def test_demo_draws_ingests_and_serves(tmp_path, monkeypatch):
+    import uvicorn
+
+    served = []
+    monkeypatch.setattr("coordi.cli.demo.GARMENTS", 12)
+    monkeypatch.setattr(uvicorn.Server, "run", lambda self, sockets: served.append(self.config.app))
+    result = run("demo", "--port", "0")
+    assert result.exit_code == 0, result.output
+    assert "12 added" in result.stdout
+    assert re.search(r"12 items at http://127\.0\.0\.1:\d+", result.stdout)
+    again = run_json("demo", "--port", "0")
+    assert again["items"] == 12
+    assert again["address"].startswith("http://127.0.0.1:")
+    assert len(served) == 2
+
+
+def test_demo_of_an_own_catalogue_keeps_its_own_store(catalog, tmp_path, monkeypatch):
+    import uvicorn
+
+    monkeypatch.setattr(uvicorn.Server, "run", lambda self, sockets: None)
+    assert run_json("demo", catalog, "--port", "0")["items"] == 24
+    other = make_catalog(tmp_path / "second", 3)
+    assert run_json("demo", other, "--port", "0")["items"] == 3
+    assert len(list((Path(tmp_path) / ".demo").glob("store-*"))) == 2
+
+
+def test_progress_lines_where_no_bar_can_be_drawn(catalog, tmp_path, monkeypatch):
+    monkeypatch.setattr("coordi.cli.ingestion.PLAIN_SECONDS", 0.0)
+    result = run("ingest", catalog, "--store", tmp_path / "store")
+    assert re.search(r"24 of 24 rows, [\d,]+ images/s", result.stderr)
+
+
+def test_progress_bar_on_a_terminal(catalog, tmp_path, monkeypatch):
+    from coordi.cli.ingestion import run_ingest
+    from coordi.cli.output import Output
+    from coordi.engine import Engine
+
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    screen = Terminal()
+    monkeypatch.setattr("sys.stderr", screen)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    with Engine.open(tmp_path / "store", encoder=open_fake("coordi-mini"), create=True) as engine:
+        run_ingest(engine, str(catalog), Output(), mapping={})
+    assert "24/24" in screen.getvalue()
+    assert "images/s" in screen.getvalue()
