@@ -59,4 +59,9 @@ def _is_here(name: str) -> bool:
         return (mini_folder() / "config.json").is_file()
     from huggingface_hub import try_to_load_from_cache
 
-    return isinstance(try_to_load_from_cache(name, "config.json"), str)
+    config = try_to_load_from_cache(name, "config.json")
+    if not isinstance(config, str):
+        return False
+    return any(
+        p.suffix in (".safetensors", ".onnx", ".bin") for p in Path(config).parent.rglob("*")
+    )

@@ -80,7 +80,7 @@ def _trace(
     """ONNX model of a tower, with every weight under its own name."""
     import onnx
 
-    stream = io.BytesIO()
+    stream: Any = io.BytesIO()  # its signature names paths only
     with warnings.catch_warnings():
         # The exporter warns of its own age, and of padding whose size is fixed while tracing.
         warnings.simplefilter("ignore")

@@ -68,6 +68,7 @@ def open_tflite(path: Path, *, dim: int | None = None) -> TowerEncoder:
     """
     from PIL.Image import Resampling
 
+    from coordi.models.encoders.mini import fold_batch_norm
     from coordi.models.encoders.mobilenet_tflite import load_mobilenet_v2
 
     if not path.is_file():
@@ -75,7 +76,8 @@ def open_tflite(path: Path, *, dim: int | None = None) -> TowerEncoder:
     preprocessing = Preprocessing(
         (224, 224), None, Resampling.BILINEAR, 1 / 255, mean=(0.5,) * 3, std=(0.5,) * 3
     )
-    image = (preprocessing, _image_run(load_mobilenet_v2(path), "mobilenet_v2"))
+    model = fold_batch_norm(load_mobilenet_v2(path))
+    image = (preprocessing, _image_run(model, "mobilenet_v2"))
     return _encoder(path.stem, path, image, None, (), dim)
 
 
