@@ -74,6 +74,29 @@ def test_another_encoder_is_refused_with_both_ways_out(engine, tmp_path):
             assert "coordi ingest CATALOG --encoder other" in str(error.value)
 
 
+def test_a_changed_encoder_says_so_and_another_dim_names_its_option(engine, tmp_path):
+    changed = ColorHistogram(fingerprint="0123456789abcdef")
+    with Engine.open(tmp_path / "store", encoder=changed) as second:
+        with pytest.raises(FingerprintError, match="has changed since"):
+            second.search(Query(text="red"))
+        changed.dim = 32
+        with pytest.raises(FingerprintError, match="search with --dim 64"):
+            second.search(Query(text="red"))
+
+
+def test_an_encoder_in_a_folder_is_remembered_by_its_absolute_path(tmp_path, catalog, monkeypatch):
+    monkeypatch.setattr(
+        coordi.models.encoders, "open_encoder", lambda name, *, dim=None: ColorHistogram("inside")
+    )
+    (tmp_path / "mine").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with Engine.open("store", encoder="mine", create=True) as engine:
+        engine.ingest(catalog)
+    monkeypatch.chdir("/")
+    with Engine.open(tmp_path / "store") as engine:
+        assert engine.encoder_name == str(tmp_path / "mine")
+
+
 def test_the_store_remembers_its_encoder(engine, tmp_path, monkeypatch):
     opened = []
 

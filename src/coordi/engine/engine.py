@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from coordi.data.catalog import Catalog
     from coordi.engine.ingest import OnProgress
     from coordi.engine.report import IngestReport
-    from coordi.store.lance import LanceStore, Stats
+    from coordi.store.lance import EncoderColumn, LanceStore, Stats
 
 DEFAULT_ENCODER = "coordi-mini"
 
@@ -56,18 +56,23 @@ class Engine:
         """Open the store in folder `path`, or make it where `create` is set.
 
         `encoder` is a name, a folder or an open encoder; by default the one that the store was
-        last ingested with, else coordi-mini. Raises `NotFoundError` where no store is.
+        last ingested with, else coordi-mini. `dim` is how many of its columns to keep; by
+        default as many as the store has. Raises `NotFoundError` where no store is.
         """
         from coordi.store.lance import open_store
 
         store = open_store(path, create=create)
-        if encoder is None and (known := store.encoders()):
-            encoder, dim = known[-1].name, dim or known[-1].dim
-        return cls(store, encoder or DEFAULT_ENCODER, dim)
+        known = store.encoders()
+        if isinstance(encoder, str):
+            encoder = _lasting(encoder)
+            known = [entry for entry in known if entry.name == encoder]
+        elif encoder is None:
+            encoder = known[-1].name if known else DEFAULT_ENCODER
+        return cls(store, encoder, dim or (known[-1].dim if known else None))
 
     @property
     def encoder_name(self) -> str:
-        """The encoder's name, known before it is opened."""
+        """The name by which the encoder is opened, also by whoever opens the store later."""
         return self._name
 
     @property
@@ -100,7 +105,14 @@ class Engine:
         catalog = source
         if isinstance(catalog, str | Path):
             catalog = open_absolute(catalog, mapping=mapping, images=images)
-        return ingest(catalog, self.store, self.encoder, prune=prune, on_progress=on_progress)
+        return ingest(
+            catalog,
+            self.store,
+            self.encoder,
+            encoder_name=self.encoder_name,
+            prune=prune,
+            on_progress=on_progress,
+        )
 
     def search(self, query: Query) -> Answer:
         """Answer a query with this engine's encoder.
@@ -116,13 +128,7 @@ class Engine:
         known = self.store.encoders()
         if not known or self.encoder.fingerprint in {entry.fingerprint for entry in known}:
             return
-        names = ", ".join(f"{entry.name} ({entry.fingerprint})" for entry in known)
-        mine = self.encoder
-        raise FingerprintError(
-            f"the store holds vectors of {names}, not of {mine.name} ({mine.fingerprint}). "
-            f"Either search with --encoder {known[-1].name}, or give every item a vector of "
-            f"{mine.name} too: coordi ingest CATALOG --encoder {mine.name}"
-        )
+        raise FingerprintError(_mismatch(known, self.encoder_name, self.encoder))
 
     def warm(self) -> None:
         """Load the encoder and the index, so that the first query is as fast as the next."""
@@ -210,3 +216,28 @@ class Engine:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _lasting(name: str) -> str:
+    """The encoder's name as it still holds in another working directory."""
+    path = Path(name).expanduser()
+    return name if name == DEFAULT_ENCODER or not path.exists() else str(path.absolute())
+
+
+def _mismatch(known: "Sequence[EncoderColumn]", name: str, encoder: Encoder) -> str:
+    """What the store has, what was asked for, and both ways out."""
+    there = ", ".join(_described(e.name, e.dim, e.fingerprint) for e in known)
+    mine = _described(name, encoder.dim, encoder.fingerprint)
+    ingest = f"give every item a vector of it too: coordi ingest CATALOG --encoder {name}"
+    last = known[-1]
+    if last.name != name:
+        ways = f"Either search with --encoder {last.name}, or {ingest}"
+    elif last.dim != encoder.dim:
+        ways = f"Either search with --dim {last.dim}, or {ingest} --dim {encoder.dim}"
+    else:
+        ways = f"The encoder has changed since: {ingest}"
+    return f"the store holds vectors of {there}, not of {mine}. {ways}"
+
+
+def _described(name: str, dim: int, fingerprint: str) -> str:
+    return f"{name} ({dim} dimensions, {fingerprint})"

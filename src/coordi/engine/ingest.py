@@ -68,18 +68,20 @@ def ingest(
     store: "LanceStore",
     encoder: Encoder,
     *,
+    encoder_name: str,
     prune: bool = False,
     on_progress: OnProgress | None = None,
 ) -> IngestReport:
     """Bring `store` up to date with `catalog` and say what was done.
 
     A row goes in under the vector of its picture, or of its words where it has no picture.
-    Rows whose signature is stored are skipped. `prune` removes items that an earlier ingest of
-    the same catalogue stored and that it no longer lists. Ctrl-C stores what is encoded and
-    raises `IngestInterrupted` with the report so far.
+    Rows whose signature is stored are skipped. `encoder_name` is what opens the encoder again.
+    `prune` removes items that an earlier ingest of the same catalogue stored and that it no
+    longer lists. Ctrl-C stores what is encoded and raises `IngestInterrupted` with the report
+    so far.
     """
     with store.writing():
-        run = _Run(catalog, store, encoder, on_progress)
+        run = _Run(catalog, store, encoder, encoder_name, on_progress)
         try:
             run.all_rows()
             if prune:
@@ -108,10 +110,11 @@ class _Run:
         catalog: Catalog,
         store: "LanceStore",
         encoder: Encoder,
+        encoder_name: str,
         on_progress: OnProgress | None,
     ) -> None:
         self.catalog, self.store, self.encoder = catalog, store, encoder
-        self.on_progress = on_progress
+        self.encoder_name, self.on_progress = encoder_name, on_progress
         self.tally = Tally(total=catalog.count)
         self.known = store.signatures(encoder.fingerprint)
         self.present = set(store.ids())
@@ -240,7 +243,7 @@ class _Run:
                 self.encoder.fingerprint,
                 np.stack([vector for _, vector in self.pending]),
                 [row.signature for row in rows],
-                encoder=self.encoder.name,
+                encoder=self.encoder_name,
             )
             updated = sum(row.item.id in self.present for row in rows)
             self.tally.updated += updated
