@@ -22,6 +22,7 @@ from coordi.data.drawn import (
 )
 from coordi.data.drawn.edits import EDITABLE
 from coordi.data.drawn.garments import NECKLINE_WORDS, PATTERN_WORDS, SLEEVE_WORDS
+from coordi.data.drawn.palette import contrast
 from coordi.errors import InputError
 
 SIZE = 64
@@ -99,7 +100,7 @@ def test_garments_are_all_different_and_valid(wardrobe):
         assert g.length in spec.lengths
         assert g.silhouette in spec.silhouettes
         assert g.color in (spec.colors or COLORS)
-        assert g.second_color != g.color
+        assert contrast(g.color, g.second_color)
         assert spec.price[0] < g.price < spec.price[1] + 1
 
 

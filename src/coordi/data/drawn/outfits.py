@@ -16,6 +16,7 @@ from coordi.data.drawn.garments import Garment
 from coordi.data.drawn.palette import HUES, NEUTRALS
 from coordi.types import Outfit
 
+_TRIED_ON = 60
 NEAR, OPPOSITE = 60, 150
 """Degrees on the colour wheel up to which two hues are neighbours, from which opposites."""
 
@@ -81,9 +82,11 @@ def make_outfits(garments: Sequence[Garment], count: int, rng: random.Random) ->
         by_slot[garment.slot].append(garment)
     found: dict[frozenset[str], Outfit] = {}
     for _ in range(count * 8):
+        if len(found) == count:
+            break
         worn = _put_together(by_slot, rng)
         ids = tuple(garment.id for garment in worn)
-        if len(found) < count and worn and frozenset(ids) not in found:
+        if worn and frozenset(ids) not in found:
             text = f"{worn[0].occasion} {worn[0].season} outfit"
             found[frozenset(ids)] = Outfit(f"o{len(found):04d}", ids, text)
     return list(found.values())
@@ -94,9 +97,10 @@ def _put_together(by_slot: dict[str, list[Garment]], rng: random.Random) -> list
     extras = [slot for slot in ("outer", "bag", "hat", "scarf") if rng.random() < 0.45]
     worn: list[Garment] = []
     for slot in [*base, "shoes", *extras]:
-        fitting = [g for g in by_slot[slot] if not _clash(worn, g)]
-        if fitting:
-            worn.append(rng.choice(fitting))
+        offered = rng.sample(by_slot[slot], min(_TRIED_ON, len(by_slot[slot])))
+        fitting = next((g for g in offered if not _clash(worn, g)), None)
+        if fitting is not None:
+            worn.append(fitting)
     return worn if not goes_together(worn) else []
 
 

@@ -1,6 +1,7 @@
 """The sixteen colours of the drawn wardrobe: their names, their values, and how they relate."""
 
 import random
+from math import dist
 
 RGB = tuple[int, int, int]
 
@@ -46,6 +47,11 @@ def jittered(name: str, rng: random.Random) -> RGB:
     shift = rng.randint(-6, 6)
     red, green, blue = (min(252, max(22, c + shift + rng.randint(-3, 3))) for c in COLORS[name])
     return red, green, blue
+
+
+def contrast(first: str, second: str) -> bool:
+    """Whether a pattern of one colour is seen at a glance on a ground of the other."""
+    return dist(COLORS[first], COLORS[second]) >= 110
 
 
 def luminance(color: RGB) -> float:

@@ -9,7 +9,7 @@ from typing import Any
 from coordi.data.drawn.edits import EDITABLE, make_edits
 from coordi.data.drawn.garments import KINDS, Garment, Kind
 from coordi.data.drawn.outfits import make_outfits
-from coordi.data.drawn.palette import COLORS
+from coordi.data.drawn.palette import COLORS, contrast
 from coordi.errors import InputError
 from coordi.types import Edit, Outfit
 
@@ -65,7 +65,7 @@ def random_garment(kind: str, rng: random.Random) -> Garment:
         kind=kind,
         color=color,
         pattern="plain" if plain else rng.choice(spec.patterns),
-        second_color=rng.choice([name for name in COLORS if name != color]),
+        second_color=rng.choice([name for name in COLORS if contrast(name, color)]),
         sleeve=_common(spec.sleeves, rng),
         neckline=_common(spec.necklines, rng),
         length=_common(spec.lengths, rng),
@@ -90,7 +90,8 @@ def _family(kind: str, rng: random.Random) -> Iterator[Garment]:
         (name, value)
         for name in EDITABLE
         for value in _values(spec, name)
-        if value not in (getattr(first, name), first.second_color if name == "color" else "")
+        if value != getattr(first, name)
+        and (name != "color" or contrast(value, first.second_color))
     ]
     # Two new colours, and otherwise each attribute at most once: families stay varied.
     rng.shuffle(changes)
