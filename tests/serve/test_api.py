@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 import os
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote
 
 import httpx
@@ -322,7 +323,9 @@ def drive(app, messages, length=None):
     async def send(message):
         sent.append(message)
 
-    asyncio.run(app(form_scope(length), receive, send))
+    # In a thread of its own: Playwright keeps a loop running in the main one.
+    with ThreadPoolExecutor() as threads:
+        threads.submit(asyncio.run, app(form_scope(length), receive, send)).result()
     return sent, read
 
 

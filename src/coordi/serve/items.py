@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from coordi import types
-from coordi.errors import CoordiError, NotFoundError
+from coordi.errors import ImageError, NotFoundError
 from coordi.serve.caching import picture_response
 from coordi.serve.errors import Refused
 from coordi.serve.limits import Limits
@@ -52,10 +52,9 @@ def item_routes(engine: SearchEngine, limits: Limits) -> APIRouter:
     @routes.get("/images/{item_id:path}", response_class=Response, responses=PICTURE)
     def image(request: Request, item_id: str, v: str = "") -> Response:
         """The item's picture as it was given; `v`, its version, makes the answer cacheable."""
-        engine.get([item_id])
         try:
             data, media_type = engine.image(item_id)
-        except CoordiError:
+        except (NotFoundError, ImageError):
             raise _no_picture(item_id) from None
         return picture_response(request, data, media_type, versioned=bool(v))
 
@@ -67,10 +66,9 @@ def item_routes(engine: SearchEngine, limits: Limits) -> APIRouter:
         v: str = "",
     ) -> Response:
         """A JPEG of the item's picture, its longer side `side` pixels."""
-        engine.get([item_id])
         try:
             data = engine.thumbnail(item_id, side)
-        except CoordiError:
+        except (NotFoundError, ImageError):
             raise _no_picture(item_id) from None
         return picture_response(request, data, "image/jpeg", versioned=bool(v))
 
@@ -85,4 +83,4 @@ def check_page(page: Page, limits: Limits) -> None:
 
 def _no_picture(item_id: str) -> NotFoundError:
     # The engine's own message names files of the server.
-    return NotFoundError(f"Item {item_id!r} has no picture that can be read.")
+    return NotFoundError(f"There is no readable picture of an item {item_id!r}.")

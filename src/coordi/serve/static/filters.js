@@ -60,7 +60,7 @@ function values(facet, chosen, change) {
       count === null ? null : h("span", { class: "choice-count" }, formatCount(count)),
     );
   });
-  const list = h("div", { class: chips ? "choices chips" : "choices list", role: "group", "aria-label": fieldName(facet.name) }, options);
+  const list = h("div", { class: `choices ${chips ? "chips" : "list"} ${rows.length > FIND ? "long" : ""}`, role: "group", "aria-label": fieldName(facet.name) }, options);
   if (rows.length <= FIND) return list;
   const find = h("input", { type: "search", class: "choice-find", placeholder: `Find in ${fieldName(facet.name).toLowerCase()}`, "aria-label": `Find in ${fieldName(facet.name)}` });
   find.addEventListener("input", () => {

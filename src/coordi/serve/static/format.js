@@ -35,7 +35,7 @@ export const lineOf = (item) => calm(item.fields.brand || (item.title ? first(it
 
 // Catalogues that shout are read out in a normal voice; short words may be abbreviations.
 export const calm = (value) =>
-  value.length > 3 && value === value.toUpperCase() ? sentence(value.toLowerCase()) : value;
+  value.length > 2 && value === value.toUpperCase() ? sentence(value.toLowerCase()) : value;
 
 // family_group, baseColour → Family group, Base colour
 export function fieldName(name) {

@@ -1,0 +1,117 @@
+"""REST and page over the real engine and a store on disk."""
+
+import io
+
+import pytest
+from fastapi.testclient import TestClient
+from PIL import Image as Pillow
+from playwright.sync_api import expect
+
+from conftest import COLORS, make_catalog, paint
+from coordi.engine import Engine
+from coordi.serve import create_app
+from fakes import ColorHistogram
+
+from .conftest import serving
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory):
+    """An engine over 24 plain-coloured items and its catalogue."""
+    folder = tmp_path_factory.mktemp("shelf")
+    catalog = make_catalog(folder / "shop")
+    with Engine.open(folder / "store", encoder=ColorHistogram(), create=True) as engine:
+        engine.ingest(catalog)
+        yield engine, catalog
+
+
+@pytest.fixture
+def client(shelf):
+    with TestClient(create_app(shelf[0])) as client:
+        yield client
+
+
+def test_a_photo_finds_its_colour(client, tmp_path):
+    paint(tmp_path / "new.png", "purple", seed=99)
+    files = {"image": ("new.png", (tmp_path / "new.png").read_bytes(), "image/png")}
+    where = {"where": "category = 'shirt' or category = 'dress'", "limit": 2, "explain": True}
+    answer = client.post("/v1/search", files=files, data=where).json()
+    assert ["purple" in hit["item"]["title"] for hit in answer["hits"]] == [True, True]
+    assert answer["encoder"] == "color-histogram"
+    assert answer["filtered_out"] == 8
+    assert answer["hits"][0]["parts"]["image"] == pytest.approx(answer["hits"][0]["score"])
+
+
+def test_pictures_and_their_sizes(client):
+    item = client.get("/v1/items/item-3").json()
+    assert (item["width"], item["height"]) == (40, 60)
+    picture = client.get(item["image"])
+    assert picture.headers["content-type"] == "image/png"
+    assert Pillow.open(io.BytesIO(picture.content)).size == (40, 60)
+    assert client.get(item["thumbnail"] + "&side=32").headers["content-type"] == "image/jpeg"
+    assert client.get("/v1/images/item-999").status_code == 404
+
+
+def test_the_catalogue_as_a_whole(client):
+    page = client.get("/v1/items", params={"limit": 100, "where": "price < 20"}).json()
+    assert page["total"] == len(page["items"]) == 10
+    facets = {facet["name"]: facet for facet in client.get("/v1/facets").json()["facets"]}
+    assert facets["price"]["maximum"] == 33
+    assert client.get("/v1/stats").json()["items"] == 24
+
+
+@pytest.mark.parametrize("where", ["colour = 'red'", "price <", "price = 'x'"])
+def test_a_wrong_filter_is_explained(client, where):
+    response = client.get("/v1/search", params={"text": "red", "where": where})
+    assert response.status_code == 400
+    assert response.json()["error"]["field"] == "where"
+
+
+def test_readiness_follows_the_engine(tmp_path):
+    engine = Engine.open(tmp_path / "store", encoder=ColorHistogram(), create=True)
+    with engine, TestClient(create_app(engine)) as client:
+        assert client.get("/v1/ready").status_code == 503
+        engine.warm()
+        assert client.get("/v1/ready").status_code == 200
+        assert client.get("/v1/items").json() == {"items": [], "total": 0, "more": False}
+
+
+def test_an_item_that_goes_is_gone_from_the_next_search(tmp_path):
+    with Engine.open(tmp_path / "store", encoder=ColorHistogram(), create=True) as engine:
+        engine.ingest(make_catalog(tmp_path / "shop", len(COLORS)))
+        with TestClient(create_app(engine)) as client:
+            first = client.get("/v1/search?text=green").json()["hits"][0]["item"]["id"]
+            engine.delete([first])
+            hits = client.get("/v1/search?text=green").json()["hits"]
+            assert first not in [hit["item"]["id"] for hit in hits]
+            assert client.get(f"/v1/items/{first}").status_code == 404
+
+
+@pytest.mark.browser
+def test_the_page_over_the_real_engine(shelf, browser, tmp_path):
+    engine, _ = shelf
+    paint(tmp_path / "new.png", "gold", seed=7, size=(300, 400))
+    with serving(engine) as address:
+        page = browser.new_page()
+        page.set_default_timeout(8000)
+        failed = []
+        page.on("response", lambda response: failed.append(response.url) if not response.ok else 0)
+        page.goto(address)
+        expect(page.locator(".tile:not(.ghost)")).to_have_count(24)
+        filters = page.get_by_role("complementary", name="Filters")
+        filters.get_by_role("checkbox", name="skirt").check()
+        expect(page.get_by_role("status").filter(has_text="8 items")).to_be_visible()
+        page.set_input_files("#file", str(tmp_path / "new.png"))
+        expect(page.locator(".tile-name").first).to_have_text("a gold skirt")
+        filters.get_by_role("spinbutton", name="Price from").fill("30")
+        page.keyboard.press("Tab")
+        expect(page.get_by_role("status").filter(has_text="Best of 1 item")).to_be_visible()
+        page.get_by_role("searchbox", name="Search by words").fill("blue")
+        page.keyboard.press("Enter")
+        page.get_by_role("button", name="Clear all").click()
+        page.get_by_role("switch", name="Fold look-alikes").check()
+        expect(page.get_by_role("status").filter(has_text="Best of 24 items")).to_be_visible()
+        page.locator(".tile-link").first.click()
+        expect(page.get_by_role("heading", name="Similar")).to_be_visible()
+        page.close()
+        assert failed == []
