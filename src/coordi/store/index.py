@@ -15,12 +15,12 @@ from coordi.store.rows import Rows
 from coordi.types import Neighbors, Vectors
 
 _CACHED_SELECTIONS = 32
-_CACHED_FLOATS = 1 << 20
-"""A filtered set of at most so many floats (4 MB) is kept gathered, to be scanned in one go."""
+_STEPS = (16, 64, 256, 1024, 10_240)
+_GATHERED_SETS = 8
 
-GATHER_COST = 1.8
-"""Scanning one row gathered from all over memory costs as much as so many codes of an IVF cell
-with a selector (docs/search.md has the measurement)."""
+GATHERED_FLOATS = 1 << 22
+"""Rows times dimensions up to which a filtered set is gathered once (16 MB) and then scanned
+exactly: 16,384 rows of 256 take 0.3 ms, about what the IVF takes for less (docs/search.md)."""
 
 
 class Selection:
@@ -33,8 +33,7 @@ class Selection:
         self.selector: Any = None
         if mask is not None:
             self.selector, self._bits = exact.bitmap(mask)
-        self.rows: NDArray[np.int64] | None = None
-        self.gathered: Vectors | None = None
+        self.gathered: tuple[NDArray[np.int64], Vectors] | None = None
         self.nprobes: dict[int, int] = {}
 
 
@@ -132,32 +131,35 @@ class VectorIndex:
             return scores[kept][:k], rows[kept][:k]
         if chosen.selector is None:
             return exact.scan(query, self._extra, k)
-        if chosen.count * len(query) <= _CACHED_FLOATS:
+        if chosen.count * len(query) <= GATHERED_FLOATS:
             return self._gathered(query, k, chosen)
         return exact.scan(query, self._extra, k, chosen.selector)
 
     def _gathered(self, query: NDArray[np.float32], k: int, chosen: Selection) -> exact.Found:
         """Scan only the rows of a filter."""
-        assert chosen.mask is not None
-        rows = chosen.rows
-        if rows is None:
-            rows = chosen.rows = np.flatnonzero(chosen.mask).astype(np.int64)
-        vectors = chosen.gathered
-        if vectors is None:
-            vectors = self.vectors(rows)
-            if vectors.size <= _CACHED_FLOATS:
-                chosen.gathered = vectors
+        found = chosen.gathered  # another thread may drop it meanwhile
+        if found is None:
+            assert chosen.mask is not None
+            rows = np.flatnonzero(chosen.mask).astype(np.int64)
+            vectors = exact.empty_rows(len(rows), len(query))
+            vectors[:] = self.vectors(rows)
+            with self._lock:
+                kept = [other for other in self._selections.values() if other.gathered]
+                for old in kept[: max(0, len(kept) - _GATHERED_SETS + 1)]:
+                    old.gathered = None
+                chosen.gathered = rows, vectors
+        else:
+            rows, vectors = found
         scores, places = exact.scan(query, vectors, k)
         return scores, rows[places]
 
     def _quantised(
         self, query: NDArray[np.float32], k: int, chosen: Selection, ivf: Ivf
     ) -> Neighbors:
-        nprobe = self._nprobe(k, chosen, ivf)
-        codes = nprobe * ivf.covers / ivf.cells
-        if chosen.mask is not None and chosen.count * GATHER_COST <= codes:
+        if chosen.count * len(query) <= GATHERED_FLOATS and chosen.mask is not None:
             scores, rows = self._gathered(query, k, chosen)
             return Neighbors(rows, scores, "exact (filtered)")
+        nprobe = self._nprobe(k, chosen, ivf)
         wanted = k + max(16, k // 4)
         found = ivf.search(query, wanted, nprobe, chosen.selector)
         if len(found) < min(k, self._covered(chosen, ivf)):
@@ -172,7 +174,7 @@ class VectorIndex:
 
     def _nprobe(self, k: int, chosen: Selection, ivf: Ivf) -> int:
         # One value serves a range of k, so that few are computed and pages agree.
-        step = next((step for step in (10, 128, 1024) if k <= step), 10240)
+        step = next((step for step in _STEPS if k <= step), k)
         found = chosen.nprobes.get(step)
         if found is None:
             found = chosen.nprobes[step] = ivf.nprobe(step, chosen.mask)

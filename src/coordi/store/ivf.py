@@ -1,9 +1,11 @@
 """IVF with scalar quantisation (Jégou 2011; FAISS), set so that it finds what exact search finds.
 
 How many cells to look into (nprobe) is not guessed. When the index is made, the exact neighbours
-of a sample of its own rows are computed, and for each neighbour the rank of its cell among the
-cells nearest to the sample row. The recall of any nprobe is then a count over that table; under
-any filter too, because the table's neighbours that pass the filter are the filtered neighbours.
+of a sample are computed, and for each neighbour the rank of its cell among the cells nearest to
+the sample. Half of the sample are rows of the index; half are midpoints of two rows, which lie
+where no row is, as words and queries of several parts do. The recall of any nprobe is then a count
+over that table; under any filter too, because the table's neighbours that pass the filter are the
+filtered neighbours.
 """
 
 from dataclasses import dataclass
@@ -12,12 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from coordi.geometry import unit_rows
 from coordi.types import Vectors
 
 RECALL = 0.995
 """Share of the exact neighbours whose cells are looked into, on the sample."""
 
-_SAMPLES = 192
+_SAMPLES = 96
 _DEPTH = 2048
 _TRAIN_PER_CELL = 64
 _ITERATIONS = 8
@@ -103,14 +106,16 @@ def build(rows: Vectors, cells: int | None = None) -> Ivf:
 def _calibrate(
     index: Any, rows: Vectors, random: np.random.Generator
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Exact neighbours of sample rows (themselves left out), and the ranks of their cells."""
+    """Exact neighbours of the samples (themselves left out), and the ranks of their cells."""
     chosen = random.choice(len(rows), min(_SAMPLES, len(rows)), replace=False)
-    samples = np.ascontiguousarray(rows[chosen])
+    partners = random.choice(len(rows), len(chosen), replace=False)
+    samples = np.concatenate([rows[chosen], unit_rows(rows[chosen] + rows[partners])])
     neighbors = _nearest(samples, rows, min(_DEPTH + 1, len(rows)))
-    others = neighbors != chosen[:, None]
-    # Where a sample row is missing from its own list (many copies of it), the last one goes.
+    own = np.concatenate([chosen, np.full(len(chosen), -1)])
+    others = neighbors != own[:, None]
+    # Where a sample row is not in its own list (a midpoint, many copies), the last one goes.
     others[others.all(axis=1), -1] = False
-    neighbors = neighbors[others].reshape(len(chosen), -1)
+    neighbors = neighbors[others].reshape(len(samples), -1)
     centroids = index.quantizer.reconstruct_n(0, index.nlist)
     order = np.argsort(-(samples @ centroids.T), axis=1, kind="stable")
     place = np.empty_like(order)

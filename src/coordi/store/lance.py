@@ -26,7 +26,7 @@ from coordi.store import facets, filters, rows, table
 from coordi.store.fields import FieldTable
 from coordi.store.index import VectorIndex
 from coordi.store.lock import WriterLock, write_atomically
-from coordi.store.space import Space
+from coordi.store.space import EXACT_FLOATS, Space
 from coordi.types import Facet, Item, Vectors
 
 FORMAT = 1
@@ -66,9 +66,12 @@ class Stats:
     """Fingerprint → items that have a vector of that encoder."""
 
 
-def open_store(path: Path | str, *, create: bool = False) -> "LanceStore":
+def open_store(
+    path: Path | str, *, create: bool = False, exact_floats: int = EXACT_FLOATS
+) -> "LanceStore":
     """Open the store in folder `path`; with `create`, make it where there is none.
 
+    `exact_floats` is the size, rows times dimensions, up to which search is exact.
     Raises `NotFoundError` where no store is, `StoreError` where it cannot be read.
     """
     folder = Path(path).expanduser().absolute()
@@ -76,7 +79,7 @@ def open_store(path: Path | str, *, create: bool = False) -> "LanceStore":
         if not create:
             raise NotFoundError(f"there is no store at {folder}. Make one: coordi ingest CATALOG")
         _create(folder)
-    return LanceStore(folder)
+    return LanceStore(folder, exact_floats)
 
 
 def _create(folder: Path) -> None:
@@ -100,9 +103,10 @@ class LanceStore:
     what is new.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, exact_floats: int = EXACT_FLOATS) -> None:
         """Use `open_store`."""
         self.path = folder
+        self._exact_floats = exact_floats
         self._writer = WriterLock(folder)
         self._stamp = table.Stamp(folder / "items.lance")
         self._lock = threading.RLock()
@@ -207,7 +211,13 @@ class LanceStore:
             now = self._current()
             if space is None:
                 entry = self._encoder(fingerprint)
-                space = Space(entry.fingerprint, entry.dim, self.path / "derived", self._identity)
+                space = Space(
+                    fingerprint,
+                    entry.dim,
+                    self.path / "derived",
+                    self._identity,
+                    exact_floats=self._exact_floats,
+                )
                 self._spaces[fingerprint] = space
             return space.at(now, self._dataset, self._mask)
 

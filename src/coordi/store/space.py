@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coordi.store import columns as cols
-from coordi.store import derived, ivf, table
+from coordi.store import derived, exact, ivf, table
 from coordi.store.index import VectorIndex
 from coordi.store.rows import Rows, locate
 from coordi.types import Vectors
@@ -19,6 +19,7 @@ EXACT_FLOATS = 100_000 * 256
 Masks = Callable[[str, Rows], NDArray[np.bool_]]
 
 _MOST_DEAD = 64
+_TAIL_ROWS = 4096
 _TAIL_SHARE = 0.02
 _SAVE_SHARE = 0.2
 
@@ -87,7 +88,7 @@ class Space:
             start = len(self._seqs) - len(self._base)
             # Doubling costs memory, a fixed step costs time: a quarter more, as lists do.
             capacity = count if start == 0 else count + count // 4 + 1024
-            grown = np.empty((capacity, self.dim), dtype=np.float32)
+            grown = exact.empty_rows(capacity, self.dim)
             grown[:start] = self._extra[:start]
             self._extra = grown
 
@@ -129,7 +130,7 @@ class Space:
         """Put the rows that the IVF does not cover into it, where they are many."""
         assert self._ivf is not None
         tail = len(self._seqs) - self._ivf.covers
-        if tail <= max(4096, _TAIL_SHARE * len(self._seqs)):
+        if tail <= max(_TAIL_ROWS, _TAIL_SHARE * len(self._seqs)):
             return
         start = self._ivf.covers - len(self._base)
         self._ivf = self._ivf.extended(np.ascontiguousarray(self._extra[start : start + tail]))
@@ -149,4 +150,7 @@ class Space:
 
 def _gather(base: Vectors, extra: Vectors, rows: NDArray[np.int64]) -> Vectors:
     split = int(np.searchsorted(rows, len(base)))
-    return np.concatenate([base[rows[:split]], extra[rows[split:] - len(base)]])
+    out = exact.empty_rows(len(rows), extra.shape[1])
+    np.take(base, rows[:split], axis=0, out=out[:split])
+    np.take(extra, rows[split:] - len(base), axis=0, out=out[split:])
+    return out

@@ -1,0 +1,230 @@
+"""The filter language against an obvious evaluator, row by row."""
+
+import contextlib
+import re
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from coordi.errors import FilterError
+from coordi.store import filters
+
+TYPES = {
+    "price": pa.float64(),
+    "size": pa.int64(),
+    "color": pa.string(),
+    "neck line": pa.string(),
+    "sale": pa.bool_(),
+}
+KINDS = {
+    "price": "number",
+    "size": "integer",
+    "color": "text",
+    "neck line": "text",
+    "sale": "boolean",
+}
+texts = st.text(alphabet="abAB'\"%_ é", max_size=4)
+numbers = st.one_of(st.integers(-3, 3), st.sampled_from([-1.5, 0.0, 0.5, 2.0, 1e9]))
+rows = st.fixed_dictionaries(
+    {
+        "price": st.none() | st.sampled_from([-1.5, 0.0, 0.5, 2.0, 3.0]),
+        "size": st.none() | st.integers(-3, 3),
+        "color": st.none() | texts,
+        "neck line": st.none() | texts,
+        "sale": st.none() | st.booleans(),
+    }
+)
+
+
+def written(value):
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        quote = "'" if len(value) % 2 else '"'
+        return quote + value.replace(quote, quote * 2) + quote
+    return repr(value)
+
+
+def name(field):
+    return f"`{field}`" if " " in field else field
+
+
+@st.composite
+def conditions(draw):
+    field = draw(st.sampled_from(sorted(KINDS)))
+    values = {"text": texts, "boolean": st.booleans()}.get(KINDS[field], numbers)
+    kind = draw(st.sampled_from(["compare", "in", "null", "between", "like", "~", "bare"]))
+    if kind == "null":
+        return ("null", field)
+    if kind == "in":
+        return ("in", field, draw(st.lists(values, min_size=1, max_size=3)))
+    if kind == "bare" and KINDS[field] == "boolean":
+        return ("=", field, True)
+    if kind in ("like", "~") and KINDS[field] == "text":
+        return (kind, field, draw(texts))
+    signs = ["=", "!="] if KINDS[field] == "boolean" else ["=", "!=", "<", "<=", ">", ">="]
+    if kind == "between" and KINDS[field] != "boolean":
+        return ("between", field, draw(values), draw(values))
+    return (draw(st.sampled_from(signs)), field, draw(values))
+
+
+trees = st.recursive(
+    conditions(),
+    lambda inner: st.one_of(
+        st.tuples(st.just("not"), inner),
+        st.tuples(st.sampled_from(["and", "or"]), inner, inner),
+    ),
+    max_leaves=8,
+)
+
+
+def text_of(tree):
+    """Written without needless parentheses, so that precedence is tested too."""
+    kind = tree[0]
+    if kind == "not":
+        inner = text_of(tree[1])
+        return f"not ({inner})" if tree[1][0] in ("and", "or") else f"NOT {inner}"
+    if kind in ("and", "or"):
+        looser = {"and": ("or",), "or": ()}[kind]
+        parts = [f"({text_of(t)})" if t[0] in looser else text_of(t) for t in tree[1:]]
+        return f" {kind} ".join(parts)
+    field = name(tree[1])
+    if kind == "null":
+        return f"{field} is null"
+    if kind == "in":
+        return f"{field} in ({', '.join(map(written, tree[2]))})"
+    if kind == "between":
+        return f"{field} between {written(tree[2])} and {written(tree[3])}"
+    return f"{field} {kind} {written(tree[2])}"
+
+
+def passes(tree, row):
+    kind = tree[0]
+    if kind == "not":
+        return not passes(tree[1], row)
+    if kind == "and":
+        return passes(tree[1], row) and passes(tree[2], row)
+    if kind == "or":
+        return passes(tree[1], row) or passes(tree[2], row)
+    value = row[tree[1]]
+    if kind == "null":
+        return value is None
+    if value is None:
+        return False
+    if kind == "in":
+        return value in tree[2]
+    if kind == "between":
+        return tree[2] <= value <= tree[3]
+    if kind == "~":
+        return tree[2].lower() in value.lower()
+    if kind == "like":
+        pattern = re.escape(tree[2]).replace("%", ".*").replace("_", ".")
+        return re.fullmatch(pattern, value, re.IGNORECASE | re.DOTALL) is not None
+    wanted = tree[2]
+    return {
+        "=": value == wanted,
+        "!=": value != wanted,
+        "<": value < wanted,
+        "<=": value <= wanted,
+        ">": value > wanted,
+        ">=": value >= wanted,
+    }[kind]
+
+
+def run(text, table):
+    parsed = filters.parse(text)
+    filters.check(parsed, text, KINDS)
+    return np.asarray(filters.evaluate(parsed, lambda field: table[field])).tolist()
+
+
+def table_of(data):
+    return {name: pa.array([row[name] for row in data], kind) for name, kind in TYPES.items()}
+
+
+@settings(max_examples=400, deadline=None)
+@given(trees, st.lists(rows, min_size=1, max_size=6))
+def test_any_filter_is_evaluated_as_an_obvious_evaluator_would(tree, data):
+    assert run(text_of(tree), table_of(data)) == [passes(tree, row) for row in data]
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.text(alphabet="ab =<>!()'\"`,.5-notrilke~\n", max_size=30))
+def test_any_text_parses_or_raises_a_filter_error(text):
+    with contextlib.suppress(FilterError):
+        filters.fields_of(filters.parse(text))
+
+
+EMPTY = dict.fromkeys(TYPES)
+
+
+def test_a_missing_value_fails_each_comparison_and_passes_its_negation():
+    table = table_of([{**EMPTY, "price": 60.0}, EMPTY])
+    assert run("price < 50", table) == [False, False]
+    assert run("not price < 50", table) == [True, True]
+    assert run("price >= 50", table) == [True, False]
+    assert run("price != 1", table) == [True, False]
+    assert run("price is not null and not price in (1, 2)", table) == [True, False]
+
+
+def test_and_binds_closer_than_or_and_not_closest():
+    table = table_of([{**EMPTY, "size": 1}, {**EMPTY, "size": 2}, {**EMPTY, "size": 3}])
+    assert run("size = 1 or size = 2 and size = 3", table) == [True, False, False]
+    assert run("(size = 1 or size = 2) and size = 3", table) == [False, False, False]
+    assert run("not size = 1 and size != 3", table) == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "column"),
+    [
+        ("price <", "expected a value, found 'the end'", 7),
+        ("price < 50 50", "expected and, or, or the end, found 50", 11),
+        ("colour = 'red'", "Did you mean color?", 0),
+        ("color = red", "did you mean 'red', with quotes?", 8),
+        ("color = 'red", "this ' is never closed", 8),
+        ("price = 'x'", "price is a number; compare it with something like 50", 0),
+        ("color > 3", "color is text; compare it with something like 'value'", 0),
+        ("sale < true", "sale is a yes/no field; use = or !=", 0),
+        ("price and sale", "price is a number", 0),
+        ("price ~ 'a'", "price is a number", 0),
+        ("price in (1, 'a')", "price is a number", 0),
+        ("color ~ 5", "~ needs a text in quotes", 8),
+        ("(sale", "expected ), found 'the end'", 5),
+        ("price = null", "write: is null", 8),
+        ("price ; 5", "';' has no meaning", 6),
+        ("and", "expected a field's name", 0),
+        ("price 50", "expected =, !=", 6),
+    ],
+)
+def test_errors_say_what_is_wrong_and_where(text, message, column):
+    with pytest.raises(FilterError) as caught:
+        run(text, table_of([EMPTY]))
+    lines = str(caught.value).splitlines()
+    assert message in lines[0]
+    assert lines[1] == f"  {text}"
+    assert lines[2].index("^") == column + 2
+
+
+def test_an_empty_filter_is_refused_with_an_example():
+    with pytest.raises(FilterError, match="field = 'value'"):
+        filters.parse("  ")
+
+
+def test_absurd_nesting_is_refused_and_not_a_crash():
+    with pytest.raises(FilterError, match="deep"):
+        filters.parse("(" * 100_000)
+    with pytest.raises(FilterError, match="deep"):
+        filters.parse("not " * 100_000 + "sale")
+
+
+def test_long_flat_filters_are_fine():
+    text = " or ".join(f"size = {number}" for number in range(300))
+    assert run(text, table_of([{**EMPTY, "size": 299}])) == [True]
+
+
+def test_integers_beyond_64_bits_compare_as_numbers():
+    table = table_of([{**EMPTY, "size": 5}])
+    assert run(f"size < {2**70}", table) == [True]
+    assert run("size > 4.5", table) == [True]
