@@ -309,7 +309,17 @@ def test_encoders():
 
 def test_version_and_help():
     assert re.fullmatch(r"coordi \d+\.\d+\.\d+\n", run("--version").stdout)
-    for command in ("ingest", "search", "show", "delete", "stats", "encoders", "serve", "demo"):
+    for command in (
+        "ingest",
+        "search",
+        "show",
+        "delete",
+        "stats",
+        "encoders",
+        "train",
+        "serve",
+        "demo",
+    ):
         help_text = run(command, "--help").stdout
         assert "--json" in help_text
         assert "--debug" in help_text

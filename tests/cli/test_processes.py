@@ -129,7 +129,7 @@ def test_help_imports_nothing_heavy():
         "import sys\n"
         "from typer.testing import CliRunner\n"
         "from coordi.cli.app import make_app\n"
-        "for command in ([], ['ingest'], ['search'], ['serve'], ['demo']):\n"
+        "for command in ([], ['ingest'], ['search'], ['serve'], ['demo'], ['train']):\n"
         "    assert CliRunner().invoke(make_app(), [*command, '--help']).exit_code == 0, command\n"
         "heavy = {'torch', 'transformers', 'lance', 'faiss', 'onnxruntime', 'pyarrow', 'fastapi'}\n"
         "found = heavy & set(sys.modules)\n"

@@ -13,8 +13,9 @@ from coordi.cli.search import search
 from coordi.cli.serve import serve
 from coordi.cli.show import show
 from coordi.cli.stats import stats
+from coordi.cli.train import train
 
-COMMANDS = (ingest, search, show, delete, stats, encoders, serve, demo)
+COMMANDS = (ingest, search, show, delete, stats, encoders, train, serve, demo)
 
 
 def _version(wanted: bool) -> None:

@@ -1,0 +1,43 @@
+"""`coordi train`: run a recipe and leave an artefact that `ingest` and `search` take at once."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from coordi.cli.options import DebugOption, JsonOption
+from coordi.cli.output import reporting
+
+
+def train(
+    recipe: Annotated[
+        str, typer.Argument(help="A recipe of the package (dual), or a YAML file of your own.")
+    ],
+    fields: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="FIELD=VALUE",
+            help="Fields of the recipe to change, such as batch=64 or stages.0.steps=100.",
+            show_default=False,
+        ),
+    ] = None,
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="DIR",
+            help="Folder of the run: recipe, logs, checkpoints, and the finished artifact. "
+            "The same command on the same folder resumes.",
+        ),
+    ] = Path("runs/dual"),
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Train an encoder from a recipe; Ctrl-C keeps a checkpoint and the same command resumes."""
+    with reporting(as_json, debug) as out:
+        from coordi.training.fit import run
+
+        folder = run(recipe, fields or (), output=output, say=out.text, quiet=as_json)
+        out.json({"artifact": str(folder)})
+        out.text(f"{folder} is ready: coordi ingest CATALOG --encoder {folder}")
