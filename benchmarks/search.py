@@ -246,7 +246,9 @@ def bare_search(index: Any, where: str | None, queries: Any) -> Callable[[int], 
         parameters = faiss.SearchParameters(sel=selector)
         engine = flat
     else:
-        nprobe = index._nprobe(K + 1, chosen, index._ivf)
+        probes = [index.nearest(query, K + 1, where).index for query in queries]
+        used = [int(probe.split("=")[1]) for probe in probes if "nprobe=" in probe]
+        nprobe = round(sum(used) / len(used))
         parameters = faiss.SearchParametersIVF(nprobe=nprobe, sel=selector)
         engine = index._ivf.index
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from coordi.store.ivf import Ivf
+from coordi.store.ivf import Ivf, assemble
 from coordi.store.lock import write_atomically
 from coordi.types import Vectors
 
@@ -54,7 +54,8 @@ def _write(target: Path, saved: Saved) -> None:
     import faiss
 
     faiss.write_index(saved.ivf.index, str(target / "index.faiss"))
-    np.savez(target / "calibration.npz", neighbors=saved.ivf.neighbors, ranks=saved.ivf.ranks)
+    tables = {"neighbors": saved.ivf.neighbors, "ranks": saved.ivf.ranks}
+    np.savez(target / "calibration.npz", orders=saved.ivf.orders, **tables)  # type: ignore[arg-type]
     np.save(target / "seqs.npy", saved.seqs)
     np.save(target / "vectors.npy", saved.vectors)
 
@@ -82,7 +83,8 @@ def _read(target: Path, meta: Mapping[str, Any], dim: int) -> Saved | None:
     if vectors.shape != (len(seqs), dim) or index.ntotal != len(seqs) or index.d != dim:
         return None
     with np.load(target / "calibration.npz") as tables:
-        ivf = Ivf(index, len(seqs), int(meta["trained"]), tables["neighbors"], tables["ranks"])
+        calibration = tables["neighbors"], tables["ranks"], tables["orders"]
+    ivf = assemble(index, len(seqs), int(meta["trained"]), *calibration)
     return Saved(ivf, seqs, vectors)
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from coordi.errors import NotFoundError
 from coordi.store import exact
-from coordi.store.ivf import Ivf
+from coordi.store.ivf import Ivf, Route
 from coordi.store.rows import Rows
 from coordi.types import Neighbors, Vectors
 
@@ -35,6 +35,7 @@ class Selection:
             self.selector, self._bits = exact.bitmap(mask)
         self.gathered: tuple[NDArray[np.int64], Vectors] | None = None
         self.nprobes: dict[int, int] = {}
+        self.routes: dict[int, Route] = {}
 
 
 class VectorIndex:
@@ -159,9 +160,8 @@ class VectorIndex:
         if chosen.count * len(query) <= GATHERED_FLOATS and chosen.mask is not None:
             scores, rows = self._gathered(query, k, chosen)
             return Neighbors(rows, scores, "exact (filtered)")
-        nprobe = self._nprobe(k, chosen, ivf)
         wanted = k + max(16, k // 4)
-        found = ivf.search(query, wanted, nprobe, chosen.selector)
+        found, nprobe = self._candidates(query, wanted, k, chosen, ivf)
         if len(found) < min(k, self._covered(chosen, ivf)):
             nprobe = ivf.cells
             found = ivf.search(query, wanted, nprobe, chosen.selector)
@@ -172,13 +172,19 @@ class VectorIndex:
             best = exact.merge(best, self._tail(query, k, chosen, ivf.covers), k)
         return Neighbors(best[1], best[0], f"{self.kind} nprobe={nprobe}")
 
-    def _nprobe(self, k: int, chosen: Selection, ivf: Ivf) -> int:
-        # One value serves a range of k, so that few are computed and pages agree.
+    def _candidates(
+        self, query: NDArray[np.float32], wanted: int, k: int, chosen: Selection, ivf: Ivf
+    ) -> tuple[NDArray[np.int64], int]:
+        """Rows to be scored exactly, and how many cells were looked into."""
+        # One setting serves a range of k, so that few are computed and pages agree.
         step = next((step for step in _STEPS if k <= step), k)
-        found = chosen.nprobes.get(step)
-        if found is None:
-            found = chosen.nprobes[step] = ivf.nprobe(step, chosen.mask)
-        return found
+        if chosen.mask is None or chosen is self._all:
+            nprobe = chosen.nprobes.get(step) or ivf.nprobe(step)
+            chosen.nprobes[step] = nprobe
+            return ivf.search(query, wanted, nprobe, chosen.selector), nprobe
+        route = chosen.routes.get(step) or ivf.route(step, chosen.mask)
+        chosen.routes[step] = route
+        return ivf.search_route(query, wanted, route, chosen.selector)
 
     def _covered(self, chosen: Selection, ivf: Ivf) -> int:
         if chosen.mask is None:

@@ -4,8 +4,11 @@ How many cells to look into (nprobe) is not guessed. When the index is made, the
 of a sample are computed, and for each neighbour the rank of its cell among the cells nearest to
 the sample. Half of the sample are rows of the index; half are midpoints of two rows, which lie
 where no row is, as words and queries of several parts do. The recall of any nprobe is then a count
-over that table; under any filter too, because the table's neighbours that pass the filter are the
-filtered neighbours.
+over that table.
+
+Under a filter the table's neighbours that pass it are the filtered neighbours, and what is counted
+is not cells but passing rows seen on the way to them: cells in which nothing passes are skipped,
+and a query far away from all that pass goes on until it has seen as many of them as any other.
 """
 
 from dataclasses import dataclass
@@ -15,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coordi.geometry import unit_rows
+from coordi.store import exact
 from coordi.types import Vectors
 
 RECALL = 0.995
@@ -37,26 +41,34 @@ class Ivf:
     """Rows there were when the cells were made."""
     neighbors: NDArray[np.int32]  # (samples, depth) rows nearest to each sample row, best first
     ranks: NDArray[np.int32]  # (samples, depth) how many cells come before the neighbour's
+    orders: NDArray[np.int32]  # (samples, cells) cells by their nearness to each sample
+    cell_of: NDArray[np.int32]  # (covers,)
+    centroids: Vectors  # (cells, dim)
 
     @property
     def cells(self) -> int:
         """Number of cells."""
         return int(self.index.nlist)
 
-    def nprobe(self, k: int, mask: NDArray[np.bool_] | None) -> int:
-        """Cells to look into for the `k` nearest among the rows of `mask`."""
-        ranks = self.ranks[:, :k]
-        if mask is not None:
-            passing = mask[self.neighbors]
-            first = passing & (np.cumsum(passing, axis=1) <= k)
-            ranks = self.ranks[first]
-        if not ranks.size:
-            return self.cells
-        cutoff = np.quantile(ranks, RECALL, method="inverted_cdf")
-        return min(int(cutoff) + 1, self.cells)
+    def nprobe(self, k: int) -> int:
+        """Cells to look into for the `k` nearest of all rows."""
+        return min(int(_quantile(self.ranks[:, :k])) + 1, self.cells)
+
+    def route(self, k: int, mask: NDArray[np.bool_]) -> "Route":
+        """How to look for the `k` nearest among the rows of `mask`."""
+        counts = np.bincount(self.cell_of[mask[: self.covers]], minlength=self.cells)
+        passing = mask[self.neighbors]
+        first = passing & (np.cumsum(passing, axis=1) <= k)
+        seen = np.cumsum(counts[self.orders], axis=1)
+        seen = np.take_along_axis(seen, self.ranks.astype(np.int64), axis=1)[first]
+        # A filter that hardly any neighbour passes gives too small a sample: look everywhere.
+        enough = int(_quantile(seen)) if len(seen) >= _SAMPLES else int(counts.sum())
+        # Twice, because a filter may go against the query ("not like this one") and the sample
+        # knows the filter only.
+        return Route(counts, max(2 * enough, k))
 
     def search(
-        self, query: NDArray[np.float32], k: int, nprobe: int, selector: Any
+        self, query: NDArray[np.float32], k: int, nprobe: int, selector: Any = None
     ) -> NDArray[np.int64]:
         """Rows that are probably the `k` nearest, by quantised scores, in no promised order."""
         import faiss
@@ -66,6 +78,36 @@ class Ivf:
         kept: NDArray[np.int64] = found[0][found[0] >= 0]
         return kept
 
+    def search_route(
+        self, query: NDArray[np.float32], k: int, route: "Route", selector: Any
+    ) -> tuple[NDArray[np.int64], int]:
+        """`search` through the cells of a filter; also how many cells that were."""
+        import faiss
+
+        # Not BLAS, whose threads can wait for each other longer than this takes.
+        nearness, order = exact.scan(query, self.centroids, self.cells)
+        counts = route.counts[order]
+        order = order[: int(np.searchsorted(np.cumsum(counts), route.enough)) + 1]
+        some = counts[: len(order)] > 0
+        order, nearness = order[some], nearness[: len(order)][some]
+        if not len(order):  # only rows that the index does not cover pass
+            return order, 0
+        scores = np.empty(k, dtype=np.float32)
+        found = np.empty(k, dtype=np.int64)
+        parameters = faiss.SearchParametersIVF(nprobe=len(order), sel=selector)  # type: ignore[call-arg]
+        self.index.search_preassigned_c(
+            1,
+            faiss.swig_ptr(query),
+            k,
+            faiss.swig_ptr(order),
+            faiss.swig_ptr(nearness),
+            faiss.swig_ptr(scores),
+            faiss.swig_ptr(found),
+            False,
+            parameters,
+        )
+        return found[found >= 0], len(order)
+
     def extended(self, rows: Vectors) -> "Ivf":
         """A copy that also covers the next rows."""
         import faiss
@@ -73,7 +115,36 @@ class Ivf:
         index = faiss.clone_index(self.index)
         index.add(rows)
         covers = self.covers + len(rows)
-        return Ivf(index, covers, self.trained, self.neighbors, self.ranks)
+        return assemble(index, covers, self.trained, self.neighbors, self.ranks, self.orders)
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What a filter means for the cells."""
+
+    counts: NDArray[np.int64]  # (cells,) rows that pass
+    enough: int
+    """Passing rows after which the search may end."""
+
+
+def assemble(
+    index: Any,
+    covers: int,
+    trained: int,
+    neighbors: NDArray[np.int32],
+    ranks: NDArray[np.int32],
+    orders: NDArray[np.int32],
+) -> Ivf:
+    """An `Ivf` with the tables that can be read off its index."""
+    centroids = index.quantizer.reconstruct_n(0, index.nlist)
+    cells = cell_of_rows(index, covers)
+    return Ivf(index, covers, trained, neighbors, ranks, orders, cells, centroids)
+
+
+def _quantile(values: NDArray[Any]) -> float:
+    if not values.size:
+        return 0.0
+    return float(np.quantile(values, RECALL, method="inverted_cdf"))
 
 
 def cells_for(count: int) -> int:
@@ -99,14 +170,13 @@ def build(rows: Vectors, cells: int | None = None) -> Ivf:
     index.train(np.ascontiguousarray(rows[np.sort(random.choice(len(rows), size, replace=False))]))
     for start in range(0, len(rows), 65536):
         index.add(np.ascontiguousarray(rows[start : start + 65536]))
-    neighbors, ranks = _calibrate(index, rows, random)
-    return Ivf(index, len(rows), len(rows), neighbors, ranks)
+    return assemble(index, len(rows), len(rows), *_calibrate(index, rows, random))
 
 
 def _calibrate(
     index: Any, rows: Vectors, random: np.random.Generator
-) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Exact neighbours of the samples (themselves left out), and the ranks of their cells."""
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
+    """Exact neighbours of samples (themselves left out), their cells' ranks, the cells' order."""
     chosen = random.choice(len(rows), min(_SAMPLES, len(rows)), replace=False)
     partners = random.choice(len(rows), len(chosen), replace=False)
     samples = np.concatenate([rows[chosen], unit_rows(rows[chosen] + rows[partners])])
@@ -121,7 +191,7 @@ def _calibrate(
     place = np.empty_like(order)
     np.put_along_axis(place, order, np.arange(index.nlist)[None, :], axis=1)
     ranks = np.take_along_axis(place, cell_of_rows(index, len(rows))[neighbors], axis=1)
-    return neighbors.astype(np.int32), ranks.astype(np.int32)
+    return neighbors.astype(np.int32), ranks.astype(np.int32), order.astype(np.int32)
 
 
 def _nearest(samples: Vectors, rows: Vectors, k: int) -> NDArray[np.int64]:
@@ -138,11 +208,11 @@ def _nearest(samples: Vectors, rows: Vectors, k: int) -> NDArray[np.int64]:
     return np.asarray(heap.I, dtype=np.int64)
 
 
-def cell_of_rows(index: Any, count: int) -> NDArray[np.int64]:
+def cell_of_rows(index: Any, count: int) -> NDArray[np.int32]:
     """Which cell each row is in."""
     import faiss
 
-    cells = np.zeros(count, dtype=np.int64)
+    cells = np.zeros(count, dtype=np.int32)
     for cell in range(index.nlist):
         size = index.invlists.list_size(cell)
         if size:
