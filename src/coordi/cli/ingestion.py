@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from coordi.types import Origin, Problem
 
 SHOWN_PROBLEMS = 20
-PLAIN_SECONDS = 5.0
+PLAIN_SECONDS = 10.0
 """Time between two lines of progress where no bar can be drawn."""
 
 
@@ -88,9 +88,8 @@ def _bar() -> "Iterator[Callable[[IngestProgress], None]]":
 
 def _update(progress: "Progress", task: "TaskID", now: "IngestProgress") -> None:
     left = "" if now.eta_seconds is None else f"{_duration(now.eta_seconds)} left"
-    done = now.stored + now.unchanged + now.failed
-    pace = f"{now.images_per_second:,.0f} images/s" if now.images_per_second else ""
-    progress.update(task, total=now.total, completed=done, pace=pace, left=left)
+    pace = _pace(now.images_per_second).removeprefix(", ")
+    progress.update(task, total=now.total, completed=_done(now), pace=pace, left=left)
 
 
 def _lines() -> "Callable[[IngestProgress], None]":
@@ -103,10 +102,18 @@ def _lines() -> "Callable[[IngestProgress], None]":
         last = time.monotonic()
         total = "" if now.total is None else f" of {now.total:,}"
         left = "" if now.eta_seconds is None else f", {_duration(now.eta_seconds)} left"
-        line = f"{now.read:,}{total} rows, {now.images_per_second:,.0f} images/s{left}"
-        typer.echo(line, err=True)
+        typer.echo(f"{_done(now):,}{total} rows{_pace(now.images_per_second)}{left}", err=True)
 
     return show
+
+
+def _done(now: "IngestProgress") -> int:
+    """Rows that need nothing more."""
+    return now.stored + now.unchanged + now.failed
+
+
+def _pace(images_per_second: float) -> str:
+    return f", {images_per_second:,.0f} images/s" if images_per_second else ""
 
 
 def _duration(seconds: float) -> str:
@@ -171,7 +178,7 @@ def _counts(report: "IngestReport", store: Path) -> str:
         "not usable": report.failed,
     }
     named = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
-    pace = f", {report.images_per_second:,.0f} images/s" if report.images_per_second else ""
+    pace = _pace(report.images_per_second)
     return f"{store}: {named or 'nothing to do'} in {report.seconds:.1f} s{pace}"
 
 
