@@ -25,6 +25,9 @@ ARGUMENTS = [
     "--no-first-run",
 ]
 
+PATIENCE = 30_000
+"""Milliseconds; only a test that fails, or a very busy machine, waits as long."""
+
 
 @contextmanager
 def serving(engine):
@@ -50,8 +53,9 @@ def serving(engine):
 def browser():
     if CHROMIUM is None and "CI" not in os.environ:
         pytest.skip("Chromium is not installed; put `chromium` on PATH or set CHROMIUM")
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield browser
@@ -81,7 +85,7 @@ def page(request, browser, shop, engine):
     context = browser.new_context(
         viewport={"width": width, "height": height}, has_touch=width < 500, base_url=shop[1]
     )
-    context.set_default_timeout(8000)
+    context.set_default_timeout(PATIENCE)
     page = context.new_page()
     asked, logged = [], []
     page.on("request", lambda request: asked.append(request.url))

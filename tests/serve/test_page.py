@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 
 from coordi import errors
 
+from .conftest import PATIENCE
 from .fakes import draw
 
 pytestmark = pytest.mark.browser
@@ -187,11 +188,11 @@ def test_crop_by_mouse(page, engine):
 
 
 def wait_until(page, ready):
-    for _ in range(80):
+    for _ in range(PATIENCE // 50):
         if ready():
             return
         page.wait_for_timeout(50)
-    raise AssertionError("it did not happen within 4 s")
+    raise AssertionError("it did not happen")
 
 
 def test_filters_from_the_fields(page):

@@ -93,7 +93,6 @@ def test_the_page_over_the_real_engine(shelf, browser, tmp_path):
     paint(tmp_path / "new.png", "gold", seed=7, size=(300, 400))
     with serving(engine) as address:
         page = browser.new_page()
-        page.set_default_timeout(8000)
         failed = []
         page.on("response", lambda response: failed.append(response.url) if not response.ok else 0)
         page.goto(address)
