@@ -1,6 +1,6 @@
 """An encoder against ImageNet MobileNetV2 and simpler controls, on held-out real photos.
 
-    python benchmarks/mini.py --data ../shared/data --weights ../shared/weights/mobilenet_v2_imagenet.tflite
+    python benchmarks/mini.py --data ../shared/data --weights WEIGHTS/mobilenet_v2_imagenet.tflite
 
 Every row states its gallery and query counts. Held out is the "test" side of the splits of the
 dual recipe (one garment, sender or street photo never stands on two sides); nothing is chosen
@@ -39,7 +39,10 @@ class Row:
     gallery: int
 
 
-Embed = Callable[[ExampleSet], Vectors]
+CLOSET = "closet label, other senders"
+TYPE = "kaggle articleType"
+SIDE = 224
+"""Side of the pictures that all encoders are given, in pixels; each shrinks them to its own."""
 
 
 def main() -> None:
@@ -51,31 +54,33 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
     sets = held_out(arguments.data, arguments.split)
-    rows: list[Row] = []
+    table: list[Row] = []
     encoder = open_encoder(arguments.encoder)
     control = None if arguments.weights is None else open_encoder(str(arguments.weights))
     vectors = {name: encode(encoder, s) for name, s in sets.items()}
     models: dict[str, dict[str, Vectors]] = {arguments.encoder: vectors}
     for dim in (64, 128):
-        models[f"{arguments.encoder} first {dim}"] = {n: truncate(v, dim) for n, v in vectors.items()}
+        models[f"{arguments.encoder} first {dim}"] = {
+            n: truncate(v, dim) for n, v in vectors.items()
+        }
     if control is not None:
         models["ImageNet MobileNetV2"] = {n: encode(control, s) for n, s in sets.items()}
     models["color histogram"] = {n: color_histogram(s) for n, s in sets.items()}
     models["random"] = {n: random_rows(s) for n, s in sets.items()}
     for model, found in models.items():
-        rows += image_rows(sets, found, model)
+        table += image_rows(sets, found, model)
     for dim in (64, 128, 256):
-        rows.append(title_row(sets["kaggle"], truncate(vectors["kaggle"], dim), encoder, dim, 1))
-        rows.append(title_row(sets["kaggle"], truncate(vectors["kaggle"], dim), encoder, dim, 10))
-    rows += [largest_class(sets, task) for task in ("closet", "kaggle")]
-    print(markdown(rows))
+        short = truncate(vectors["kaggle"], dim)
+        table += [title_row(sets["kaggle"], short, encoder, dim, k) for k in (1, 10)]
+    table += [largest_class(sets, task) for task in ("closet", "kaggle")]
+    print(markdown(table))
     if arguments.out:
-        arguments.out.write_text(json.dumps([asdict(row) for row in rows], indent=1))
+        arguments.out.write_text(json.dumps([asdict(row) for row in table], indent=1))
 
 
 def held_out(data: Path, split: Any) -> dict[str, ExampleSet]:
     sources = [s for s in load_recipe("dual").sources if s.kind != "drawn"]
-    return {s.name: load_source(s, data).subset(split) for s in sources}
+    return {s.name: load_source(s.model_copy(update={"size": SIDE}), data, split) for s in sources}
 
 
 def encode(encoder: Encoder, examples: ExampleSet, batch: int = 64) -> Vectors:
@@ -101,8 +106,8 @@ def random_rows(examples: ExampleSet) -> Vectors:
 def image_rows(sets: dict[str, ExampleSet], found: dict[str, Vectors], model: str) -> list[Row]:
     closet, kaggle = sets["closet"].examples, sets["kaggle"].examples
     out = [
-        _neighbours("closet label, other senders", model, found["closet"], closet, lambda e: e.label),
-        _neighbours("kaggle articleType", model, found["kaggle"], kaggle, lambda e: e.label),
+        _neighbours(CLOSET, model, found["closet"], closet, lambda e: e.label),
+        _neighbours(TYPE, model, found["kaggle"], kaggle, lambda e: e.label),
         _neighbours("kaggle baseColour", model, found["kaggle"], kaggle, lambda e: e.color_label),
         _street_row(sets, found, model),
     ]
@@ -138,10 +143,13 @@ def _street_row(sets: dict[str, ExampleSet], found: dict[str, Vectors], model: s
     mango = [e.category for e in sets["mango"].examples]
     known = {c for c in mango if c}
     street = sets["street"].examples
-    keep = [i for i, e in enumerate(street) if e.category and any(_fits(e.category, c) for c in known)]
+    keep = [i for i, e in enumerate(street) if any(_fits(e.category, c) for c in known)]
     ranked = top_k(similarities(found["street"][keep], found["mango"]), 10)
     fits = np.array(
-        [[_fits(street[i].category, mango[j]) for j in row] for i, row in zip(keep, ranked, strict=True)]
+        [
+            [_fits(street[i].category, mango[j]) for j in row]
+            for i, row in zip(keep, ranked, strict=True)
+        ]
     )
     return [
         _row("street segment → mango category", f"same label, nearest {k}", model,
@@ -153,7 +161,8 @@ def _street_row(sets: dict[str, ExampleSet], found: dict[str, Vectors], model: s
 def _fits(street: str | None, mango: str | None) -> bool:
     if street is None or mango is None:
         return False
-    return street == mango or street in ancestors(mango, CATEGORIES) or mango in ancestors(street, CATEGORIES)
+    family = {mango, *ancestors(mango, CATEGORIES)}
+    return street in family or mango in ancestors(street, CATEGORIES)
 
 
 def title_row(examples: ExampleSet, vectors: Vectors, encoder: Encoder, dim: int, k: int) -> Row:
@@ -171,16 +180,21 @@ def largest_class(sets: dict[str, ExampleSet], name: str) -> Row:
     labels = [e.label for e in sets[name].examples]
     commonest = Counter(labels).most_common(1)[0][0]
     values = np.array([label == commonest for label in labels])
-    task = "closet label, other senders" if name == "closet" else "kaggle articleType"
+    task = CLOSET if name == "closet" else TYPE
     return _row(task, "same label, nearest 1", f"always {commonest!r}", values, len(labels))
 
 
 def markdown(rows: Sequence[Row]) -> str:
-    lines = ["| task | metric | model | value | 95% interval | queries | gallery |", "|---|---|---|---|---|---|---|"]
-    lines += [
-        f"| {r.task} | {r.metric} | {r.model} | {r.value:.3f} | {r.low:.3f}–{r.high:.3f} | {r.queries} | {r.gallery} |"
-        for r in sorted(rows, key=lambda r: (r.task, r.metric))
+    lines = [
+        "| task | metric | model | value | 95% interval | queries | gallery |",
+        "|---|---|---|---|---|---|---|",
     ]
+    for r in sorted(rows, key=lambda r: (r.task, r.metric)):
+        interval = f"{r.low:.3f}–{r.high:.3f}"
+        lines.append(
+            f"| {r.task} | {r.metric} | {r.model} | {r.value:.3f} | {interval} "
+            f"| {r.queries} | {r.gallery} |"
+        )
     return "\n".join(lines)
 
 

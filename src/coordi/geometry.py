@@ -17,7 +17,8 @@ def unit_rows(rows: NDArray[np.floating]) -> Vectors:
         bad = int(np.flatnonzero(~np.isfinite(rows32).all(axis=1))[0])
         raise InputError(f"row {bad} of an embedding matrix holds a value that is not finite")
     norms = np.linalg.norm(rows32, axis=1, keepdims=True)
-    return rows32 / np.maximum(norms, np.float32(1e-12))
+    scaled: Vectors = rows32 / np.maximum(norms, np.float32(1e-12))
+    return scaled
 
 
 def truncate(rows: Vectors, dim: int) -> Vectors:

@@ -39,5 +39,5 @@ def test_without_margin_the_crop_is_the_garment(street: Path) -> None:
 
 
 def test_missing_labels_are_named(tmp_path: Path) -> None:
-    with pytest.raises(CatalogError, match="labels.txt is missing"):
+    with pytest.raises(CatalogError, match=r"labels\.txt is missing"):
         list(read_segments(tmp_path))

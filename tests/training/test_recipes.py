@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from coordi.errors import RecipeError, UnknownNameError
 from coordi.training import load_recipe
 

@@ -10,9 +10,7 @@ from coordi.geometry import similarities, top_k
 from coordi.types import Vectors
 
 
-def hits_at(
-    ranked: NDArray[np.intp], relevant: Sequence[set[int]], k: int
-) -> NDArray[np.bool_]:
+def hits_at(ranked: NDArray[np.intp], relevant: Sequence[set[int]], k: int) -> NDArray[np.bool_]:
     """Whether any of the first `k` columns of each row of `ranked` (q, n) is relevant → (q,).
 
     Recall@k as retrieval papers mean it: the share of queries with at least one match. Raises

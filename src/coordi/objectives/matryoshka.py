@@ -6,9 +6,7 @@ from torch import Tensor
 from torch.nn import functional
 
 
-def matryoshka(
-    loss: Callable[..., Tensor], dims: Sequence[int], *embeddings: Tensor
-) -> Tensor:
+def matryoshka(loss: Callable[..., Tensor], dims: Sequence[int], *embeddings: Tensor) -> Tensor:
     """Mean of `loss` over the prefixes of `embeddings` (each (N, D)), rescaled to unit rows.
 
     Equation 1 of the paper with equal weights.

@@ -1,4 +1,4 @@
-"""The sigmoid image-text loss (Zhai et al. 2023, "Sigmoid Loss for Language Image Pre-Training")."""
+"""The sigmoid loss of "Sigmoid Loss for Language Image Pre-Training" (Zhai et al. 2023)."""
 
 import math
 

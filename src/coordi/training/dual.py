@@ -1,7 +1,7 @@
 """The dual recipe: sigmoid image-text loss plus supervised contrastion, on mixed sources."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import lightning
@@ -27,8 +27,7 @@ class Batch(NamedTuple):
     input_ids: Tensor  # (B, L)
     attention_mask: Tensor  # (B, L)
     truth: Tensor  # (B, B): whether caption j is true of picture i
-    categories: Tensor  # (B,), -1 unknown
-    colors: Tensor  # (B,): category and colour together, -1 unknown
+    keys: Tensor  # (3, B): numbers of the `contrast_keys`, -1 unknown
 
 
 class Batches(IterableDataset[Batch]):
@@ -41,8 +40,7 @@ class Batches(IterableDataset[Batch]):
         self.sets, self.tokenizer, self.recipe, self.start = sets, tokenizer, recipe, start
         self.counts = batch_counts(recipe)
         self.backgrounds = _backgrounds(sets)
-        self.category_ids = _numbering(e.category for s in sets for e in s.examples)
-        self.color_ids = _numbering(_color_key(e) for s in sets for e in s.examples)
+        self.numbers = _numbering(key for s in sets for e in s.examples for key in contrast_keys(e))
 
     def __iter__(self) -> Iterator[Batch]:
         step = self.start
@@ -73,8 +71,7 @@ class Batches(IterableDataset[Batch]):
             ids,
             mask,
             torch.from_numpy(truth_matrix(examples, captions)),
-            torch.tensor([self.category_ids.get(e.category, -1) for e in examples]),
-            torch.tensor([self.color_ids.get(_color_key(e), -1) for e in examples]),
+            torch.tensor([[self.numbers.get(k, -1) for k in contrast_keys(e)] for e in examples]).T,
         )
 
 
@@ -86,10 +83,10 @@ class DualModule(lightning.LightningModule):
         self.recipe, self.model = recipe, model
         self.sigmoid = SigmoidLoss()
         self.contrast = SupConLoss(temperature=0.1)
-        self.model.to(memory_format=torch.channels_last)
+        self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
-        """The weighted sum of the three losses, each over all Matryoshka prefixes."""
+        """The weighted sum of the losses, each over all Matryoshka prefixes."""
         images = self.model.image(batch.pixels).float()
         texts = self.model.text(batch.input_ids, batch.attention_mask).float()
         with torch.autocast(images.device.type, enabled=False):
@@ -98,12 +95,14 @@ class DualModule(lightning.LightningModule):
                     lambda i, t: self.sigmoid(i, t, batch.truth),
                     self.recipe.matryoshka_dims, images, texts,
                 ),
-                "category": self._contrast(images, batch.categories),
-                "color": self._contrast(images, batch.colors),
+                "category": self._contrast(images, batch.keys[0]),
+                "label": self._contrast(images, batch.keys[1]),
+                "color": self._contrast(images, batch.keys[2]),
             }  # fmt: skip
         loss = (
             parts["sigmoid"]
             + self.recipe.category_weight * parts["category"]
+            + self.recipe.label_weight * parts["label"]
             + self.recipe.color_weight * parts["color"]
         )
         self.log_dict({"loss": loss, **parts}, prog_bar=True)
@@ -194,12 +193,22 @@ def _backgrounds(sets: list[ExampleSet], most: int = 512) -> Tensor:
     return _floats(np.stack([picture[:96, :96] for picture in cluttered[::step]]))
 
 
-def _numbering(keys: Any) -> dict[str, int]:
+def _numbering(keys: Iterable[str]) -> dict[str, int]:
     return {key: number for number, key in enumerate(sorted({k for k in keys if k}))}
 
 
-def _color_key(example: Example) -> str | None:
-    return f"{example.color} {example.category}" if example.color and example.category else None
+def contrast_keys(example: Example) -> tuple[str, str, str]:
+    """What supervised contrastion pulls together; "" where the source does not say.
+
+    The category in the words of all sources, the label in the source's own words, and the
+    category together with the colour in the source's own words.
+    """
+    category, color = example.category or "", example.color_label or example.color or ""
+    return (
+        category and f"category {category}",
+        example.label and f"{example.source} label {example.label}",
+        category and color and f"{example.source} {color} {category}",
+    )
 
 
 def _stage_ends(recipe: DualRecipe) -> Iterator[tuple[int, int]]:

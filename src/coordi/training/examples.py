@@ -1,7 +1,8 @@
 """Training examples in memory: small squared pictures, what is known of each, and its captions."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +11,12 @@ from PIL import Image as Pillow
 
 from coordi.data.catalog import open_catalog
 from coordi.data.images import decode_image, read_bytes
-from coordi.data.segments import read_segments
+from coordi.data.segments import Segment, read_segments
 from coordi.data.splits import Split, split_of
 from coordi.data.vocabulary import CATEGORIES, COLORS, canonical, without_colors
 from coordi.errors import ImageError, RecipeError
 from coordi.training.recipes import Source
-from coordi.types import Image, Item
+from coordi.types import Image, ImageRef, Item
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +52,9 @@ class ExampleSet:
     failed: int = 0
     """Pictures that could not be read; they are in no count but this."""
 
-    def subset(self, split: Split) -> "ExampleSet":
-        """The examples on one side of the split."""
-        rows = [i for i, e in enumerate(self.examples) if split_of(e.group) == split]
-        return replace(
-            self, examples=tuple(self.examples[i] for i in rows), pictures=self.pictures[rows]
-        )
 
-
-def load_source(source: Source, root: Path) -> ExampleSet:
-    """Read a source of a recipe, with paths relative to `root`.
+def load_source(source: Source, root: Path, split: Split) -> ExampleSet:
+    """Read one side of a source of a recipe, with paths relative to `root`.
 
     Raises `RecipeError` for a source that yields nothing, since training on less than the
     recipe says would give other weights in silence.
@@ -69,15 +63,24 @@ def load_source(source: Source, root: Path) -> ExampleSet:
     examples: list[Example] = []
     pictures: list[Image] = []
     failed = 0
-    for example, picture in readers[source.kind](source, root):
+    for example, read in readers[source.kind](source, root):
+        if split_of(example.group) != split:
+            continue
+        picture = read()
         if picture is None:
             failed += 1
             continue
         examples.append(example)
         pictures.append(squared(picture, source.size))
     if not examples:
-        raise RecipeError(f"source {source.name!r} ({source.path}) holds no usable picture")
+        raise RecipeError(
+            f"source {source.name!r} ({root / source.path}) holds no usable picture to {split} on"
+        )
     return ExampleSet(source.name, tuple(examples), np.stack(pictures), failed)
+
+
+Found = tuple[Example, Callable[[], Image | None]]
+"""An example and how to read its picture, which gives None where that fails."""
 
 
 def squared(picture: Image, size: int) -> Image:
@@ -85,7 +88,7 @@ def squared(picture: Image, size: int) -> Image:
     return np.asarray(Pillow.fromarray(picture).resize((size, size), Pillow.Resampling.BICUBIC))
 
 
-def _from_catalog(source: Source, root: Path) -> Iterator[tuple[Example, Image | None]]:
+def _from_catalog(source: Source, root: Path) -> Iterator[Found]:
     catalog = open_catalog(root / source.path, mapping=source.map)
     for row in catalog.rows():
         if not isinstance(row, Item) or row.image is None:
@@ -93,10 +96,14 @@ def _from_catalog(source: Source, root: Path) -> Iterator[tuple[Example, Image |
         example = _example(row, source)
         if example is None:
             continue
-        try:
-            yield example, decode_image(read_bytes(row.image), target=source.size)
-        except ImageError:
-            yield example, None
+        yield example, partial(_decoded, row.image, source.size)
+
+
+def _decoded(image: ImageRef, size: int) -> Image | None:
+    try:
+        return decode_image(read_bytes(image), target=size)
+    except ImageError:
+        return None
 
 
 def _example(item: Item, source: Source) -> Example | None:
@@ -120,7 +127,7 @@ def _example(item: Item, source: Source) -> Example | None:
     )
 
 
-def _extras(source: Source, fields: dict[str, object]) -> Iterable[str]:
+def _extras(source: Source, fields: Mapping[str, object]) -> Iterable[str]:
     for column, words in source.extras.items():
         value = _text(fields.get(column))
         word = words.get(value, words.get("*", "").format(value=value.lower()))
@@ -132,7 +139,7 @@ def _text(value: object) -> str:
     return "" if value is None else str(value).strip()
 
 
-def _from_segments(source: Source, root: Path) -> Iterator[tuple[Example, Image | None]]:
+def _from_segments(source: Source, root: Path) -> Iterator[Found]:
     for segment in read_segments(root / source.path):
         category = canonical(segment.label, CATEGORIES)
         if category is not None:
@@ -145,8 +152,12 @@ def _from_segments(source: Source, root: Path) -> Iterator[tuple[Example, Image 
                     nearest_color(segment.color),
                     segment.label,
                 ),
-                segment.crop,
+                partial(_cropped, segment),
             )
+
+
+def _cropped(segment: Segment) -> Image:
+    return segment.crop
 
 
 _ANCHORS = {
@@ -165,7 +176,8 @@ def nearest_color(rgb: tuple[float, float, float], certain: float = 0.75) -> str
     Distance is Euclidean in CIE L*a*b*; "nearly" means a ratio of distances above `certain`.
     """
     names = list(_ANCHORS)
-    distances = np.linalg.norm(_lab(np.array(list(_ANCHORS.values()))) - _lab(np.array([rgb])), axis=1)
+    anchors = _lab(np.array(list(_ANCHORS.values())))
+    distances = np.linalg.norm(anchors - _lab(np.array([rgb])), axis=1)
     first, second = np.argsort(distances)[:2]
     return names[first] if distances[first] < certain * distances[second] else None
 
@@ -185,7 +197,7 @@ def _lab(rgb: NDArray[np.floating] | NDArray[np.integer]) -> NDArray[np.float64]
     )
 
 
-def _from_drawn(source: Source, root: Path) -> Iterator[tuple[Example, Image | None]]:  # noqa: ARG001
+def _from_drawn(source: Source, root: Path) -> Iterator[Found]:  # noqa: ARG001
     from coordi.data.drawn import draw_garment, draw_wardrobe
 
     for garment in draw_wardrobe(count=source.count, seed=source.seed).garments:
@@ -201,5 +213,5 @@ def _from_drawn(source: Source, root: Path) -> Iterator[tuple[Example, Image | N
                 garment.title,
                 clean=True,
             ),
-            draw_garment(garment, size=source.size),
+            partial(draw_garment, garment, source.size),
         )

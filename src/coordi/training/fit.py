@@ -1,8 +1,12 @@
 """Run a recipe: read the sources, train, and leave an artefact folder that serves."""
 
 import json
+import logging
 import random
-from collections.abc import Callable, Sequence
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import lightning
@@ -10,7 +14,7 @@ import torch
 import yaml
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import CSVLogger
-from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
 from torch.utils.data import DataLoader
 
 from coordi.errors import RecipeError
@@ -19,25 +23,31 @@ from coordi.training.captions import write_caption
 from coordi.training.dual import Batches, DualModule
 from coordi.training.examples import ExampleSet, load_source
 from coordi.training.export import export_dual
-from coordi.training.recipes import DualRecipe, load_recipe
+from coordi.training.recipes import DualRecipe, Source, load_recipe
 
 Say = Callable[[str], None]
 
 
 def run(
-    recipe: str, overrides: Sequence[str] = (), *, output: Path, say: Say = lambda _: None
+    recipe: str,
+    overrides: Sequence[str] = (),
+    *,
+    output: Path,
+    say: Say = lambda _: None,
+    quiet: bool = False,
 ) -> Path:
     """Train `recipe` into `output` and return the artefact's folder.
 
     `output` also keeps recipe.yaml, logs and the last checkpoint; calling again with the same
-    recipe resumes there, calling with another raises `RecipeError`.
+    recipe resumes there, calling with another raises `RecipeError`. `say` gets lines of text;
+    `quiet` leaves out the progress bar. Ctrl-C writes a checkpoint before KeyboardInterrupt.
     """
     settings = load_recipe(recipe, overrides)
     _claim(output, settings)
     root = Path(settings.data)
     sets = [_load(source, root, say) for source in settings.sources]
     tokenizer = train_tokenizer(sets, settings)
-    module = _fit(settings, sets, tokenizer, output)
+    module = _fit(settings, sets, tokenizer, output, quiet)
     return export_dual(module.model, tokenizer, settings, sets, output / "artifact")
 
 
@@ -52,44 +62,51 @@ def _claim(output: Path, recipe: DualRecipe) -> None:
     kept.write_text(text, "utf-8")
 
 
-def _load(source, root: Path, say: Say) -> ExampleSet:  # type: ignore[no-untyped-def]
-    examples = load_source(source, root)
-    train = examples.subset("train")
-    say(
-        f"{source.name}: {len(examples.examples)} pictures, {len(train.examples)} to train on"
-        + (f", {examples.failed} unreadable" if examples.failed else "")
-    )
-    return train
+def _load(source: Source, root: Path, say: Say) -> ExampleSet:
+    examples = load_source(source, root, "train")
+    failed = f", {examples.failed} unreadable" if examples.failed else ""
+    say(f"{source.name}: {len(examples.examples)} pictures to train on{failed}")
+    return examples
 
 
 def train_tokenizer(sets: list[ExampleSet], recipe: DualRecipe, length: int = 32) -> Tokenizer:
-    """A WordPiece tokenizer of the captions that the recipe writes."""
-    rng = random.Random(recipe.seed)
-    captions = [
-        write_caption(example, rng).text
-        for examples in sets
-        for example in examples.examples
-        for _ in range(2)
-    ]
-    captions += [example.title.lower() for examples in sets for example in examples.examples]
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    tokenizer.decoder = decoders.WordPiece()
-    trainer = trainers.WordPieceTrainer(
-        vocab_size=recipe.vocabulary,
-        min_frequency=2,
-        special_tokens=["[PAD]", "[UNK]"],
-        show_progress=False,
+    """A WordPiece tokenizer of the captions that the recipe writes.
+
+    Its pieces are all characters and the most frequent whole words, ties in alphabetical order:
+    the trainers of `tokenizers` break ties at random, and then no run could be repeated.
+    """
+    normalizer = normalizers.BertNormalizer(lowercase=True)
+    splitter = pre_tokenizers.BertPreTokenizer()
+    counts = Counter(
+        word
+        for caption in _captions(sets, recipe)
+        for word, _ in splitter.pre_tokenize_str(normalizer.normalize_str(caption))
     )
-    tokenizer.train_from_iterator(captions, trainer)
+    letters = sorted({letter for word in counts for letter in word})
+    frequent = sorted((w for w, n in counts.items() if n > 1), key=lambda w: (-counts[w], w))
+    pieces = ["[PAD]", "[UNK]", *letters, *(f"##{letter}" for letter in letters), *frequent]
+    kept = list(dict.fromkeys(pieces))[: recipe.vocabulary]
+    tokenizer = Tokenizer(
+        models.WordPiece({piece: i for i, piece in enumerate(kept)}, unk_token="[UNK]")
+    )
+    tokenizer.normalizer, tokenizer.pre_tokenizer = normalizer, splitter
+    tokenizer.decoder = decoders.WordPiece()
     tokenizer.enable_padding(pad_id=0, pad_token="[PAD]")
     tokenizer.enable_truncation(length)
     return tokenizer
 
 
+def _captions(sets: list[ExampleSet], recipe: DualRecipe) -> Iterator[str]:
+    rng = random.Random(recipe.seed)
+    for examples in sets:
+        for example in examples.examples:
+            yield example.title
+            yield write_caption(example, rng).text
+            yield write_caption(example, rng).text
+
+
 def _fit(
-    recipe: DualRecipe, sets: list[ExampleSet], tokenizer: Tokenizer, output: Path
+    recipe: DualRecipe, sets: list[ExampleSet], tokenizer: Tokenizer, output: Path, quiet: bool
 ) -> DualModule:
     lightning.seed_everything(recipe.seed, verbose=False)
     module = DualModule(recipe, _model(recipe, tokenizer))
@@ -97,31 +114,51 @@ def _fit(
     start = torch.load(last, weights_only=False)["global_step"] if last.exists() else 0
     steps = sum(stage.steps for stage in recipe.stages)
     batches = Batches(sets, tokenizer, recipe, start)
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     trainer = lightning.Trainer(
         max_steps=steps,
         accelerator="auto",
         devices=1,
         precision=recipe.precision,
         logger=CSVLogger(output, name="", version="logs", flush_logs_every_n_steps=10),
-        callbacks=_callbacks(recipe, output),
+        callbacks=_callbacks(recipe, output, quiet),
+        enable_progress_bar=not quiet,
         log_every_n_steps=10,
         enable_model_summary=False,
         gradient_clip_val=1.0,
         use_distributed_sampler=False,
     )
-    trainer.fit(
-        module,
-        DataLoader(batches, batch_size=None, num_workers=0),
-        ckpt_path=str(last) if last.exists() else None,
-        weights_only=False if last.exists() else None,
-    )
+    with _quiet_lightning():
+        trainer.fit(
+            module,
+            DataLoader(batches, batch_size=None, num_workers=0),
+            ckpt_path=str(last) if last.exists() else None,
+            weights_only=False if last.exists() else None,
+        )
     if trainer.interrupted:
         raise KeyboardInterrupt
     return module
 
 
-def _callbacks(recipe: DualRecipe, output: Path) -> list[Callback]:
+@contextmanager
+def _quiet_lightning() -> Iterator[None]:
+    """Leave out what Lightning warns of and what is meant so here."""
+    meant = (
+        "The '.*' does not have many workers",  # batches are cheaper than handing them over
+        "You're resuming from a checkpoint that ended before",  # batches know their step
+        "Checkpoint directory .* exists and is not empty",  # a resumed run
+        ".*LeafSpec.* is deprecated",  # Lightning's own call into torch
+    )
+    with warnings.catch_warnings():
+        for message in meant:
+            warnings.filterwarnings("ignore", message=message)
+        yield
+
+
+def _callbacks(recipe: DualRecipe, output: Path, quiet: bool) -> list[Callback]:
+    bars: list[Callback] = [] if quiet else [TQDMProgressBar(refresh_rate=5)]
     return [
+        *bars,
         ModelCheckpoint(
             output / "checkpoints",
             every_n_train_steps=recipe.checkpoint_every,
@@ -129,7 +166,6 @@ def _callbacks(recipe: DualRecipe, output: Path) -> list[Callback]:
             save_top_k=0,
             save_on_exception=True,
         ),
-        TQDMProgressBar(refresh_rate=5),
     ]
 
 

@@ -90,9 +90,11 @@ class DualRecipe(_Strict):
     """Side of the pictures that the finished encoder takes."""
     stages: tuple[Stage, ...] = Field(min_length=1)
     """Run one after the other."""
-    category_weight: float = Field(0.5, ge=0)
-    """Weight of supervised contrastion by category, across all sources."""
-    color_weight: float = Field(0.5, ge=0)
+    category_weight: float = Field(0.3, ge=0)
+    """Weight of supervised contrastion by canonical category, across all sources."""
+    label_weight: float = Field(0.5, ge=0)
+    """Weight of supervised contrastion by each source's own label."""
+    color_weight: float = Field(0.7, ge=0)
     """Weight of supervised contrastion by category and colour."""
     precision: Literal["bf16-mixed", "32-true"] = "bf16-mixed"
     """Arithmetic of the towers; losses are always float32."""

@@ -85,7 +85,8 @@ class _Layer(nn.Module):
             for part in self.qkv(hidden).chunk(3, dim=-1)
         )  # (B, heads, L, size) each
         scores = query @ key.transpose(2, 3) / size**0.5 + (keep - 1)[:, None, None, :] * 1e4
-        return (scores.softmax(-1) @ value).transpose(1, 2).reshape(batch, length, width)
+        mixed: Tensor = (scores.softmax(-1) @ value).transpose(1, 2)
+        return mixed.reshape(batch, length, width)
 
 
 class Mini(nn.Module):

@@ -1,0 +1,134 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from safetensors.numpy import load_file
+from transformers import MobileNetV2Config, MobileNetV2Model
+
+from coordi.data.drawn import draw_garment, draw_wardrobe
+from coordi.errors import RecipeError
+from coordi.evaluation import neighbour_hits
+from coordi.models.encoders import open_encoder
+from coordi.models.encoders.mini import Mini, fold_batch_norm, load_mini
+from coordi.training.dual import batch_counts
+from coordi.training.fit import run
+from coordi.training.recipes import load_recipe
+
+RECIPE = {
+    "name": "tiny",
+    "sources": [{"name": "wardrobe", "kind": "drawn", "count": 40, "size": 48}],
+    "stages": [{"steps": 5, "size": 32, "lr": 1e-3, "backbone_lr": 1e-3}],
+    "dim": 32,
+    "matryoshka_dims": [16, 32],
+    "vocabulary": 300,
+    "batch": 8,
+    "image_size": 32,
+    "precision": "32-true",
+    "checkpoint_every": 2,
+}
+CODE = """
+import sys
+from pathlib import Path
+from coordi.training.fit import run
+run(sys.argv[1], output=Path(sys.argv[2]), quiet=True)
+"""
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> str:
+    path = tmp_path / "tiny.yaml"
+    path.write_text(yaml.safe_dump(RECIPE))
+    return str(path)
+
+
+def test_a_killed_run_resumes_to_the_very_same_weights(recipe: str, tmp_path: Path) -> None:
+    whole = run(recipe, output=tmp_path / "whole", quiet=True)
+    command = [sys.executable, "-c", CODE, recipe, str(tmp_path / "killed")]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    checkpoint = tmp_path / "killed" / "checkpoints" / "last.ckpt"
+    while not checkpoint.exists() and process.poll() is None:
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not (tmp_path / "killed" / "artifact").exists()
+    assert 0 < torch.load(checkpoint, weights_only=False)["global_step"] < 5
+    resumed = run(recipe, output=tmp_path / "killed", quiet=True)
+    left, right = (load_file(f / "model.safetensors") for f in (whole, resumed))
+    assert left.keys() == right.keys()
+    for name, value in left.items():
+        np.testing.assert_array_equal(value, right[name], err_msg=name)
+
+
+def test_training_lifts_neighbours_above_the_untrained_network(recipe: str, tmp_path: Path) -> None:
+    short = ["stages.0.steps=1", "stages.0.lr=0.0000001", "stages.0.backbone_lr=0"]
+    untrained = _same_color(run(recipe, short, output=tmp_path / "a", quiet=True))
+    trained = _same_color(
+        run(recipe, ["stages.0.steps=60", "batch=48"], output=tmp_path / "b", quiet=True)
+    )
+    assert trained > untrained + 0.1
+
+
+def _same_color(folder: Path) -> float:
+    """Share of garments, none of them trained on, whose nearest neighbour has their colour."""
+    encoder = open_encoder(str(folder))
+    garments = draw_wardrobe(count=80, seed=5).garments
+    rows = encoder.encode_images([draw_garment(g, size=48) for g in garments])
+    colors, ids = [g.color for g in garments], [g.id for g in garments]
+    hits = neighbour_hits(rows, colors, rows, colors, query_groups=ids, gallery_groups=ids)
+    return float(hits.mean())
+
+
+def test_another_recipe_in_the_same_folder_is_refused(recipe: str, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "recipe.yaml").write_text("batch: 3\n")
+    with pytest.raises(RecipeError, match="holds a run of another recipe"):
+        run(recipe, output=tmp_path / "out", quiet=True)
+
+
+def test_an_artifact_loads_back_into_torch(recipe: str, tmp_path: Path) -> None:
+    folder = run(recipe, ["stages.0.steps=1"], output=tmp_path / "out", quiet=True)
+    model, encoder = load_mini(folder).eval(), open_encoder(str(folder))
+    picture = draw_garment(draw_wardrobe(count=1).garments[0], size=32)
+    pixels = torch.from_numpy(picture.copy()).permute(2, 0, 1)[None].float() / 127.5 - 1
+    with torch.no_grad():
+        expected = model.encode_image(pixels).numpy()
+    np.testing.assert_allclose(encoder.encode_images([picture]), expected, atol=1e-3)
+
+
+def test_folding_batch_norm_changes_nothing() -> None:
+    torch.manual_seed(0)
+    plain = MobileNetV2Model(MobileNetV2Config(depth_multiplier=0.35)).eval()
+    for module in plain.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_mean.normal_(0, 0.1)
+            module.running_var.uniform_(0.5, 2)
+            torch.nn.init.normal_(module.weight, 1, 0.1)
+    pixels = torch.randn(2, 3, 64, 64)
+    with torch.no_grad():
+        before = plain(pixels).pooler_output
+        after = fold_batch_norm(plain)(pixels).pooler_output
+    assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in plain.modules())
+    torch.testing.assert_close(after, before, rtol=1e-3, atol=1e-4)
+
+
+def test_padding_does_not_change_a_text() -> None:
+    torch.manual_seed(0)
+    model = Mini(50, 16).eval()
+    ids, mask = torch.tensor([[4, 5, 6]]), torch.ones(1, 3, dtype=torch.long)
+    padded = torch.tensor([[4, 5, 6, 0, 0]]), torch.tensor([[1, 1, 1, 0, 0]])
+    with torch.no_grad():
+        torch.testing.assert_close(model.encode_text(ids, mask), model.encode_text(*padded))
+
+
+def test_batch_counts_follow_the_shares() -> None:
+    recipe = load_recipe("dual")
+    counts = batch_counts(recipe)
+    assert sum(counts) == recipe.batch
+    assert counts[0] == max(counts)
