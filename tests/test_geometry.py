@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
-from coordi.errors import InputError
-from coordi.geometry import similarities, top_k, truncate, unit_rows
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+
+from coordi.errors import InputError
+from coordi.geometry import similarities, top_k, truncate, unit_rows
 
 
 def test_unit_rows_and_zero_row() -> None:

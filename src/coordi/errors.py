@@ -1,20 +1,20 @@
 """Every error that coordi raises on purpose; each message says what is wrong and what to do.
 
-    CoordiError
-    ├── InputError            something the caller gave cannot be used
-    │   ├── CatalogError      a catalogue cannot be read at all
-    │   ├── MappingError      a column mapping names a missing column or an unknown role
-    │   ├── ImageError        bytes that are not a usable image
-    │   ├── FilterError       a filter expression that does not parse or names no field
-    │   ├── QueryError        a query that asks for nothing, or for something impossible
-    │   ├── RecipeError       a training recipe that does not validate
-    │   └── UnknownNameError  a name that is in no table; the message lists the known ones
-    ├── NotFoundError         an item, store, or file that is not there
-    ├── EncoderError          an encoder cannot be opened or run
-    │   └── FingerprintError  vectors of one encoder were asked about with another
-    ├── StoreError            the store on disk cannot be opened, read or written
-    │   └── StoreLockedError  another process is writing
-    └── MissingExtraError     an optional package is needed; the message is its install command
+CoordiError
+├── InputError            something the caller gave cannot be used
+│   ├── CatalogError      a catalogue cannot be read at all
+│   ├── MappingError      a column mapping names a missing column or an unknown role
+│   ├── ImageError        bytes that are not a usable image
+│   ├── FilterError       a filter expression that does not parse or names no field
+│   ├── QueryError        a query that asks for nothing, or for something impossible
+│   ├── RecipeError       a training recipe that does not validate
+│   └── UnknownNameError  a name that is in no table; the message lists the known ones
+├── NotFoundError         an item, store, or file that is not there
+├── EncoderError          an encoder cannot be opened or run
+│   └── FingerprintError  vectors of one encoder were asked about with another
+├── StoreError            the store on disk cannot be opened, read or written
+│   └── StoreLockedError  another process is writing
+└── MissingExtraError     an optional package is needed; the message is its install command
 """
 
 from collections.abc import Iterable

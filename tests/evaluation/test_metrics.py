@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from coordi.errors import InputError
 from coordi.evaluation import bootstrap_interval, hits_at, neighbour_hits
 from coordi.geometry import unit_rows

@@ -2,8 +2,9 @@ import math
 
 import pytest
 import torch
-from coordi.objectives import SigmoidLoss, matryoshka
 from torch.nn import functional
+
+from coordi.objectives import SigmoidLoss, matryoshka
 
 
 def _unit(*shape: int, seed: int = 0) -> torch.Tensor:
