@@ -276,6 +276,8 @@ def test_the_address_holds_the_state(page):
 def test_detail_by_keyboard(page):
     opened(page)
     search(page, "red dress")
+    # The catalogue shown before has a red dress too, whose detail has no score to explain.
+    expect(page.get_by_role("status").filter(has_text="Best of")).to_be_visible()
     link = page.get_by_role("link", name="Red dress").first
     link.focus()
     page.keyboard.press("Enter")

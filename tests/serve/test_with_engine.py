@@ -104,7 +104,7 @@ def test_the_page_over_the_real_engine(shelf, browser, tmp_path):
         expect(page.locator(".tile-name").first).to_have_text("a gold skirt")
         filters.get_by_role("spinbutton", name="Price from").fill("30")
         page.keyboard.press("Tab")
-        expect(page.get_by_role("status").filter(has_text="Best of 1 item")).to_be_visible()
+        expect(page.get_by_role("status").filter(has_text="Best of 2 items")).to_be_visible()
         page.get_by_role("searchbox", name="Search by words").fill("blue")
         page.keyboard.press("Enter")
         page.get_by_role("button", name="Clear all").click()

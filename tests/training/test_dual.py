@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +49,17 @@ def recipe(tmp_path: Path) -> str:
     return str(path)
 
 
+@pytest.fixture()
+def one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Several threads add in an order of their own, so that the last bit is left to chance."""
+    before = torch.get_num_threads()
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # for child processes
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("one_thread")
 def test_a_killed_run_resumes_to_the_very_same_weights(recipe: str, tmp_path: Path) -> None:
     whole = run(recipe, output=tmp_path / "whole", quiet=True)
     command = [sys.executable, "-c", CODE, recipe, str(tmp_path / "killed")]

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import lightning
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from pytorch_metric_learning.losses import SupConLoss
 from tokenizers import Tokenizer
 from torch import Tensor
@@ -27,7 +28,7 @@ class Batch(NamedTuple):
     input_ids: Tensor  # (B, L)
     attention_mask: Tensor  # (B, L)
     truth: Tensor  # (B, B): whether caption j is true of picture i
-    keys: Tensor  # (3, B): numbers of the `contrast_keys`, -1 unknown
+    keys: Tensor  # (4, B): numbers of the `contrast_keys`, -1 unknown
 
 
 class Batches(IterableDataset[Batch]):
@@ -58,7 +59,7 @@ class Batches(IterableDataset[Batch]):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             for examples_of, count in zip(self.sets, self.counts, strict=True):
-                rows = numbers.choice(len(examples_of.examples), count, replace=False)
+                rows = _draw(numbers, len(examples_of.examples), count)
                 chosen = [examples_of.examples[row] for row in rows]
                 clean = torch.tensor([e.clean for e in chosen])
                 pictures = _floats(examples_of.pictures[rows])
@@ -98,12 +99,14 @@ class DualModule(lightning.LightningModule):
                 "category": self._contrast(images, batch.keys[0]),
                 "label": self._contrast(images, batch.keys[1]),
                 "color": self._contrast(images, batch.keys[2]),
+                "variant": self._contrast(images, batch.keys[3]),
             }  # fmt: skip
         loss = (
             parts["sigmoid"]
             + self.recipe.category_weight * parts["category"]
             + self.recipe.label_weight * parts["label"]
             + self.recipe.color_weight * parts["color"]
+            + self.recipe.variant_weight * parts["variant"]
         )
         self.log_dict({"loss": loss, **parts}, prog_bar=True)
         return loss
@@ -180,6 +183,11 @@ def tokenize(tokenizer: Tokenizer, texts: list[str]) -> tuple[Tensor, Tensor]:
     return ids, torch.tensor([encoding.attention_mask for encoding in encodings])
 
 
+def _draw(numbers: np.random.Generator, population: int, count: int) -> NDArray[np.intp]:
+    """`count` of `population` row numbers, none twice unless there are too few."""
+    return numbers.choice(population, count, replace=count > population)
+
+
 def _floats(pictures: np.ndarray[Any, np.dtype[np.uint8]]) -> Tensor:
     return torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255
 
@@ -197,16 +205,17 @@ def _numbering(keys: Iterable[str]) -> dict[str, int]:
     return {key: number for number, key in enumerate(sorted({k for k in keys if k}))}
 
 
-def contrast_keys(example: Example) -> tuple[str, str, str]:
+def contrast_keys(example: Example) -> tuple[str, str, str, str]:
     """What supervised contrastion pulls together; "" where the source does not say.
 
-    The category in the words of all sources, the label in the source's own words, and the
-    category together with the colour in the source's own words.
+    The category in the words of all sources, the label in the source's own words, the colour,
+    and the category together with the colour.
     """
     category, color = example.category or "", example.color_label or example.color or ""
     return (
         category and f"category {category}",
         example.label and f"{example.source} label {example.label}",
+        color and f"{example.source} color {color}",
         category and color and f"{example.source} {color} {category}",
     )
 

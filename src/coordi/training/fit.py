@@ -10,12 +10,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import lightning
+import numpy as np
 import torch
 import yaml
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import CSVLogger
+from numpy.typing import NDArray
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
 from torch.utils.data import DataLoader
+from transformers import MobileNetV2Config, MobileNetV2Model
 
 from coordi.errors import RecipeError
 from coordi.models.encoders.mini import Mini
@@ -109,7 +112,7 @@ def _fit(
     recipe: DualRecipe, sets: list[ExampleSet], tokenizer: Tokenizer, output: Path, quiet: bool
 ) -> DualModule:
     lightning.seed_everything(recipe.seed, verbose=False)
-    module = DualModule(recipe, _model(recipe, tokenizer))
+    module = DualModule(recipe, _model(recipe, tokenizer, sets))
     last = output / "checkpoints" / "last.ckpt"
     start = torch.load(last, weights_only=False)["global_step"] if last.exists() else 0
     steps = sum(stage.steps for stage in recipe.stages)
@@ -169,10 +172,26 @@ def _callbacks(recipe: DualRecipe, output: Path, quiet: bool) -> list[Callback]:
     ]
 
 
-def _model(recipe: DualRecipe, tokenizer: Tokenizer) -> Mini:
-    backbone = None
-    if recipe.init is not None:
+def _model(recipe: DualRecipe, tokenizer: Tokenizer, sets: list[ExampleSet]) -> Mini:
+    if recipe.init is None:
+        backbone = fresh_backbone(sets[0].pictures[:64])
+    else:
         from coordi.models.encoders.mobilenet_tflite import load_mobilenet_v2
 
         backbone = load_mobilenet_v2(Path(recipe.init))
-    return Mini(tokenizer.get_vocab_size(), recipe.dim, backbone)
+    return Mini(tokenizer.get_vocab_size(), recipe.dim, backbone).train()
+
+
+@torch.no_grad()
+def fresh_backbone(pictures: NDArray[np.uint8]) -> MobileNetV2Model:
+    """Random weights, with batch normalisation set to what `pictures` (N, S, S, 3) need.
+
+    Folded, it then gives every layer an output of unit variance, without which fifty layers of
+    random weights let nothing through (data-dependent initialisation, Krähenbühl et al. 2016).
+    """
+    model = MobileNetV2Model(MobileNetV2Config()).train()
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.momentum = 1.0
+    model(torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1)
+    return model.eval()

@@ -92,10 +92,12 @@ class DualRecipe(_Strict):
     """Run one after the other."""
     category_weight: float = Field(0.3, ge=0)
     """Weight of supervised contrastion by canonical category, across all sources."""
-    label_weight: float = Field(0.5, ge=0)
+    label_weight: float = Field(0.8, ge=0)
     """Weight of supervised contrastion by each source's own label."""
-    color_weight: float = Field(0.7, ge=0)
-    """Weight of supervised contrastion by category and colour."""
+    color_weight: float = Field(0.4, ge=0)
+    """Weight of supervised contrastion by colour."""
+    variant_weight: float = Field(0.5, ge=0)
+    """Weight of supervised contrastion by category and colour together."""
     precision: Literal["bf16-mixed", "32-true"] = "bf16-mixed"
     """Arithmetic of the towers; losses are always float32."""
     checkpoint_every: int = Field(50, ge=1)
