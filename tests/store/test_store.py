@@ -196,6 +196,14 @@ def test_changed_content_loses_the_vectors_of_other_encoders(store):
     assert store.signatures(B) == {"1": "x", "2": "y"}
 
 
+def test_a_new_price_keeps_the_vectors_of_other_encoders(store):
+    one = vectors(2)
+    put(store, [Item("1"), Item("2")], one, hashes=["pic1-price1", "pic2-price1"])
+    put(store, [Item("1"), Item("2")], vectors(2, 1), B, hashes=["pic1-price2", "pic3-price1"])
+    assert store.signatures(A) == {"1": "pic1-price2"}
+    np.testing.assert_array_equal(store.vectors_of(["1"], A), one[:1])
+
+
 def test_the_encoder_used_last_stands_at_the_end(store):
     put(store, [Item("1")], encoder="first")
     put(store, [Item("1")], fingerprint=B, encoder="second")

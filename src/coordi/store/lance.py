@@ -270,9 +270,9 @@ class LanceStore:
         """Add items, or replace those whose id is there, in one atomic step.
 
         `vectors` is (len(items), dim); a row with a NaN says that the item has no vector.
-        `hashes` is the content that the vectors were made from: an item that comes again with
-        another hash loses its vectors of other encoders, which are no longer true. `encoder` is
-        the name to remember the fingerprint by.
+        `hashes` are of the items' content; the part before "-" is what vectors are made from. An
+        item that comes again with another such part loses its vectors of other encoders, which
+        are no longer true. `encoder` is the name to remember the fingerprint by.
         """
         if not len(items) == len(vectors) == len(hashes):
             raise StoreError(f"{len(items)} items, {len(vectors)} vectors, {len(hashes)} hashes")
@@ -445,7 +445,10 @@ class LanceStore:
     def _carried(
         self, items: Sequence[Item], fingerprint: str, hashes: Sequence[str]
     ) -> dict[str, Any]:
-        """Vectors of other encoders that are still true: the content hash has not changed."""
+        """Vectors of other encoders that are still true.
+
+        They are where the part of the hash before "-", what vectors are made from, is the same.
+        """
         import pyarrow as pa
 
         own = cols.vector_column(fingerprint)
@@ -457,7 +460,11 @@ class LanceStore:
         addresses = [int(self._rows.addresses[position]) for _, position in known]
         old = table.take(self._dataset, addresses, ["hash", *others])
         same = zip(known, old["hash"].to_pylist(), range(len(known)), strict=True)
-        kept = {row: at for (row, _), before, at in same if before == hashes[row]}
+        kept = {
+            row: at
+            for (row, _), before, at in same
+            if before.partition("-")[0] == hashes[row].partition("-")[0]
+        }
         indices = pa.array([kept.get(row) for row in range(len(items))], pa.int64())
         return {name: old[name].take(indices) for name in others}
 
