@@ -70,13 +70,21 @@ class Space:
 
     def _append(self, rows: Rows, dataset: Any) -> None:
         """Read the vectors of rows that are new since the last call."""
+        import pyarrow as pa
+
         column = cols.vector_column(self.fingerprint)
         newest = int(rows.seqs[-1]) if len(rows.seqs) else -1
         if column not in rows.columns or newest <= self._seen:
             return
         found = table.newer_than(dataset, self._seen, [column])
+        seqs = np.asarray(found["seq"].to_numpy(), dtype=np.int64)
+        # Each row once, and none beyond the version that `rows` is of: a row that came in twice
+        # would be found twice for as long as the process lives.
+        fresh = (seqs > self._seen) & (seqs <= newest) & (np.diff(seqs, prepend=-1) > 0)
+        if not fresh.all():
+            found, seqs = found.filter(pa.array(fresh)), seqs[fresh]
         vectors, there = cols.vector_rows(found[column], self.dim)
-        seqs = np.asarray(found["seq"].to_numpy(), dtype=np.int64)[there]
+        seqs = seqs[there]
         start = len(self._seqs) - len(self._base)
         self._reserve(start + len(seqs))
         self._extra[start : start + len(seqs)] = vectors
