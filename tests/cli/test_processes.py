@@ -104,7 +104,7 @@ def test_ctrl_c_with_json(catalog, tmp_path):
     wait_for_items(folder, process)
     process.send_signal(signal.SIGINT)
     code, out, err = finish(process)
-    assert (code, err) == (130, "")
+    assert (code, err) == (130, ""), out
     report = json.loads(out)
     assert report["interrupted"] is True
     assert 0 < report["added"] < COUNT

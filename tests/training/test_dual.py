@@ -49,7 +49,7 @@ def recipe(tmp_path: Path) -> str:
     return str(path)
 
 
-@pytest.fixture()
+@pytest.fixture
 def one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Several threads add in an order of their own, so that the last bit is left to chance."""
     before = torch.get_num_threads()

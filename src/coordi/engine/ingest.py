@@ -6,8 +6,11 @@ items only, and the next run finds them unchanged and goes on behind them.
 
 import glob
 import os
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -235,7 +238,12 @@ class _Run:
             self.write()
 
     def write(self) -> None:
-        """Store what is encoded, in one atomic step."""
+        """Store what is encoded, in one atomic step that Ctrl-C waits for."""
+        with _uninterrupted():
+            self._put_pending()
+        self.last_write = time.monotonic()
+
+    def _put_pending(self) -> None:
         if self.pending:
             rows = [row for row, _ in self.pending]
             self.store.put(
@@ -250,7 +258,6 @@ class _Run:
             self.tally.added += len(rows) - updated
             self.pending.clear()
             self.writes += 1
-        self.last_write = time.monotonic()
 
     def prune(self) -> None:
         """Remove what an earlier ingest of this catalogue stored and it no longer lists."""
@@ -271,6 +278,22 @@ class _Run:
     def report(self) -> IngestReport:
         """The counts as they stand."""
         return self.tally.report(self.catalog, self.encoder)
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Hold back Ctrl-C until the block is done: half a write has no count to report."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    held: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: held.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if held:
+        raise KeyboardInterrupt
 
 
 def words_of(item: Item) -> str:
