@@ -60,7 +60,7 @@ def fingerprint(path: Path, *parts: object) -> str:
     total = xxhash.xxh3_128()
     for file in _content_files(path):
         name = file.relative_to(path).as_posix() if path.is_dir() else ""
-        total.update(f"{name}\0{_digest(file)}\n".encode())
+        total.update(f"{name}\0{checksum(file)}\n".encode())
     total.update("\0".join(map(str, parts)).encode())
     return total.hexdigest()[:16]
 
@@ -74,7 +74,8 @@ def _content_files(path: Path) -> list[Path]:
     )
 
 
-def _digest(file: Path) -> str:
+def checksum(file: Path) -> str:
+    """XXH3-128 of a file's bytes, in hex, read piece by piece."""
     import xxhash
 
     state = xxhash.xxh3_128()

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from coordi.artifacts import checksum
 from coordi.store.ivf import Ivf, assemble
 from coordi.store.lock import write_atomically
 from coordi.types import Vectors
@@ -89,14 +90,4 @@ def _read(target: Path, meta: Mapping[str, Any], dim: int) -> Saved | None:
 
 
 def _checksums(target: Path) -> dict[str, str]:
-    return {name: _checksum(target / name) for name in _FILES}
-
-
-def _checksum(path: Path) -> str:
-    import xxhash
-
-    digest = xxhash.xxh3_128()
-    with path.open("rb") as file:
-        while chunk := file.read(1 << 24):
-            digest.update(chunk)
-    return digest.hexdigest()
+    return {name: checksum(target / name) for name in _FILES}

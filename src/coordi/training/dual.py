@@ -18,7 +18,7 @@ from coordi.objectives import SigmoidLoss, matryoshka
 from coordi.training.augment import augment
 from coordi.training.captions import truth_matrix, write_caption
 from coordi.training.examples import Example, ExampleSet
-from coordi.training.recipes import DualRecipe
+from coordi.training.recipes import DualRecipe, Stage
 
 
 class Batch(NamedTuple):
@@ -45,9 +45,9 @@ class Batches(IterableDataset[Batch]):
 
     def __iter__(self) -> Iterator[Batch]:
         step = self.start
-        for stage_end, size in _stage_ends(self.recipe):
-            while step < stage_end:
-                yield self.batch(step, size)
+        for _, end, stage in _spans(self.recipe):
+            while step < end:
+                yield self.batch(step, stage.size)
                 step += 1
 
     def batch(self, step: int, size: int) -> Batch:
@@ -140,14 +140,12 @@ class DualModule(lightning.LightningModule):
         }
 
     def _rate(self, step: int, field: str) -> float:
-        start = 0
-        for stage in self.recipe.stages:
-            if step < start + stage.steps:
+        for start, end, stage in _spans(self.recipe):
+            if step < end:
                 peak: float = getattr(stage, field)
                 done = (step - start) / stage.steps
                 warm = min(1.0, (step - start + 1) / max(1, min(50, stage.steps // 4)))
                 return peak * warm * (0.1 + 0.9 * 0.5 * (1 + float(np.cos(np.pi * done))))
-            start += stage.steps
         return 0.0
 
     def on_train_batch_start(self, _batch: Batch, _index: int) -> None:
@@ -158,13 +156,9 @@ class DualModule(lightning.LightningModule):
             trains = stage.backbone_lr > 0 and number >= stage.frozen_blocks
             block.requires_grad_(trains)
 
-    def _stage(self) -> Any:
-        start = 0
-        for stage in self.recipe.stages:
-            start += stage.steps
-            if self.global_step < start:
-                return stage
-        return self.recipe.stages[-1]
+    def _stage(self) -> Stage:
+        stages = (stage for _, end, stage in _spans(self.recipe) if self.global_step < end)
+        return next(stages, self.recipe.stages[-1])
 
 
 def batch_counts(recipe: DualRecipe) -> list[int]:
@@ -220,8 +214,9 @@ def contrast_keys(example: Example) -> tuple[str, str, str, str]:
     )
 
 
-def _stage_ends(recipe: DualRecipe) -> Iterator[tuple[int, int]]:
+def _spans(recipe: DualRecipe) -> Iterator[tuple[int, int, Stage]]:
+    """Each stage with its first step and the first step behind it."""
     end = 0
     for stage in recipe.stages:
-        end += stage.steps
-        yield end, stage.size
+        start, end = end, end + stage.steps
+        yield start, end, stage
