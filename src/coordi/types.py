@@ -96,6 +96,25 @@ class Sighting:
 
 
 @dataclass(frozen=True, slots=True)
+class Photo:
+    """One photograph as training and measuring see it: which garment, where, what is known."""
+
+    id: str
+    image: ImageRef
+    item: str
+    """The garment; two photos with the same `item` show the same one."""
+    street: bool = False
+    """Whether it was taken on a person out of the studio (the query side of street-to-shop)."""
+    category: str = ""
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    """Name → value of what else is known (color, season, sleeve …); unknown ones are absent."""
+    box: Box | None = None
+    """Where the garment is, if not everywhere."""
+    group: str = ""
+    """Split key: photos of one group never stand on two sides. "" means `item`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Query:
     """What to search for: a picture, words, an item of the store, or several of them together."""
 

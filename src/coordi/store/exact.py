@@ -51,6 +51,20 @@ def _scan(query: NDArray[np.float32], rows: Vectors, k: int, selector: Any) -> F
     return scores, found
 
 
+def inner_products(query: NDArray[np.float32], rows: Vectors) -> NDArray[np.float32]:
+    """All inner products of `query` (dim,) with `rows` (n, dim) → (n,), in this thread alone.
+
+    Not BLAS, whose threads can wait for each other longer than this takes.
+    """
+    import faiss
+
+    out = np.empty(len(rows), dtype=np.float32)
+    faiss.fvec_inner_products_ny(
+        faiss.swig_ptr(out), faiss.swig_ptr(query), faiss.swig_ptr(rows), rows.shape[1], len(rows)
+    )
+    return out
+
+
 def empty_rows(count: int, dim: int) -> Vectors:
     """Memory for (count, dim) floats that starts on a cache line: a scan of 5,000 rows of 256
     takes 65 µs then, and 80 µs elsewhere.

@@ -161,8 +161,8 @@ class VectorIndex:
             scores, rows = self._gathered(query, k, chosen)
             return Neighbors(rows, scores, "exact (filtered)")
         wanted = k + max(16, k // 4)
-        found, nprobe = self._candidates(query, wanted, k, chosen, ivf)
-        if len(found) < min(k, self._covered(chosen, ivf)):
+        found, nprobe, covered = self._candidates(query, wanted, k, chosen, ivf)
+        if len(found) < min(k, covered):
             nprobe = ivf.cells
             found = ivf.search(query, wanted, nprobe, chosen.selector)
         found = np.sort(found)
@@ -174,22 +174,18 @@ class VectorIndex:
 
     def _candidates(
         self, query: NDArray[np.float32], wanted: int, k: int, chosen: Selection, ivf: Ivf
-    ) -> tuple[NDArray[np.int64], int]:
-        """Rows to be scored exactly, and how many cells were looked into."""
+    ) -> tuple[NDArray[np.int64], int, int]:
+        """Rows to be scored exactly, how many cells were looked into, and rows that they hold."""
         # One setting serves a range of k, so that few are computed and pages agree.
         step = next((step for step in _STEPS if k <= step), k)
         if chosen.mask is None or chosen is self._all:
             nprobe = chosen.nprobes.get(step) or ivf.nprobe(step)
             chosen.nprobes[step] = nprobe
-            return ivf.search(query, wanted, nprobe, chosen.selector), nprobe
+            found = ivf.search(query, wanted, nprobe, chosen.selector)
+            return found, nprobe, ivf.covers - self._dead
         route = chosen.routes.get(step) or ivf.route(step, chosen.mask)
         chosen.routes[step] = route
-        return ivf.search_route(query, wanted, route, chosen.selector)
-
-    def _covered(self, chosen: Selection, ivf: Ivf) -> int:
-        if chosen.mask is None:
-            return ivf.covers
-        return int(np.count_nonzero(chosen.mask[: ivf.covers]))
+        return *ivf.search_route(query, wanted, route, chosen.selector), route.total
 
     def _tail(
         self, query: NDArray[np.float32], k: int, chosen: Selection, start: int

@@ -62,10 +62,11 @@ class Ivf:
         seen = np.cumsum(counts[self.orders], axis=1)
         seen = np.take_along_axis(seen, self.ranks.astype(np.int64), axis=1)[first]
         # A filter that hardly any neighbour passes gives too small a sample: look everywhere.
-        enough = int(_quantile(seen)) if len(seen) >= _SAMPLES else int(counts.sum())
+        total = int(counts.sum())
+        enough = int(_quantile(seen)) if len(seen) >= _SAMPLES else total
         # Twice, because a filter may go against the query ("not like this one") and the sample
         # knows the filter only.
-        return Route(counts, max(2 * enough, k))
+        return Route(counts, total, max(2 * enough, k))
 
     def search(
         self, query: NDArray[np.float32], k: int, nprobe: int, selector: Any = None
@@ -84,12 +85,12 @@ class Ivf:
         """`search` through the cells of a filter; also how many cells that were."""
         import faiss
 
-        # Not BLAS, whose threads can wait for each other longer than this takes.
-        nearness, order = exact.scan(query, self.centroids, self.cells)
+        nearness = exact.inner_products(query, self.centroids)
+        order = np.argsort(-nearness, kind="stable")
         counts = route.counts[order]
         order = order[: int(np.searchsorted(np.cumsum(counts), route.enough)) + 1]
-        some = counts[: len(order)] > 0
-        order, nearness = order[some], nearness[: len(order)][some]
+        order = order[counts[: len(order)] > 0]
+        nearness = nearness[order]
         if not len(order):  # only rows that the index does not cover pass
             return order, 0
         scores = np.empty(k, dtype=np.float32)
@@ -123,6 +124,8 @@ class Route:
     """What a filter means for the cells."""
 
     counts: NDArray[np.int64]  # (cells,) rows that pass
+    total: int
+    """Rows that pass, in all cells."""
     enough: int
     """Passing rows after which the search may end."""
 
