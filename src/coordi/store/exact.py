@@ -59,9 +59,8 @@ def inner_products(query: NDArray[np.float32], rows: Vectors) -> NDArray[np.floa
     import faiss
 
     out = np.empty(len(rows), dtype=np.float32)
-    faiss.fvec_inner_products_ny(
-        faiss.swig_ptr(out), faiss.swig_ptr(query), faiss.swig_ptr(rows), rows.shape[1], len(rows)
-    )
+    pointers = (faiss.swig_ptr(out), faiss.swig_ptr(query), faiss.swig_ptr(rows))
+    faiss.fvec_inner_products_ny(*pointers, rows.shape[1], len(rows))  # type: ignore[attr-defined]
     return out
 
 

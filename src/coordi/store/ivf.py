@@ -3,8 +3,8 @@
 How many cells to look into (nprobe) is not guessed. When the index is made, the exact neighbours
 of a sample are computed, and for each neighbour the rank of its cell among the cells nearest to
 the sample. Half of the sample are rows of the index; half are midpoints of two rows, which lie
-where no row is, as words and queries of several parts do. The recall of any nprobe is then a count
-over that table.
+where no row is, as words and queries of several parts do, and which are harder. The recall of any
+nprobe is then a count over that table.
 
 Under a filter the table's neighbours that pass it are the filtered neighbours, and what is counted
 is not cells but passing rows seen on the way to them: cells in which nothing passes are skipped,
@@ -21,7 +21,7 @@ from coordi.geometry import unit_rows
 from coordi.store import exact
 from coordi.types import Vectors
 
-RECALL = 0.995
+RECALL = 0.99
 """Share of the exact neighbours whose cells are looked into, on the sample."""
 
 _SAMPLES = 96
@@ -29,6 +29,7 @@ _DEPTH = 2048
 _TRAIN_PER_CELL = 64
 _ITERATIONS = 8
 _SEED = 20
+_FEW_CELLS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +87,7 @@ class Ivf:
         import faiss
 
         nearness = exact.inner_products(query, self.centroids)
-        order = np.argsort(-nearness, kind="stable")
-        counts = route.counts[order]
-        order = order[: int(np.searchsorted(np.cumsum(counts), route.enough)) + 1]
-        order = order[counts[: len(order)] > 0]
+        order = _cells_until(nearness, route)
         nearness = nearness[order]
         if not len(order):  # only rows that the index does not cover pass
             return order, 0
@@ -128,6 +126,25 @@ class Route:
     """Rows that pass, in all cells."""
     enough: int
     """Passing rows after which the search may end."""
+
+
+def _cells_until(nearness: NDArray[np.float32], route: Route) -> NDArray[np.int64]:
+    """The nearest cells in which something passes, until enough rows have been seen."""
+    order = _nearest_cells(nearness, _FEW_CELLS)  # a third of the time of ordering them all
+    seen = np.cumsum(route.counts[order])
+    if seen[-1] < min(route.enough, route.total):
+        order = _nearest_cells(nearness, len(nearness))
+        seen = np.cumsum(route.counts[order])
+    order = order[: int(np.searchsorted(seen, route.enough)) + 1]
+    return order[route.counts[order] > 0]
+
+
+def _nearest_cells(nearness: NDArray[np.float32], count: int) -> NDArray[np.int64]:
+    """The `count` cells of the largest inner products, nearest first, ties by cell."""
+    if count >= len(nearness):
+        return np.argsort(-nearness, kind="stable")
+    cells = np.sort(np.argpartition(-nearness, count)[:count])
+    return cells[np.argsort(-nearness[cells], kind="stable")]
 
 
 def assemble(
