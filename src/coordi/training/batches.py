@@ -1,0 +1,136 @@
+"""Batches of photos: rows that a sampler draws become features or pixels, with their labels."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import IterableDataset, get_worker_info
+
+from coordi.data.collection import Collection, Rows
+from coordi.models.retrieval.system import LabelSizes
+from coordi.types import Photo
+
+
+class PhotoBatch(NamedTuple):
+    """What one step sees of B photos; labels count from 0 over the training photos."""
+
+    inputs: Tensor
+    """(B, D) features of a frozen encoder, or (B, 3, S, S) pixels in [−1, 1]."""
+    items: Tensor
+    """(B,) long: which garment."""
+    street: Tensor
+    """(B,) bool: taken out of the studio."""
+    categories: Tensor
+    """(B,) long, −1 where unknown."""
+    attributes: Tensor
+    """(B, A) long, −1 where unknown; a column per key of `LabelSizes.attributes`."""
+
+
+class Sampler(Protocol):
+    """Draws the photos of a step."""
+
+    def batch(self, step: int) -> Rows:
+        """Rows of the collection for one step; the same whenever it is asked."""
+
+
+Inputs = Callable[[Rows, int], Tensor]
+"""Rows of the collection and the number of the batch → `PhotoBatch.inputs`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """The labels of all N photos of a collection as numbers, −1 where no training photo has it."""
+
+    items: Tensor  # (N,)
+    street: Tensor  # (N,) bool
+    categories: Tensor  # (N,)
+    attributes: Tensor  # (N, A)
+    sizes: LabelSizes
+
+    def batch(self, inputs: Tensor, rows: Rows) -> PhotoBatch:
+        """Put inputs and the labels of their rows together."""
+        at = torch.from_numpy(rows)
+        return PhotoBatch(
+            inputs, self.items[at], self.street[at], self.categories[at], self.attributes[at]
+        )
+
+
+def number_labels(collection: Collection) -> Labels:
+    """Number the labels of a collection in alphabetical order, seen from its training photos.
+
+    Attributes of which the training photos show fewer than two values teach nothing and are
+    left out.
+    """
+    photos = collection.photos
+    train = [photos[row] for row in collection.train]
+    items, item_count = _numbered(photos, train, lambda photo: photo.item)
+    categories, category_count = _numbered(photos, train, lambda photo: photo.category)
+    columns: dict[str, tuple[Tensor, int]] = {}
+    for name in sorted({name for photo in train for name in photo.attributes}):
+        column, count = _numbered(photos, train, _attribute(name))
+        if count > 1:
+            columns[name] = (column, count)
+    empty = torch.empty(len(photos), 0, dtype=torch.long)
+    return Labels(
+        items,
+        torch.tensor([photo.street for photo in photos], dtype=torch.bool),
+        categories,
+        torch.stack([column for column, _ in columns.values()], 1) if columns else empty,
+        LabelSizes(item_count, category_count, {n: count for n, (_, count) in columns.items()}),
+    )
+
+
+def _attribute(name: str) -> Callable[[Photo], str]:
+    return lambda photo: photo.attributes.get(name, "")
+
+
+def _numbered(
+    photos: Sequence[Photo], train: Iterable[Photo], label: Callable[[Photo], str]
+) -> tuple[Tensor, int]:
+    """Numbers (N,) of a label and how many there are; "" and labels not trained on give −1."""
+    known = {name: n for n, name in enumerate(sorted({label(p) for p in train} - {""}))}
+    return torch.tensor([known.get(label(p), -1) for p in photos], dtype=torch.long), len(known)
+
+
+class Batches(IterableDataset[PhotoBatch]):
+    """Seeded batches: number n is the same whenever, and in whichever process, it is made.
+
+    Of `world` devices, device `rank` takes batches rank, rank + world, …; of several loading
+    processes each takes its turn, so that their number changes nothing.
+    """
+
+    def __init__(
+        self,
+        inputs: Inputs,
+        labels: Labels,
+        sampler: Sampler,
+        count: int,
+        *,
+        start: int = 0,
+        rank: int = 0,
+        world: int = 1,
+    ) -> None:
+        """`count` batches a device; `start` is the first that is still to be made."""
+        super().__init__()
+        self.inputs, self.labels, self.sampler = inputs, labels, sampler
+        self.count, self.start, self.rank, self.world = count, start, rank, world
+
+    def __iter__(self) -> Iterator[PhotoBatch]:
+        worker = get_worker_info()
+        first, stride = (worker.id, worker.num_workers) if worker else (0, 1)
+        for number in range(self.start + first, self.count, stride):
+            yield self.batch(number)
+
+    def batch(self, number: int) -> PhotoBatch:
+        """The batch that this device sees as its `number`-th."""
+        drawn = number * self.world + self.rank
+        rows = np.asarray(self.sampler.batch(drawn), np.int64)
+        return self.labels.batch(self.inputs(rows, drawn), rows)
+
+
+def cached(features: Tensor) -> Inputs:
+    """Inputs out of the features of all photos, (N, D)."""
+    return lambda rows, _: features[torch.from_numpy(rows)]

@@ -1,0 +1,17 @@
+"""One training step of each retrieval system: features and labels in, weighted losses out."""
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import Tensor
+
+from coordi.training.batches import PhotoBatch
+
+Step = Callable[[Any, Tensor, PhotoBatch, float], dict[str, Tensor]]
+"""(model, features (B, D), batch, progress in [0, 1)) → weighted parts; their sum is minimised.
+
+`progress` is the share of the recipe's steps that is done, for curricula.
+"""
+
+STEPS: dict[str, Step] = {}
+"""System name → its step."""
