@@ -6,7 +6,7 @@ DINO, the class token after the last norm; BERT family, the mean of the tokens u
 """
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,7 +55,7 @@ def open_transformers(folder: Path, name: str, *, dim: int | None = None) -> Tow
         raise EncoderError(
             f"{name} is a {kind!r} model, which coordi does not open. Known: {known}"
         )
-    model = _load(folder, name)
+    model = load_model(folder, name)
     image = None if kind in MEAN_TOKEN else (_preprocessing(folder), _image_run(model, kind))
     text = _text_run(model, folder, kind) if kind in DUAL | MEAN_TOKEN else None
     return _encoder(name, folder, image, text, config.get("matryoshka_dims", ()), dim)
@@ -101,19 +101,34 @@ def _encoder(
     return TowerEncoder(name, fingerprint(source, kept), kept, image, text)
 
 
-def _load(folder: Path, name: str) -> Any:
+def load_model(folder: Path, name: str) -> Any:
     """Load the model in float32, without the pooling heads that a checkpoint lacks."""
     from transformers import AutoConfig, AutoModel
-    from transformers.models.auto.modeling_auto import MODEL_MAPPING
 
     try:
         config = AutoConfig.from_pretrained(folder)
-        takes = inspect.signature(MODEL_MAPPING[type(config)].__init__).parameters
-        unused = {} if config.model_type in POOLED | DUAL else {"add_pooling_layer": False}
-        options = {key: value for key, value in unused.items() if key in takes}
+        options = _options(config)
         return AutoModel.from_pretrained(folder, dtype="float32", **options).eval()
     except (OSError, ValueError, RuntimeError, KeyError) as error:
         raise EncoderError(f"cannot load the model {name}: {error}") from error
+
+
+def build_model(architecture: Mapping[str, Any]) -> Any:
+    """The model that a config.json describes, with random weights."""
+    from transformers import AutoConfig
+    from transformers.models.auto.modeling_auto import MODEL_MAPPING
+
+    config = AutoConfig.for_model(**architecture)
+    return MODEL_MAPPING[type(config)](config, **_options(config)).eval()
+
+
+def _options(config: Any) -> dict[str, bool]:
+    """Arguments that leave out the pooling heads, of the models that have such."""
+    from transformers.models.auto.modeling_auto import MODEL_MAPPING
+
+    takes = inspect.signature(MODEL_MAPPING[type(config)].__init__).parameters
+    unused = {} if config.model_type in POOLED | DUAL else {"add_pooling_layer": False}
+    return {key: value for key, value in unused.items() if key in takes}
 
 
 def _preprocessing(folder: Path) -> Preprocessing:
