@@ -61,12 +61,13 @@ class Backbone(nn.Module):
     def features(self, pixels: Tensor) -> Tensor:
         """Pixels (B, 3, S, S) in [−1, 1] → rows (B, dim) that are not yet of length one."""
         scaled = ((pixels + 1) / 2 - self.mean) / self.std
+        rows: Tensor
         if self.config.kind == "coordi-mini":
-            rows: Tensor = self.tower(scaled)
-            return rows
-        out = self.tower(pixel_values=scaled)
-        pooled = getattr(out, "pooler_output", None)
-        rows = out.last_hidden_state[:, 0] if pooled is None else pooled.flatten(1)
+            rows = self.tower(scaled)
+        else:
+            out = self.tower(pixel_values=scaled)
+            pooled = getattr(out, "pooler_output", None)
+            rows = out.last_hidden_state[:, 0] if pooled is None else pooled.flatten(1)
         return rows
 
     def train(self, mode: bool = True) -> Self:  # noqa: ARG002

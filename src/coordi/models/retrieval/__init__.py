@@ -2,6 +2,8 @@
 
 from torch import nn
 
+from coordi.models.retrieval.head import Head
+from coordi.models.retrieval.single_tower import SingleTower
 from coordi.models.retrieval.system import (
     EmbeddingSystem,
     LabelSizes,
@@ -9,7 +11,10 @@ from coordi.models.retrieval.system import (
     SystemSettings,
 )
 
-SYSTEMS: dict[str, type[nn.Module]] = {}
+SYSTEMS: dict[str, type[nn.Module]] = {
+    "head": Head,
+    "single-tower": SingleTower,
+}
 """System name → its class; `Settings` of the class says what a recipe may set under `model`."""
 
 __all__ = ["SYSTEMS", "EmbeddingSystem", "LabelSizes", "RerankingSystem", "SystemSettings"]

@@ -6,6 +6,7 @@ from typing import Any
 from torch import Tensor
 
 from coordi.training.batches import PhotoBatch
+from coordi.training.systems import single_tower
 
 Step = Callable[[Any, Tensor, PhotoBatch, float], dict[str, Tensor]]
 """(model, features (B, D), batch, progress in [0, 1)) → weighted parts; their sum is minimised.
@@ -13,5 +14,8 @@ Step = Callable[[Any, Tensor, PhotoBatch, float], dict[str, Tensor]]
 `progress` is the share of the recipe's steps that is done, for curricula.
 """
 
-STEPS: dict[str, Step] = {}
+STEPS: dict[str, Step] = {
+    "head": single_tower.losses,
+    "single-tower": single_tower.losses,
+}
 """System name → its step."""

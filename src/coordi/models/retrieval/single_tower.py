@@ -1,0 +1,72 @@
+"""Single-tower metric learning: one network for all photos, and any loss of the field.
+
+The setting of Musgrave et al. 2020 ("A Metric Learning Reality Check"): features, a small
+network, an embedding of length one, and a loss that sees embeddings and labels only.
+"""
+
+from typing import Any, ClassVar, Self
+
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+from torch.nn import functional
+
+from coordi.models.retrieval.mined import MinedLoss
+from coordi.models.retrieval.system import LabelSizes, SystemSettings
+
+
+class SingleTowerSettings(SystemSettings):
+    """Fields of `model` in a recipe."""
+
+    dim: int = Field(128, ge=2)
+    """Columns of the embedding."""
+    hidden: tuple[int, ...] = (512,)
+    """Widths of the layers between features and embedding; () is one linear layer."""
+    dropout: float = Field(0.0, ge=0, lt=1)
+    """Share of hidden units that are dropped while training."""
+    loss: str = "multi-similarity"
+    """A name of `coordi.objectives.metric.LOSSES`."""
+    loss_settings: dict[str, Any] = Field(default_factory=dict)
+    """Its settings, where the paper's shall not hold."""
+    miner: str = ""
+    """A name of `coordi.objectives.metric.MINERS`, or "" for all pairs of the batch."""
+    miner_settings: dict[str, Any] = Field(default_factory=dict)
+    """Its settings."""
+
+    @model_validator(mode="after")
+    def _a_miner_for_its_settings(self) -> Self:
+        if self.miner_settings and not self.miner:
+            raise ValueError("miner_settings need a miner")
+        return self
+
+
+class SingleTower(nn.Module):
+    """Features → multi-layer perceptron → unit rows."""
+
+    Settings: ClassVar[type[SystemSettings]] = SingleTowerSettings
+
+    def __init__(self, feature_dim: int, sizes: LabelSizes, settings: SingleTowerSettings) -> None:
+        super().__init__()
+        self.dim = settings.dim
+        self.scale = feature_dim**0.5  # unit rows become entries of variance about one
+        self.layers = perceptron(feature_dim, settings.hidden, settings.dim, settings.dropout)
+        self.objective = MinedLoss(
+            settings.loss,
+            settings.loss_settings,
+            settings.miner,
+            settings.miner_settings,
+            dim=settings.dim,
+            classes=sizes.items,
+        )
+
+    def embed(self, features: Tensor, street: Tensor) -> Tensor:  # noqa: ARG002
+        """Features (B, feature_dim) → unit rows (B, dim), the same for street and shop."""
+        return functional.normalize(self.layers(features * self.scale), dim=1)
+
+
+def perceptron(inputs: int, hidden: tuple[int, ...], outputs: int, dropout: float) -> nn.Sequential:
+    """Linear layers with ReLU between them, and dropout before each but the first."""
+    layers: list[nn.Module] = []
+    for width in hidden:
+        layers += [nn.Linear(inputs, width), nn.ReLU(), nn.Dropout(dropout)]
+        inputs = width
+    return nn.Sequential(*layers, nn.Linear(inputs, outputs))
