@@ -62,6 +62,17 @@ def test_scan_finds_what_a_slow_loop_finds_in_the_same_order(data):
     assert exact.scan(query, rows, k, selector)[1].tolist() == slow_nearest(query, rows, k, mask)
 
 
+def test_scores_of_chosen_rows_are_the_scores_of_the_scan():
+    random = np.random.default_rng(5)
+    rows = unit_rows(random.standard_normal((300, 67)))
+    query = unit_rows(random.standard_normal((1, 67)))[0]
+    scores, order = exact.scan(query, rows, 300)
+    for chosen in (order, order[:0], order[[7, 7, 3]]):
+        places = [order.tolist().index(row) for row in chosen]
+        assert np.array_equal(exact.scores_of(query, rows, chosen), scores[places])
+    assert np.array_equal(exact.inner_products(query, rows)[order], scores)
+
+
 def test_equal_rows_get_equal_scores_and_stand_in_store_order(tmp_path):
     rows = clustered(1003)
     copies = [3, 17, 400, 401, 402, 999, 1002]

@@ -64,6 +64,21 @@ def inner_products(query: NDArray[np.float32], rows: Vectors) -> NDArray[np.floa
     return out
 
 
+def scores_of(
+    query: NDArray[np.float32], rows: Vectors, chosen: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """Inner products of `query` (dim,) with `rows[chosen]` → (len(chosen),), without a copy.
+
+    The same kernel as `scan`: equal rows get equal scores from both.
+    """
+    import faiss
+
+    out = np.empty(len(chosen), dtype=np.float32)
+    pointers = [faiss.swig_ptr(array) for array in (out, query, rows, chosen)]
+    faiss.fvec_inner_products_by_idx(*pointers, rows.shape[1], 1, len(chosen))  # type: ignore[attr-defined]
+    return out
+
+
 def empty_rows(count: int, dim: int) -> Vectors:
     """Memory for (count, dim) floats that starts on a cache line: a scan of 5,000 rows of 256
     takes 65 µs then, and 80 µs elsewhere.

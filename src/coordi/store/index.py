@@ -165,12 +165,24 @@ class VectorIndex:
         if len(found) < min(k, covered):
             nprobe = ivf.cells
             found = ivf.search(query, wanted, nprobe, chosen.selector)
-        found = np.sort(found)
-        scores, places = exact.scan(query, self.vectors(found), k)
-        best = (scores, found[places])
+        scores, rows = exact.in_order(self._scores(query, found), found)
+        best = scores[:k], rows[:k]
         if ivf.covers < len(self._positions):
             best = exact.merge(best, self._tail(query, k, chosen, ivf.covers), k)
         return Neighbors(best[1], best[0], f"{self.kind} nprobe={nprobe}")
+
+    def _scores(self, query: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Exact scores of some rows."""
+        split = len(self._base)
+        if not split:
+            return exact.scores_of(query, self._extra, rows)
+        if not len(self._extra):
+            return exact.scores_of(query, self._base, rows)
+        old = rows < split
+        scores = np.empty(len(rows), dtype=np.float32)
+        scores[old] = exact.scores_of(query, self._base, rows[old])
+        scores[~old] = exact.scores_of(query, self._extra, rows[~old] - split)
+        return scores
 
     def _candidates(
         self, query: NDArray[np.float32], wanted: int, k: int, chosen: Selection, ivf: Ivf
