@@ -18,7 +18,7 @@ from coordi.objectives import SigmoidLoss, matryoshka
 from coordi.training.augment import augment
 from coordi.training.captions import truth_matrix, write_caption
 from coordi.training.examples import Example, ExampleSet
-from coordi.training.recipes import DualRecipe, Stage
+from coordi.training.dual_recipe import DualRecipe, Stage
 
 
 class Batch(NamedTuple):

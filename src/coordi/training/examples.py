@@ -15,7 +15,7 @@ from coordi.data.segments import Segment, read_segments
 from coordi.data.splits import Split, split_of
 from coordi.data.vocabulary import CATEGORIES, COLORS, canonical, without_colors
 from coordi.errors import ImageError, RecipeError
-from coordi.training.recipes import Source
+from coordi.training.dual_recipe import Source
 from coordi.types import Image, ImageRef, Item
 
 

@@ -11,7 +11,7 @@ from coordi.models.encoders.mini import Mini
 from coordi.models.encoders.onnx import FORMAT
 from coordi.models.encoders.onnx_export import export_towers
 from coordi.training.examples import ExampleSet
-from coordi.training.recipes import DualRecipe
+from coordi.training.dual_recipe import DualRecipe
 
 
 def export_dual(
