@@ -34,7 +34,7 @@ FORMAT = 1
 
 _CHUNK = 8192
 _SEQ_BITS = 24  # rows of one step < 2**24
-_CACHED_ITEMS = 4096
+_CACHED_ITEMS = 16_384  # about 1 KB each
 _CACHED_MASKS = 64
 _KEEP = timedelta(minutes=10)
 """How long a version stays readable after newer ones: longer than any reader holds one."""
