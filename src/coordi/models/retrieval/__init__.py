@@ -2,18 +2,24 @@
 
 from torch import nn
 
+from coordi.models.retrieval.csn import ConditionalSimilarity
 from coordi.models.retrieval.head import Head
 from coordi.models.retrieval.single_tower import SingleTower
+from coordi.models.retrieval.studio2shop import Studio2Shop
 from coordi.models.retrieval.system import (
     EmbeddingSystem,
     LabelSizes,
     RerankingSystem,
     SystemSettings,
 )
+from coordi.models.retrieval.wtbi import WhereToBuyIt
 
 SYSTEMS: dict[str, type[nn.Module]] = {
+    "csn": ConditionalSimilarity,
     "head": Head,
     "single-tower": SingleTower,
+    "studio2shop": Studio2Shop,
+    "wtbi": WhereToBuyIt,
 }
 """System name → its class; `Settings` of the class says what a recipe may set under `model`."""
 

@@ -6,7 +6,7 @@ from typing import Any
 from torch import Tensor
 
 from coordi.training.batches import PhotoBatch
-from coordi.training.systems import single_tower
+from coordi.training.systems import csn, single_tower, studio2shop, wtbi
 
 Step = Callable[[Any, Tensor, PhotoBatch, float], dict[str, Tensor]]
 """(model, features (B, D), batch, progress in [0, 1)) → weighted parts; their sum is minimised.
@@ -15,7 +15,10 @@ Step = Callable[[Any, Tensor, PhotoBatch, float], dict[str, Tensor]]
 """
 
 STEPS: dict[str, Step] = {
+    "csn": csn.losses,
     "head": single_tower.losses,
     "single-tower": single_tower.losses,
+    "studio2shop": studio2shop.losses,
+    "wtbi": wtbi.losses,
 }
 """System name → its step."""
