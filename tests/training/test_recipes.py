@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from coordi.errors import RecipeError, UnknownNameError
-from coordi.training import load_recipe
+from coordi.training.recipes import load_recipe
 
 
 def test_the_package_recipe_loads_and_takes_overrides() -> None:

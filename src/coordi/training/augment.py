@@ -9,21 +9,29 @@ from torch import Tensor
 from torch.nn import functional
 
 
-def augment(pixels: Tensor, clean: Tensor, backgrounds: Tensor, size: int) -> Tensor:
+def augment(pixels: Tensor, clean: Tensor | None, backgrounds: Tensor | None, size: int) -> Tensor:
     """Pictures (B, 3, S, S) in [0, 1] → (B, 3, size, size) in [−1, 1], each changed at random.
 
     `clean` (B,) says which stand before white; some of those get one of `backgrounds`
-    (M, 3, S', S') instead, as a photo taken at home would have. Randomness is torch's own.
+    (M, 3, S', S') instead, as a photo taken at home would have. Where either is None, backgrounds
+    stay. Randomness is torch's own.
     """
     warped = _warp(pixels, size)
+    if clean is not None and backgrounds is not None:
+        warped = _put_behind(warped, clean, backgrounds)
+    return _blur_some(_light(warped)).clamp(0, 1) * 2 - 1
+
+
+def _put_behind(warped: Tensor, clean: Tensor, backgrounds: Tensor) -> Tensor:
+    """Other backgrounds behind some of the clean pictures (B, 3, S, S)."""
     white = (warped.amin(1, keepdim=True) > 0.93).to(warped.dtype)
     # Blurred, so that the garment keeps a soft edge and no white seam of one pixel remains.
     away = functional.avg_pool2d(functional.max_pool2d(white, 3, 1, 1), 3, 1, 1)
-    chosen = clean & (torch.rand(len(pixels)) < 0.3)
-    behind = _warp(backgrounds[torch.randint(len(backgrounds), (len(pixels),))], size)
+    chosen = clean & (torch.rand(len(warped)) < 0.3)
+    drawn = backgrounds[torch.randint(len(backgrounds), (len(warped),))]
+    behind = _warp(drawn, warped.shape[-1])
     away = away * chosen[:, None, None, None]
-    mixed = warped * (1 - away) + behind * away
-    return _blur_some(_light(mixed)).clamp(0, 1) * 2 - 1
+    return warped * (1 - away) + behind * away
 
 
 def _warp(pixels: Tensor, size: int) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
-from coordi.data.collection import Collection, Rows
+from coordi.data.collection import Collection, Rows, key_of
 from coordi.models.retrieval.system import LabelSizes
 from coordi.types import Photo
 
@@ -20,7 +20,7 @@ class PhotoBatch(NamedTuple):
     inputs: Tensor
     """(B, D) features of a frozen encoder, or (B, 3, S, S) pixels in [−1, 1]."""
     items: Tensor
-    """(B,) long: which garment."""
+    """(B,) long: which garment, or whatever else the recipe's `match` pulls together."""
     street: Tensor
     """(B,) bool: taken out of the studio."""
     categories: Tensor
@@ -58,15 +58,16 @@ class Labels:
         )
 
 
-def number_labels(collection: Collection) -> Labels:
+def number_labels(collection: Collection, match: str = "item") -> Labels:
     """Number the labels of a collection in alphabetical order, seen from its training photos.
 
+    `items` number what photos that belong together share: "item", "category" or an attribute.
     Attributes of which the training photos show fewer than two values teach nothing and are
     left out.
     """
     photos = collection.photos
     train = [photos[row] for row in collection.train]
-    items, item_count = _numbered(photos, train, lambda photo: photo.item)
+    items, item_count = _numbered(photos, train, lambda photo: key_of(photo, match))
     categories, category_count = _numbered(photos, train, lambda photo: photo.category)
     columns: dict[str, tuple[Tensor, int]] = {}
     for name in sorted({name for photo in train for name in photo.attributes}):

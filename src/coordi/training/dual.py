@@ -17,8 +17,8 @@ from coordi.models.encoders.mini import Mini
 from coordi.objectives import SigmoidLoss, matryoshka
 from coordi.training.augment import augment
 from coordi.training.captions import truth_matrix, write_caption
-from coordi.training.examples import Example, ExampleSet
 from coordi.training.dual_recipe import DualRecipe, Stage
+from coordi.training.examples import Example, ExampleSet
 
 
 class Batch(NamedTuple):

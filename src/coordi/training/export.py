@@ -10,8 +10,8 @@ from coordi.artifacts import atomic_folder
 from coordi.models.encoders.mini import Mini
 from coordi.models.encoders.onnx import FORMAT
 from coordi.models.encoders.onnx_export import export_towers
-from coordi.training.examples import ExampleSet
 from coordi.training.dual_recipe import DualRecipe
+from coordi.training.examples import ExampleSet
 
 
 def export_dual(

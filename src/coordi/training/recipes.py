@@ -82,10 +82,7 @@ def _override(values: Any, override: str) -> None:
     *path, last = field.split(".")
     try:
         for step in path:
-            if isinstance(values, dict):
-                values = values.setdefault(step, {})
-            else:
-                values = values[int(step)]
+            values = values.setdefault(step, {}) if isinstance(values, dict) else values[int(step)]
         values[int(last) if isinstance(values, list) else last] = yaml.safe_load(value)
     except (KeyError, IndexError, ValueError, TypeError) as error:
         raise RecipeError(f"the recipe has no field {field!r}") from error

@@ -75,7 +75,8 @@ def recipe_type(system: str) -> type[RetrievalRecipe]:
     """The recipe whose `model` are the settings of one system."""
     from coordi.models.retrieval import SYSTEMS
 
-    settings: Any = SYSTEMS[system].Settings
+    kind: Any = SYSTEMS[system]
+    settings = kind.Settings
     return create_model(
         "RetrievalRecipe", __base__=RetrievalRecipe, model=(settings, Field(default=settings()))
     )
@@ -84,4 +85,4 @@ def recipe_type(system: str) -> type[RetrievalRecipe]:
 def _cached_only(system: str) -> bool:
     from coordi.models.retrieval import SYSTEMS
 
-    return bool(getattr(SYSTEMS[system], "cached_only", False))
+    return bool(getattr(SYSTEMS.get(system), "cached_only", False))

@@ -83,6 +83,7 @@ def save_system(
         if not name.startswith(_OBJECTIVE)
     }
     save_file(kept, folder / WEIGHTS, metadata={"format": "pt"})
+    (folder / WEIGHTS).chmod(0o644)
     text = json.dumps(config.model_dump(mode="json"), indent=2)
     (folder / "config.json").write_text(text + "\n", "utf-8")
 

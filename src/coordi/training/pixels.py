@@ -1,0 +1,75 @@
+"""Photos as pixels in memory: decoded once, cut to their box, squeezed to one size."""
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from math import ceil
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL.Image import Resampling
+from torch import Tensor
+
+from coordi.data.collection import Rows
+from coordi.data.images import crop, decode_image, read_bytes
+from coordi.errors import ImageError
+from coordi.models.encoders.preprocessing import Preprocessing
+from coordi.training.augment import augment
+from coordi.types import Image, Origin, Photo, Problem
+
+WHOLE = (0.0, 0.0, 1.0, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Pixels:
+    """Some photos of a collection of N, ready to be batched."""
+
+    pictures: NDArray[np.uint8]  # (M, 3, S, S)
+    place: NDArray[np.int64]  # (N,): row of `pictures`; others share an empty one, the last
+    readable: NDArray[np.bool_]  # (N,)
+    augment: bool
+    seed: int
+
+    def __call__(self, rows: Rows, number: int) -> Tensor:
+        """The inputs of batch `number`: pixels (B, 3, S, S) in [−1, 1], changed at random."""
+        if not self.augment:
+            return self.plain(rows)
+        pictures = torch.from_numpy(self.pictures[self.place[rows]]).float() / 255
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed * 1_000_003 + number)
+            return augment(pictures, None, None, self.pictures.shape[-1])
+
+    def plain(self, rows: Rows) -> Tensor:
+        """Pixels (B, 3, S, S) in [−1, 1] as the finished encoder will see them."""
+        return torch.from_numpy(self.pictures[self.place[rows]]).float() / 127.5 - 1
+
+
+def load_pixels(
+    photos: Sequence[Photo], rows: Rows, size: int, *, augment: bool, seed: int
+) -> tuple[Pixels, tuple[Problem, ...]]:
+    """Decode the photos of `rows`, `size` pixels a side; those that cannot be read are problems."""
+    preprocessing = Preprocessing((size, size), None, Resampling.BICUBIC)
+    pictures = np.zeros((len(rows) + 1, 3, size, size), np.uint8)
+    place = np.full(len(photos), len(rows), np.int64)
+
+    def read(at: int) -> Problem | None:
+        photo = photos[rows[at]]
+        try:
+            pictures[at] = preprocessing.prepare(_decoded(photo, size))
+        except ImageError as error:
+            return Problem(Origin(photo.id), str(error), photo.id, "image")
+        place[rows[at]] = at
+        return None
+
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        problems = [problem for problem in threads.map(read, range(len(rows))) if problem]
+    return Pixels(pictures, place, place < len(rows), augment, seed), tuple(problems)
+
+
+def _decoded(photo: Photo, size: int) -> Image:
+    """The photo's garment, no larger than is needed."""
+    left, top, right, bottom = box = photo.box or WHOLE
+    share = max(min(right - left, bottom - top), 1e-3)
+    return crop(decode_image(read_bytes(photo.image), target=ceil(size / share)), box)

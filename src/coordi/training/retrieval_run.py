@@ -1,0 +1,124 @@
+"""Run a recipe of a retrieval system: gather, train, keep the best weights, write the artefact."""
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import lightning
+from lightning.pytorch.callbacks import Callback
+from torch import nn
+
+from coordi.data.collection import Rows
+from coordi.models.retrieval import SYSTEMS
+from coordi.models.retrieval.system import EmbeddingSystem
+from coordi.training.collapse import CollapseMonitor
+from coordi.training.material import Material, gather
+from coordi.training.retrieval import Net, RetrievalModule
+from coordi.training.retrieval_export import export_retrieval
+from coordi.training.retrieval_recipe import RetrievalRecipe
+from coordi.training.systems import STEPS
+from coordi.training.trainer import LOG_EVERY, steps_done, train
+from coordi.training.validation import Validation, restore
+from coordi.types import Problem
+
+Say = Callable[[str], None]
+
+_FIRST_LOOK = 4096
+"""Training photos whose features a system may see before the first step."""
+
+
+def train_retrieval(
+    recipe: RetrievalRecipe, output: Path, say: Say, *, quiet: bool, devices: int = 1
+) -> Path:
+    """Train a retrieval recipe into `output` and return the artefact's folder."""
+    cache = Path(recipe.cache) if recipe.cache else output.absolute().parent / "cache"
+    material = gather(recipe, cache, say)
+    _write_problems(output / "problems.csv", material.problems)
+    lightning.seed_everything(recipe.seed, verbose=False)
+    start = steps_done(output)
+    net = Net(_build(recipe, material), material.backbone)
+    module = RetrievalModule(recipe, net, STEPS[recipe.recipe], material, start)
+    if start == 0:
+        _first_look(module, material.collection.train)
+    validation = _validation(recipe, module, say)
+    _say_start(recipe, material, start, say)
+    train(
+        module,
+        None,
+        recipe,
+        output,
+        steps=recipe.steps,
+        quiet=quiet,
+        callbacks=_callbacks(recipe, module, validation, say),
+        devices=devices,
+    )
+    if validation is not None:
+        restore(net, validation)
+        _say_end(validation, say)
+    if module.global_rank == 0:
+        export_retrieval(net, recipe, material, validation, output / "artifact")
+    return output / "artifact"
+
+
+def _build(recipe: RetrievalRecipe, material: Material) -> nn.Module:
+    system: Any = SYSTEMS[recipe.recipe]
+    built: nn.Module = system(material.feature_dim, material.labels.sizes, recipe.model)
+    return built
+
+
+def _first_look(module: RetrievalModule, train: Rows) -> None:
+    """Show the system features of training photos, where it wants to see some."""
+    fit_input = getattr(module.net.system, "fit_input", None)
+    if fit_input is not None:
+        stride = max(1, len(train) // _FIRST_LOOK)
+        fit_input(module.features_of(train[::stride][:_FIRST_LOOK]))
+
+
+def _validation(recipe: RetrievalRecipe, module: RetrievalModule, say: Say) -> Validation | None:
+    if recipe.validate_every == 0:
+        return None
+    if module.recall is None or len(module.recall.trial.query) == 0:
+        say(
+            f"collection {module.material.collection.name} has no val trial: the last weights are "
+            "kept, and nothing says when to stop"
+        )
+        return None
+    return Validation(recipe.validate_every, recipe.patience, say)
+
+
+def _callbacks(
+    recipe: RetrievalRecipe, module: RetrievalModule, validation: Validation | None, say: Say
+) -> list[Callback]:
+    found: list[Callback] = [] if validation is None else [validation]
+    if isinstance(module.net.system, EmbeddingSystem):
+        found.append(CollapseMonitor(recipe.validate_every or 10 * LOG_EVERY, say))
+    return found
+
+
+def _say_start(recipe: RetrievalRecipe, material: Material, start: int, say: Say) -> None:
+    sizes, photos = material.labels.sizes, len(material.collection.train)
+    after = f", going on after step {start}" if start else ""
+    say(
+        f"{recipe.recipe}: {photos} photos of {sizes.items} {material.match} labels, "
+        f"{recipe.steps} steps of {recipe.batch}{after}"
+    )
+
+
+def _say_end(validation: Validation, say: Say) -> None:
+    step, best = validation.best
+    say(
+        f"R@1 on val: {validation.history[0][1]:.3f} untrained, {best:.3f} at step {step}, "
+        "whose weights are kept"
+    )
+
+
+def _write_problems(path: Path, problems: tuple[Problem, ...]) -> None:
+    """All photos that could not be used, or no file where there are none."""
+    path.unlink(missing_ok=True)
+    if not problems:
+        return
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(("where", "id", "reason"))
+        writer.writerows((str(p.origin), p.id or "", p.reason) for p in problems)
