@@ -11,7 +11,7 @@ from coordi.cli.output import reporting
 
 def train(
     recipe: Annotated[
-        str, typer.Argument(help="A recipe of the package (dual), or a YAML file of your own.")
+        str, typer.Argument(help="A name of `coordi recipes`, or a YAML file of your own.")
     ],
     fields: Annotated[
         list[str] | None,
@@ -22,15 +22,19 @@ def train(
         ),
     ] = None,
     output: Annotated[
-        Path,
+        Path | None,
         typer.Option(
             "--output",
             "-o",
             metavar="DIR",
             help="Folder of the run: recipe, logs, checkpoints, and the finished artifact. "
-            "The same command on the same folder resumes.",
+            "The same command on the same folder resumes. Default: runs/RECIPE.",
+            show_default=False,
         ),
-    ] = Path("runs/dual"),
+    ] = None,
+    devices: Annotated[
+        int, typer.Option(min=1, help="GPUs (or processes on CPUs) that train side by side.")
+    ] = 1,
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
@@ -38,6 +42,13 @@ def train(
     with reporting(as_json, debug) as out:
         from coordi.training.fit import run
 
-        folder = run(recipe, fields or (), output=output, say=out.text, quiet=as_json)
+        folder = run(
+            recipe,
+            fields or (),
+            output=output or Path("runs") / Path(recipe).stem,
+            say=out.text,
+            quiet=as_json,
+            devices=devices,
+        )
         out.json({"artifact": str(folder)})
         out.text(f"{folder} is ready: coordi ingest CATALOG --encoder {folder}")

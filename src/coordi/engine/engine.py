@@ -115,14 +115,15 @@ class Engine:
         )
 
     def search(self, query: Query) -> Answer:
-        """Answer a query with this engine's encoder.
+        """Answer a query with this engine's encoder, pictures with its street side.
 
         Raises `FingerprintError` where the store holds vectors of other encoders only.
         """
+        from coordi.models.encoders.trained import query_side
         from coordi.tasks.search import search
 
         self._check_fingerprint()
-        return search(query, store=self.store, encoder=self.encoder)
+        return search(query, store=self.store, encoder=query_side(self.encoder))
 
     def _check_fingerprint(self) -> None:
         known = self.store.encoders()
@@ -220,8 +221,11 @@ class Engine:
 
 def _lasting(name: str) -> str:
     """The encoder's name as it still holds in another working directory."""
-    path = Path(name).expanduser()
-    return name if name == DEFAULT_ENCODER or not path.exists() else str(path.absolute())
+    folder, at, condition = name.partition("@")
+    path = Path(folder).expanduser()
+    if name == DEFAULT_ENCODER or not path.exists():
+        return name
+    return f"{path.absolute()}{at}{condition}"
 
 
 def _mismatch(known: "Sequence[EncoderColumn]", name: str, encoder: Encoder) -> str:

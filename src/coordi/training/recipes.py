@@ -1,9 +1,7 @@
 """Recipes: YAML files whose every field is checked before anything runs."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
-from importlib import resources
 from pathlib import Path
 from typing import Any, get_args
 
@@ -12,28 +10,10 @@ from pydantic import BaseModel, ValidationError
 
 from coordi.errors import RecipeError, UnknownNameError
 from coordi.training.dual_recipe import DualRecipe
+from coordi.training.packaged import packaged
 from coordi.training.retrieval_recipe import RetrievalRecipe, recipe_type
 
 AnyRecipe = DualRecipe | RetrievalRecipe
-
-
-@dataclass(frozen=True, slots=True)
-class RecipeInfo:
-    """What a person needs to choose a recipe of the package."""
-
-    name: str
-    """What `coordi train` takes."""
-    trains: str
-    """What is trained: "dual", or a retrieval system."""
-    task: str
-    paper: str
-    differs: str
-    """What it does otherwise than the paper."""
-
-
-def list_recipes() -> list[RecipeInfo]:
-    """The recipes of the package, in alphabetical order."""
-    return [_info(name) for name in sorted(_packaged())]
 
 
 def load_recipe(name: str, overrides: Sequence[str] = ()) -> AnyRecipe:
@@ -42,15 +22,15 @@ def load_recipe(name: str, overrides: Sequence[str] = ()) -> AnyRecipe:
     A dotted field reaches inside ("stages.0.steps=10"); values are read as YAML. Raises
     `RecipeError` that names the field, and the nearest known one where it does not exist.
     """
-    path, packaged = Path(name), _packaged()
+    path, texts = Path(name), packaged()
     if path.suffix in {".yaml", ".yml"}:
         if not path.is_file():
             raise RecipeError(f"there is no recipe file {path}")
         text = path.read_text("utf-8")
-    elif name in packaged:
-        text = packaged[name]
+    elif name in texts:
+        text = texts[name]
     else:
-        raise UnknownNameError("recipe", name, packaged)
+        raise UnknownNameError("recipe", name, texts)
     try:
         values = yaml.safe_load(text)
     except yaml.YAMLError as error:
@@ -58,21 +38,6 @@ def load_recipe(name: str, overrides: Sequence[str] = ()) -> AnyRecipe:
     for override in overrides:
         _override(values, override)
     return _validate(values, name)
-
-
-def _packaged() -> dict[str, str]:
-    """The text of each recipe of the package, by the name of its file."""
-    folder = resources.files("coordi.training").joinpath("yaml")
-    return {
-        entry.name.removesuffix(".yaml"): entry.read_text("utf-8")
-        for entry in folder.iterdir()
-        if entry.name.endswith(".yaml")
-    }
-
-
-def _info(name: str) -> RecipeInfo:
-    recipe = load_recipe(name)
-    return RecipeInfo(name, recipe.recipe, recipe.task, recipe.paper, recipe.differs)
 
 
 def _override(values: Any, override: str) -> None:

@@ -5,6 +5,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from coordi.objectives.metric import make_loss, make_miner
+
 
 class MinedLoss(nn.Module):
     """Embeddings and labels → scalar, over the pairs or triplets that the miner picks."""
@@ -20,8 +22,6 @@ class MinedLoss(nn.Module):
         classes: int,
     ) -> None:
         """Build both from the tables of `coordi.objectives.metric`; `miner` "" takes all pairs."""
-        from coordi.objectives.metric import make_loss, make_miner
-
         super().__init__()
         self.loss = make_loss(loss, dim=dim, classes=classes, **loss_settings)
         self.miner = make_miner(miner, **miner_settings) if miner else None
