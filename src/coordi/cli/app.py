@@ -7,15 +7,17 @@ import typer
 
 from coordi.cli.delete import delete
 from coordi.cli.demo import demo
+from coordi.cli.doctor import doctor
 from coordi.cli.encoders import encoders
 from coordi.cli.ingest import ingest
+from coordi.cli.recipes import recipes
 from coordi.cli.search import search
 from coordi.cli.serve import serve
 from coordi.cli.show import show
 from coordi.cli.stats import stats
 from coordi.cli.train import train
 
-COMMANDS = (ingest, search, show, delete, stats, encoders, train, serve, demo)
+COMMANDS = (ingest, search, show, delete, stats, encoders, doctor, recipes, train, serve, demo)
 
 
 def _version(wanted: bool) -> None:

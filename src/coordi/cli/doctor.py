@@ -1,0 +1,213 @@
+"""`coordi doctor`: what in a dataset would make a number measured on it mean something else."""
+
+import dataclasses
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from coordi.cli.ingest import ImagesOption, MapOption
+from coordi.cli.options import DebugOption, JsonOption, mapping_of
+from coordi.cli.output import WITH_PROBLEMS, Output, printable, reporting
+
+if TYPE_CHECKING:
+    from coordi.data.doctor import Audit, Figures, Finding
+    from coordi.types import Encoder
+
+    Progress = Callable[[str, int, int | None], None]
+
+SHOWN = 3
+"""Examples of a finding that are printed; the page and --json hold more."""
+NO_ENCODER = "none"
+PLAIN_SECONDS = 10.0
+"""Time between two lines of progress where no bar can be drawn."""
+
+DatasetArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="DATASET",
+        help="A catalogue (anything `coordi ingest` takes), a file of outfits (columns outfit_id "
+        "and item_id), or FashionIQ's folder.",
+    ),
+]
+EncoderOption = Annotated[
+    str,
+    typer.Option(
+        "--encoder",
+        metavar="NAME",
+        help=f"What finds neighbours for the check of label noise; {NO_ENCODER} leaves it out.",
+    ),
+]
+CatalogOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--catalog",
+        metavar="FILE",
+        help="Catalogue of an outfits file. Default: the one beside it.",
+        show_default=False,
+    ),
+]
+HtmlOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--html",
+        metavar="FILE",
+        help="Also write one HTML page with the examples as pictures.",
+        show_default=False,
+    ),
+]
+
+
+def doctor(
+    dataset: DatasetArgument,
+    encoder: EncoderOption = "coordi-mini",
+    html: HtmlOption = None,
+    catalog: CatalogOption = None,
+    mapping: MapOption = None,
+    images: ImagesOption = None,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Examine a dataset for what makes measurements on it wrong: leaks, doubles, shortcuts.
+
+    Exit code 0: nothing that breaks a measurement (there may be warnings); 3: at least one
+    finding of severity "error".
+    """
+    with reporting(as_json, debug) as out:
+        roles = mapping_of(mapping or [])
+        from coordi.data.doctor import examine, worst, write_page
+
+        if html is not None and not html.absolute().parent.is_dir():
+            raise typer.BadParameter(f"there is no folder {html.parent}", param_hint="--html")
+        with _progress(out) as progress:
+            audit = examine(
+                dataset,
+                encoder=_encoder(encoder),
+                mapping=roles,
+                images=images,
+                catalog=catalog,
+                on_progress=progress,
+            )
+        if html is not None:
+            write_page(audit, html)
+        out.json(audit_json(audit))
+        show_audit(out, audit)
+        if html is not None:
+            out.text(f"\nWith pictures: {html}")
+        if worst(audit) == "error":
+            raise typer.Exit(WITH_PROBLEMS)
+
+
+def _encoder(name: str) -> "Encoder | None":
+    if name == NO_ENCODER:
+        return None
+    from coordi.models.encoders import open_encoder
+
+    return open_encoder(name)
+
+
+def audit_json(audit: "Audit") -> dict[str, Any]:
+    """The audit as JSON; exhibits name their rows' ids instead of their pictures."""
+    findings = [
+        {
+            **dataclasses.asdict(finding),
+            "exhibits": [
+                {"text": e.text, "ids": [audit.captions[r] for r in e.rows if r in audit.captions]}
+                for e in finding.exhibits
+            ],
+        }
+        for finding in audit.findings
+    ]
+    return {
+        "dataset": audit.name,
+        "kind": audit.kind,
+        "facts": dict(audit.facts),
+        "findings": findings,
+        "figures": [dataclasses.asdict(figures) for figures in audit.figures],
+        "clean": list(audit.clean),
+        "skipped": dict(audit.skipped),
+    }
+
+
+def show_audit(out: Output, audit: "Audit") -> None:
+    """Print the audit for people."""
+    if out.as_json:
+        return
+    facts = ", ".join(f"{count:,} {what}" for what, count in audit.facts.items())
+    out.text(f"{printable(audit.name)} ({audit.kind}): {facts}")
+    for finding in audit.findings:
+        _show_finding(out, finding)
+    for figures in audit.figures:
+        _show_figures(out, figures)
+    out.text("\nNothing found by: " + (", ".join(audit.clean) or "none of the checks"))
+    for name, why in audit.skipped.items():
+        out.text(f"Not run: {name} ({why})")
+    found = [finding.severity for finding in audit.findings]
+    out.text(
+        f"\n{found.count('error')} errors, {found.count('warning')} warnings, "
+        f"{found.count('note')} notes"
+    )
+
+
+STYLES = {"error": "bold red", "warning": "yellow", "note": "blue"}
+
+
+def _show_finding(out: Output, finding: "Finding") -> None:
+    from rich.padding import Padding
+    from rich.text import Text
+
+    head = Text.assemble((f"{finding.severity:<8}", STYLES[finding.severity]), " ", finding.check)
+    lines = [finding.title, f"-> {finding.advice}"]
+    lines += [f"   {exhibit.text}" for exhibit in finding.exhibits[:SHOWN]]
+    out.text("")
+    out.console.print(head)
+    for line in lines:
+        out.console.print(Padding(Text(printable(line)), (0, 0, 0, 2), expand=False))
+
+
+def _show_figures(out: Output, figures: "Figures") -> None:
+    out.text(f"\n{figures.title}")
+    out.table(figures.headings, figures.rows)
+    if figures.note:
+        out.text(figures.note)
+
+
+@contextmanager
+def _progress(out: Output) -> "Iterator[Progress | None]":
+    if out.as_json:
+        yield None
+    elif sys.stderr.isatty():
+        with _bar() as show:
+            yield show
+    else:
+        yield _lines()
+
+
+@contextmanager
+def _bar() -> "Iterator[Progress]":
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("reading", total=None)
+        yield lambda what, done, total: bar.update(
+            task, description=what, completed=done, total=total
+        )
+
+
+def _lines() -> "Progress":
+    last = time.monotonic()
+
+    def show(what: str, done: int, total: int | None) -> None:
+        nonlocal last
+        if time.monotonic() < last + PLAIN_SECONDS:
+            return
+        last = time.monotonic()
+        typer.echo(f"{what}: {done:,}{'' if total is None else f' of {total:,}'}", err=True)
+
+    return show
