@@ -221,11 +221,13 @@ class Engine:
 
 def _lasting(name: str) -> str:
     """The encoder's name as it still holds in another working directory."""
-    folder, at, condition = name.partition("@")
-    path = Path(folder).expanduser()
-    if name == DEFAULT_ENCODER or not path.exists():
+    if name == DEFAULT_ENCODER:
         return name
-    return f"{path.absolute()}{at}{condition}"
+    folder, at, condition = name.rpartition("@")
+    for path, rest in ((Path(name), ""), (Path(folder), at + condition)):
+        if str(path) != "." and path.expanduser().exists():
+            return f"{path.expanduser().absolute()}{rest}"
+    return name
 
 
 def _mismatch(known: "Sequence[EncoderColumn]", name: str, encoder: Encoder) -> str:

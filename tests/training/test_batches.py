@@ -1,0 +1,92 @@
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import DataLoader
+
+from coordi.data.collection import Collection, Rows, Trial
+from coordi.training.batches import Batches, PhotoBatch, cached, number_labels
+from coordi.types import ImageRef, Photo
+
+NOTHING = ImageRef(data=b"x")
+
+
+def photo(number: int, item: str, category: str = "", street: bool = False, **known: str) -> Photo:
+    return Photo(f"p{number}", NOTHING, item, street, category, known)
+
+
+PHOTOS = (
+    photo(0, "b", "dress", color="red", season="summer"),
+    photo(1, "a", "shirt", street=True, color="blue", season="summer"),
+    photo(2, "b", "", street=True),
+    photo(3, "c", "coat", color="green", size="S"),  # not trained on
+)
+
+
+def collection() -> Collection:
+    nobody = np.empty(0, np.int64)
+    return Collection("tiny", PHOTOS, np.array([0, 1, 2]), Trial(nobody, nobody))
+
+
+class Counting:
+    """Batch number n is rows n and n + 1 of three."""
+
+    def batch(self, step: int) -> Rows:
+        return np.array([step % 3, (step + 1) % 3])
+
+
+def test_labels_are_numbered_over_the_training_photos() -> None:
+    labels = number_labels(collection())
+    assert labels.items.tolist() == [1, 0, 1, -1]
+    assert labels.categories.tolist() == [0, 1, -1, -1]
+    assert labels.street.tolist() == [False, True, True, False]
+    # Every training photo that says so is of one season; only test photos have a size.
+    assert labels.sizes == (2, 2, {"color": 2})
+    assert labels.attributes.tolist() == [[1], [0], [-1], [-1]]
+
+
+def test_what_belongs_together_may_be_an_attribute() -> None:
+    labels = number_labels(collection(), "color")
+    assert labels.items.tolist() == [1, 0, -1, -1]
+    assert labels.sizes.items == 2
+
+
+def test_photos_without_attributes_have_no_columns() -> None:
+    bare = Collection("bare", PHOTOS[2:3], np.array([0]), collection().test)
+    assert number_labels(bare).attributes.shape == (1, 0)
+
+
+def as_lists(batches: list[PhotoBatch]) -> list[list[int]]:
+    return [batch.inputs[:, 0].int().tolist() for batch in batches]
+
+
+def made(start: int = 0, rank: int = 0, world: int = 1, workers: int = 0) -> list[list[int]]:
+    features = torch.arange(4.0).reshape(4, 1)
+    batches = Batches(
+        cached(features), number_labels(collection()), Counting(), 5,
+        start=start, rank=rank, world=world,
+    )  # fmt: skip
+    return as_lists(list(DataLoader(batches, batch_size=None, num_workers=workers)))
+
+
+def test_a_batch_is_a_function_of_its_number() -> None:
+    assert made() == [[0, 1], [1, 2], [2, 0], [0, 1], [1, 2]]
+    assert made(start=3) == made()[3:]
+
+
+def test_devices_share_the_batches_out() -> None:
+    both = [batch for pair in zip(made(rank=0, world=2), made(rank=1, world=2), strict=True)
+            for batch in pair]  # fmt: skip
+    assert both == [[n % 3, (n + 1) % 3] for n in range(10)]
+
+
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")
+def test_loading_processes_change_nothing() -> None:
+    assert made(start=1, workers=2) == made(start=1)
+
+
+def test_labels_follow_the_rows() -> None:
+    labels = number_labels(collection())
+    batch = labels.batch(torch.zeros(2, 3), np.array([2, 0]))
+    assert batch.items.tolist() == [1, 1]
+    assert batch.street.tolist() == [True, False]
+    assert batch.attributes.tolist() == [[-1], [1]]
