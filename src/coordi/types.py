@@ -133,6 +133,9 @@ class Query:
     collapse: float | None = None
     """Fold items whose cosine similarity to a better hit is at least this into that hit."""
     explain: bool = False
+    rerank: int | None = None
+    """How many of the nearest hits a re-ranker puts in its own order, 0 for none; None leaves it
+    to the search: 100 for a picture alone where there is a re-ranker, else none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +157,9 @@ class Hit:
     """Each query part's share of the score; the shares add up to the score."""
     duplicates: tuple[str, ...] = ()
     """Ids of near-duplicates folded into this hit."""
+    match: float | None = None
+    """Probability, in the re-ranker's view, that this is what the query shows; None where it was
+    not re-ranked. Re-ranked hits stand in this order, all others in that of `score`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +179,10 @@ class Answer:
     """Time by stage ("encode", "search", "fetch")."""
     more: bool = False
     """Whether a further page exists."""
+    reranker: str = ""
+    """The re-ranker that ordered the first hits; "" where none did."""
+    reranked: int = 0
+    """How many of the first hits, over all pages, it ordered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +238,32 @@ class Encoder(Protocol):
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
         """Encode sentences → (len(texts), dim)."""
+
+
+class Reranker(Protocol):
+    """Judges a query and an item together; it reorders the nearest of one encoder's hits."""
+
+    @property
+    def name(self) -> str:
+        """The name people know it by."""
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hex digits that change when its weights change."""
+
+    @property
+    def encoder(self) -> str:
+        """Name of the encoder whose vectors it compares."""
+
+    @property
+    def reads(self) -> str:
+        """Fingerprint of that encoder; vectors of another mean nothing to it."""
+
+    def score(self, query: NDArray[np.float32], items: Vectors) -> NDArray[np.float32]:
+        """A query (dim,) and items (K, dim) → log-odds (K,) that each is what the query shows.
+
+        An item's score does not depend on the other items.
+        """
 
 
 class Store(Protocol):

@@ -144,9 +144,10 @@ def test_search_json(store):
     answer = run_json("search", "blue", "-n", "2", "--explain", "--store", store)
     assert set(answer) == {
         "hits", "total", "filtered_out", "encoder", "fingerprint", "index", "seconds", "more",
+        "reranker", "reranked",
     }  # fmt: skip
     hit = answer["hits"][0]
-    assert set(hit) == {"item", "score", "parts", "duplicates"}
+    assert set(hit) == {"item", "score", "parts", "duplicates", "match"}
     assert set(hit["item"]) == {"id", "title", "description", "fields", "image", "origin"}
     assert sum(hit["parts"].values()) == pytest.approx(hit["score"])
     assert (answer["total"], answer["more"]) == (24, True)

@@ -88,18 +88,27 @@ def _show_table(out: Output, answer: Answer, offset: int) -> None:
         return
     names = [n for n in MAIN_FIELDS if any(n in hit.item.fields for hit in answer.hits)]
     explained = any(hit.parts or hit.duplicates for hit in answer.hits)
+    matched = bool(answer.reranker)
     rows = []
     for rank, hit in enumerate(answer.hits, offset + 1):
-        cells = [hit.item.id, str(rank), f"{hit.score:.3f}", hit.item.title]
+        cells = [hit.item.id, str(rank), f"{hit.score:.3f}"]
+        cells += [*([_match(hit)] if matched else []), hit.item.title]
         cells += [_text(hit.item.fields.get(name)) for name in names]
         rows.append(cells + ([_why(hit)] if explained else []))
-    out.table(("id", "rank", "score", "title", *names, *(["why"] if explained else [])), rows)
+    why, match = ["why"] if explained else [], ["match"] if matched else []
+    out.table(("id", "rank", "score", *match, "title", *names, *why), rows)
 
 
 def _line(hit: Hit) -> str:
     fields = (_text(hit.item.fields.get(name)) for name in MAIN_FIELDS)
-    parts = [f"{hit.score:.3f}", hit.item.id, hit.item.title, *fields, _why(hit)]
+    match = f"match {_match(hit)}" if hit.match is not None else ""
+    parts = [f"{hit.score:.3f}", match, hit.item.id, hit.item.title, *fields, _why(hit)]
     return printable("  ".join(part for part in parts if part))
+
+
+def _match(hit: Hit) -> str:
+    """Probability of a match in the re-ranker's view."""
+    return "" if hit.match is None else f"{hit.match:.0%}"
 
 
 def _why(hit: Hit) -> str:
@@ -116,4 +125,5 @@ def _summary(answer: Answer) -> str:
     kept = answer.total - answer.filtered_out
     of = f"{kept:,} of {answer.total:,}" if answer.filtered_out else f"{answer.total:,}"
     spent = 1000 * sum(answer.seconds.values())
-    return f"{of} items, {answer.encoder}, {answer.index}, {spent:.0f} ms"
+    order = f", first {answer.reranked} by {answer.reranker}" if answer.reranker else ""
+    return f"{of} items, {answer.encoder}, {answer.index}{order}, {spent:.0f} ms"

@@ -41,6 +41,15 @@ DimOption = Annotated[
         show_default=False,
     ),
 ]
+RerankOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--rerank",
+        metavar="DIR",
+        help="A trained re-ranker's folder: it orders the first hits for a picture.",
+        show_default=False,
+    ),
+]
 PicturesOption = Annotated[
     bool | None,
     typer.Option(
@@ -60,14 +69,18 @@ def store_folder(given: Path | None) -> Path:
 
 
 def open_engine(
-    store: Path | None, *, encoder: str | None = None, dim: int | None = None
+    store: Path | None,
+    *,
+    encoder: str | None = None,
+    dim: int | None = None,
+    reranker: Path | None = None,
 ) -> "Engine":
     """Open the store that a command means, which must be there."""
     from coordi.engine import Engine
     from coordi.errors import NotFoundError
 
     try:
-        return Engine.open(store_folder(store), encoder=encoder, dim=dim)
+        return Engine.open(store_folder(store), encoder=encoder, dim=dim, reranker=reranker)
     except NotFoundError as error:
         if store is not None:
             raise

@@ -12,6 +12,7 @@ from coordi.cli.options import (
     EncoderOption,
     JsonOption,
     PicturesOption,
+    RerankOption,
     StoreOption,
     box_of,
     open_engine,
@@ -93,6 +94,17 @@ def search(
     explain: Annotated[
         bool, typer.Option("--explain", help="Show each part's share of the score.")
     ] = False,
+    rerank: RerankOption = None,
+    depth: Annotated[
+        int | None,
+        typer.Option(
+            "--depth",
+            min=1,
+            max=1000,
+            help="With --rerank: how many hits it orders. Default: 100.",
+            show_default=False,
+        ),
+    ] = None,
     pictures: PicturesOption = None,
     encoder: EncoderOption = None,
     dim: DimOption = None,
@@ -103,12 +115,14 @@ def search(
     """Find items by words, by a picture, by another item, or by several of them together."""
     with reporting(as_json, debug) as out:
         _check(text, image, item, crop)
+        _check_rerank(rerank, depth)
         weights, box = weights_of(weight or []), box_of(crop) if crop else None
         from coordi.cli.display import show_answer
         from coordi.cli.shapes import answer_json
+        from coordi.tasks.rerank import DEPTH
         from coordi.types import Query
 
-        with open_engine(store, encoder=encoder, dim=dim) as engine:
+        with open_engine(store, encoder=encoder, dim=dim, reranker=rerank) as engine:
             query = Query(
                 image=_picture(engine, image, box) if image else None,
                 text=text,
@@ -120,6 +134,8 @@ def search(
                 min_score=min_score,
                 collapse=collapse,
                 explain=explain,
+                # Said outright: who asks for it on words is told that it cannot be had.
+                rerank=(depth or DEPTH) if rerank else None,
             )
             answer = engine.search(query)
             out.json(answer_json(answer))
@@ -131,6 +147,11 @@ def _check(text: str | None, image: str | None, item: str | None, crop: str | No
         raise typer.BadParameter("give words, --image PHOTO, --item ID, or several of them")
     if crop and not image:
         raise typer.BadParameter("needs --image", param_hint="--crop")
+
+
+def _check_rerank(rerank: Path | None, depth: int | None) -> None:
+    if depth is not None and rerank is None:
+        raise typer.BadParameter("needs --rerank DIR", param_hint="--depth")
 
 
 def _picture(

@@ -9,6 +9,7 @@ from coordi.cli.options import (
     DimOption,
     EncoderOption,
     JsonOption,
+    RerankOption,
     StoreOption,
     open_engine,
 )
@@ -28,6 +29,7 @@ def serve(
     port: PortOption = 8000,
     encoder: EncoderOption = None,
     dim: DimOption = None,
+    rerank: RerankOption = None,
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
@@ -37,6 +39,6 @@ def serve(
 
         with (
             listen(host, port) as socket,
-            open_engine(store, encoder=encoder, dim=dim) as engine,
+            open_engine(store, encoder=encoder, dim=dim, reranker=rerank) as engine,
         ):
             run_server(engine, socket, host, out)

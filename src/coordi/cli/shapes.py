@@ -29,6 +29,8 @@ def answer_json(answer: Answer) -> dict[str, Any]:
         "index": answer.index,
         "seconds": dict(answer.seconds),
         "more": answer.more,
+        "reranker": answer.reranker,
+        "reranked": answer.reranked,
     }
 
 
@@ -38,6 +40,7 @@ def _hit_json(hit: Hit) -> dict[str, Any]:
         "score": hit.score,
         "parts": None if hit.parts is None else dict(hit.parts),
         "duplicates": list(hit.duplicates),
+        "match": hit.match,
     }
 
 

@@ -12,7 +12,7 @@ from coordi.engine.pictures import ByteCache, media_type, pixel_size
 from coordi.engine.shuffle import Shuffle
 from coordi.engine.signature import picture_key
 from coordi.errors import FingerprintError, NotFoundError
-from coordi.types import Answer, Box, Encoder, Facet, Image, ImageRef, Item, Query
+from coordi.types import Answer, Box, Encoder, Facet, Image, ImageRef, Item, Query, Reranker
 
 if TYPE_CHECKING:
     from coordi.data.catalog import Catalog
@@ -33,9 +33,16 @@ class Engine:
     that looking into a store costs no model. A context manager that closes itself.
     """
 
-    def __init__(self, store: "LanceStore", encoder: Encoder | str, dim: int | None = None) -> None:
+    def __init__(
+        self,
+        store: "LanceStore",
+        encoder: Encoder | str,
+        dim: int | None = None,
+        reranker: Reranker | str | None = None,
+    ) -> None:
         """Use `open`, unless store and encoder are open already."""
         self.store = store
+        self._reranker = reranker
         self._encoder = None if isinstance(encoder, str) else encoder
         self._name = encoder if isinstance(encoder, str) else encoder.name
         self._dim = dim
@@ -51,13 +58,15 @@ class Engine:
         *,
         encoder: Encoder | str | None = None,
         dim: int | None = None,
+        reranker: Reranker | Path | str | None = None,
         create: bool = False,
     ) -> Self:
         """Open the store in folder `path`, or make it where `create` is set.
 
         `encoder` is a name, a folder or an open encoder; by default the one that the store was
         last ingested with, else coordi-mini. `dim` is how many of its columns to keep; by
-        default as many as the store has. Raises `NotFoundError` where no store is.
+        default as many as the store has. `reranker` is the folder of a trained re-ranker, or an
+        open one, that orders the first hits of a search. Raises `NotFoundError` where no store is.
         """
         from coordi.store.lance import open_store
 
@@ -68,7 +77,9 @@ class Engine:
             known = [entry for entry in known if entry.name == encoder]
         elif encoder is None:
             encoder = known[-1].name if known else DEFAULT_ENCODER
-        return cls(store, encoder, dim or (known[-1].dim if known else None))
+        if isinstance(reranker, Path):
+            reranker = str(reranker)
+        return cls(store, encoder, dim or (known[-1].dim if known else None), reranker)
 
     @property
     def encoder_name(self) -> str:
@@ -84,6 +95,16 @@ class Engine:
 
                 self._encoder = open_encoder(self._name, dim=self._dim)
             return self._encoder
+
+    @property
+    def reranker(self) -> Reranker | None:
+        """The re-ranker, opened at first use; None where the engine was opened without one."""
+        with self._opening:
+            if isinstance(self._reranker, str):
+                from coordi.models.retrieval.reranking import open_reranker
+
+                self._reranker = open_reranker(self._reranker)
+            return self._reranker
 
     def ingest(
         self,
@@ -123,7 +144,9 @@ class Engine:
         from coordi.tasks.search import search
 
         self._check_fingerprint()
-        return search(query, store=self.store, encoder=query_side(self.encoder))
+        return search(
+            query, store=self.store, encoder=query_side(self.encoder), reranker=self.reranker
+        )
 
     def _check_fingerprint(self) -> None:
         known = self.store.encoders()
@@ -132,8 +155,15 @@ class Engine:
         raise FingerprintError(_mismatch(known, self.encoder_name, self.encoder))
 
     def warm(self) -> None:
-        """Load the encoder and the index, so that the first query is as fast as the next."""
+        """Load models and index, so that the first query is as fast as the next.
+
+        Raises `FingerprintError` for a re-ranker that belongs to another encoder.
+        """
+        from coordi.tasks.rerank import check_origin
+
         self._check_fingerprint()
+        if self.reranker is not None:
+            check_origin(self.reranker, self.encoder)
         if self.store.encoders():
             self.store.index(self.encoder.fingerprint)
         self._warm = True

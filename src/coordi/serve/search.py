@@ -71,4 +71,5 @@ def _query(
         min_score=params.min_score,
         collapse=params.collapse,
         explain=params.explain,
+        rerank=params.rerank,
     )

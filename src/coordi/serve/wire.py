@@ -47,6 +47,10 @@ class SearchParams(SimilarParams):
     item: Annotated[str | None, Field(description="Id of a stored item")] = None
     text_weight: Weight = 1.0
     item_weight: Weight = 1.0
+    rerank: Annotated[
+        int | None,
+        Field(ge=0, le=1000, description="How many of the first hits the re-ranker orders"),
+    ] = None
 
 
 class SearchForm(SearchParams):
@@ -135,6 +139,9 @@ class HitOut(BaseModel):
         description="Each query part's share of the score; the shares add up to it"
     )
     duplicates: list[str] = Field(description="Ids of near-duplicates folded into this hit")
+    match: float | None = Field(
+        description="Probability of a match in the re-ranker's view; null where not re-ranked"
+    )
 
     @classmethod
     def of(cls, hit: Hit, size_of: SizeOf) -> Self:
@@ -144,6 +151,7 @@ class HitOut(BaseModel):
             score=hit.score,
             parts=None if hit.parts is None else dict(hit.parts),
             duplicates=list(hit.duplicates),
+            match=hit.match,
         )
 
 
@@ -158,6 +166,8 @@ class SearchOut(BaseModel):
     index: str
     seconds: dict[str, float]
     more: bool
+    reranker: str = Field(description='What ordered the first hits; "" where nothing did')
+    reranked: int = Field(description="How many of the first hits, over all pages, it ordered")
 
     @classmethod
     def of(cls, answer: Answer, size_of: SizeOf) -> Self:
@@ -171,6 +181,8 @@ class SearchOut(BaseModel):
             index=answer.index,
             seconds=dict(answer.seconds),
             more=answer.more,
+            reranker=answer.reranker,
+            reranked=answer.reranked,
         )
 
 

@@ -2,14 +2,26 @@
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 
 import numpy as np
 from numpy.typing import NDArray
 
 from coordi.errors import EncoderError, FingerprintError, QueryError
-from coordi.types import Answer, Encoder, Hit, Index, Item, Neighbors, Query, SearchStore, Vectors
+from coordi.tasks.rerank import check_origin, depth_of, reorder
+from coordi.types import (
+    Answer,
+    Encoder,
+    Hit,
+    Index,
+    Item,
+    Neighbors,
+    Query,
+    Reranker,
+    SearchStore,
+    Vectors,
+)
 
 MOST_HITS = 1000
 """Largest `limit`."""
@@ -20,16 +32,22 @@ DEEPEST = 10_000
 Vector = NDArray[np.float32]
 
 
-def search(query: Query, *, store: SearchStore, encoder: Encoder) -> Answer:
+def search(
+    query: Query, *, store: SearchStore, encoder: Encoder, reranker: Reranker | None = None
+) -> Answer:
     """Answer a query from the vectors that `encoder` made.
 
     The query's vector is the weighted sum of its parts' unit vectors, scaled to length one; the
-    score is the cosine similarity to it. Raises `QueryError` where the query asks for nothing or
+    score is the cosine similarity to it. A `reranker` puts the first hits in its own order; see
+    `coordi.tasks.rerank`. Raises `QueryError` where the query asks for nothing or
     for something impossible, `EncoderError` where the encoder lacks a part's modality,
     `FilterError`, `NotFoundError` for an item that is not there, and `FingerprintError` where the
     store holds vectors of other encoders only.
     """
     check(query)
+    depth = depth_of(query, reranker)
+    if reranker is not None and depth:
+        check_origin(reranker, encoder)
     started = perf_counter()
     try:
         index = store.index(encoder.fingerprint)
@@ -40,7 +58,7 @@ def search(query: Query, *, store: SearchStore, encoder: Encoder) -> Answer:
     parts = _parts(query, index, encoder)
     vector, scaled = combine(parts, query.weights)
     encoded = perf_counter()
-    page = find(query, index, vector)
+    page = find(query, index, vector, depth=depth, reranker=reranker)
     found = perf_counter()
     items = store.get(page.ids)
     shares = _shares(index.vectors(page.rows), scaled, page.scores) if query.explain else None
@@ -59,6 +77,8 @@ def search(query: Query, *, store: SearchStore, encoder: Encoder) -> Answer:
         page.index,
         seconds,
         page.more,
+        reranker.name if reranker is not None and depth else "",
+        page.reranked,
     )
 
 
@@ -154,10 +174,64 @@ class Page:
     allowed: int
     index: str
     more: bool
+    matches: list[float | None]
+    """Probability of a match of each row that was re-ranked."""
+    reranked: int = 0
+    """Rows that were re-ranked, over all pages."""
 
 
-def find(query: Query, index: Index, vector: Vector) -> Page:
-    """The rows of the page that `query` asks for, nearest to a unit vector first."""
+def find(
+    query: Query,
+    index: Index,
+    vector: Vector,
+    *,
+    depth: int = 0,
+    reranker: Reranker | None = None,
+) -> Page:
+    """The rows of the page that `query` asks for, nearest to a unit vector first.
+
+    The first `depth` of all pages stand in the order of `reranker` instead.
+    """
+    if reranker is None or depth == 0:
+        return _nearest(query, index, vector)
+    end = query.offset + query.limit
+    wide = replace(query, offset=0, limit=max(end, depth))
+    return _cut(_reranked(_nearest(wide, index, vector), index, vector, depth, reranker), query)
+
+
+def _reranked(page: Page, index: Index, vector: Vector, depth: int, reranker: Reranker) -> Page:
+    """A page that begins with the first hit, its first `depth` rows in the re-ranker's order."""
+    head = page.rows[:depth]
+    order, matches = reorder(vector, index.vectors(head), reranker)
+    whole = np.concatenate([order, np.arange(len(head), len(page.rows))])
+    return replace(
+        page,
+        rows=page.rows[whole],
+        scores=page.scores[whole],
+        ids=[page.ids[row] for row in whole],
+        duplicates=[page.duplicates[row] for row in whole],
+        matches=[*matches.tolist(), *page.matches[len(head) :]],
+        reranked=len(head),
+    )
+
+
+def _cut(page: Page, query: Query) -> Page:
+    """The part of a page from the first hit on that a query asks for."""
+    end = query.offset + query.limit
+    part = slice(query.offset, end)
+    return replace(
+        page,
+        rows=page.rows[part],
+        scores=page.scores[part],
+        ids=page.ids[part],
+        duplicates=page.duplicates[part],
+        matches=page.matches[part],
+        more=page.more or len(page.rows) > end,
+    )
+
+
+def _nearest(query: Query, index: Index, vector: Vector) -> Page:
+    """The rows of a page in the order of their similarity."""
     allowed = index.allowed(query.where)
     own = index.row(query.item) if query.item is not None else -1
     if query.collapse is not None:
@@ -167,7 +241,9 @@ def find(query: Query, index: Index, vector: Vector) -> Page:
     rows, scores = _usable(found, own, query.min_score)
     more = len(rows) > end
     rows, scores = rows[query.offset : end], scores[query.offset : end]
-    return Page(rows, scores, index.ids(rows), [], allowed, found.index, more)
+    none: list[float | None] = [None] * len(rows)
+    alone: list[tuple[str, ...]] = [()] * len(rows)
+    return Page(rows, scores, index.ids(rows), alone, allowed, found.index, more, none)
 
 
 def _usable(
@@ -201,7 +277,10 @@ def _collapsed(query: Query, index: Index, vector: Vector, own: int, allowed: in
                   for leader in shown]  # fmt: skip
     more = len(leaders) > end
     chosen = rows[shown]
-    return Page(chosen, scores[shown], index.ids(chosen), duplicates, allowed, found.index, more)
+    none: list[float | None] = [None] * len(shown)
+    return Page(
+        chosen, scores[shown], index.ids(chosen), duplicates, allowed, found.index, more, none
+    )
 
 
 def _fold(vectors: Vectors, threshold: float, most: int) -> tuple[list[int], dict[int, list[int]]]:
@@ -241,9 +320,6 @@ def _shares(
 
 def _hits(items: list[Item], page: Page, shares: list[dict[str, float]] | None) -> tuple[Hit, ...]:
     scores = page.scores.tolist()
-    duplicates = page.duplicates or [()] * len(items)
-    if shares is None:
-        rows = zip(items, scores, duplicates, strict=True)
-        return tuple(Hit(item, score, None, folded) for item, score, folded in rows)
-    explained = zip(items, scores, shares, duplicates, strict=True)
-    return tuple(Hit(*row) for row in explained)
+    parts = [None] * len(items) if shares is None else shares
+    rows = zip(items, scores, parts, page.duplicates, page.matches, strict=True)
+    return tuple(Hit(*row) for row in rows)
