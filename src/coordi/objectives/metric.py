@@ -71,11 +71,9 @@ class MetricLoss(nn.Module):
             raise InputError(
                 f"labels must be 0 to {self.classes - 1}: the loss has no more proxies"
             )
-        others = None if ref_emb is None else full_precision(ref_emb)
+        others = _others(ref_emb, ref_labels)
         with torch.autocast(embeddings.device.type, enabled=False):
-            value: Tensor = self.loss(
-                full_precision(embeddings), labels, indices_tuple, others, ref_labels
-            )
+            value: Tensor = self.loss(full_precision(embeddings), labels, indices_tuple, *others)
         return value
 
 
@@ -95,9 +93,9 @@ class Miner(nn.Module):
         ref_labels: Tensor | None = None,
     ) -> Indices:
         """Indices into the batch, (anchors, positives, negatives) or the same in two pairs."""
-        others = None if ref_emb is None else full_precision(ref_emb)
+        others = _others(ref_emb, ref_labels)
         with torch.autocast(embeddings.device.type, enabled=False):
-            picked: Indices = self.miner(full_precision(embeddings), labels, others, ref_labels)
+            picked: Indices = self.miner(full_precision(embeddings), labels, *others)
         return picked
 
 
@@ -255,6 +253,19 @@ class _ScaledCosine(distances.CosineSimilarity):  # type: ignore[misc]
 
     def compute_mat(self, query_emb: Tensor, ref_emb: Tensor) -> Tensor:
         return self.scale * query_emb @ ref_emb.T
+
+
+def _others(rows: Tensor | None, labels: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
+    """The other rows as the library needs them.
+
+    It takes `ref_labels is labels` for "the batch itself" and leaves out the pairs (i, i), which
+    between two towers are the true ones: so it gets a tensor that is another object.
+    """
+    if (rows is None) != (labels is None):
+        raise InputError("ref_emb and ref_labels go together: give both or neither")
+    if rows is None or labels is None:
+        return None, None
+    return full_precision(rows), labels.view_as(labels)
 
 
 def _squared() -> Any:

@@ -1,0 +1,355 @@
+"""Losses between street and shop: slow loops, closed forms, gradients."""
+
+import math
+from collections.abc import Callable
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+from torch.nn import functional
+
+from coordi.errors import InputError
+from coordi.objectives import (
+    BidirectionalCrossTripletLoss,
+    CrossDomainTripletLoss,
+    MultiLevelAlignmentLoss,
+    RobustContrastiveLoss,
+    TDistributedTripletLoss,
+)
+from coordi.objectives.distances import safe_sqrt, safe_unit_rows, squared_distances
+
+LABELS = torch.tensor([0, 0, 0, 0, 1, 1, 1, 2, 3])  # 2 is seen in the street only, 3 in the shop
+STREET = torch.tensor([1, 1, 0, 0, 1, 0, 0, 1, 0], dtype=torch.bool)
+
+
+def unit(rows: int = len(LABELS), seed: int = 0, dim: int = 4) -> Tensor:
+    values = torch.randn(
+        rows, dim, generator=torch.Generator().manual_seed(seed), dtype=torch.float64
+    )
+    return functional.normalize(values, dim=1)
+
+
+def square(rows: Tensor, i: int, j: int) -> float:
+    return math.dist(rows[i].tolist(), rows[j].tolist()) ** 2
+
+
+def triples(labels: Tensor, anchors: Tensor, others: Tensor) -> list[tuple[int, int, int]]:
+    everyone = range(len(labels))
+    return [
+        (a, p, n)
+        for a in everyone
+        for p in everyone
+        for n in everyone
+        if anchors[a] and others[p] and others[n]
+        if a != p and labels[a] == labels[p] and labels[a] != labels[n]
+    ]
+
+
+def mean_above_zero(values: list[float]) -> float:
+    kept = [value for value in values if value > 0]
+    return sum(kept) / len(kept) if kept else 0.0
+
+
+def slow_hinge(rows: Tensor, anchors: Tensor, others: Tensor, margin: float) -> float:
+    found = triples(LABELS, anchors, others)
+    return mean_above_zero([square(rows, a, p) - square(rows, a, n) + margin for a, p, n in found])
+
+
+def slow_one_direction(rows: Tensor) -> float:
+    return slow_hinge(rows, STREET, ~STREET, 0.3)
+
+
+def slow_bidirectional(rows: Tensor) -> float:
+    across = slow_hinge(rows, STREET, ~STREET, 0.3) + slow_hinge(rows, ~STREET, STREET, 0.3)
+    within = slow_hinge(rows, STREET, STREET, 0.3) + slow_hinge(rows, ~STREET, ~STREET, 0.3)
+    return across + 0.5 * within
+
+
+def slow_t_distributed(rows: Tensor) -> float:
+    def kernel(squared: float) -> float:
+        return (1 + squared / 1.0) ** (-(1.0 + 1) / 2)
+
+    terms = []
+    for a, p, n in triples(LABELS, STREET, ~STREET):
+        near, far = kernel(square(rows, a, p)), kernel(square(rows, a, n))
+        terms.append(-math.log(near / (near + far)))
+    return sum(terms) / len(terms)
+
+
+def slow_robust(rows: Tensor) -> float:
+    near, far = [], []
+    for i in range(len(rows)):
+        for j in range(len(rows)):
+            if STREET[i] and not STREET[j]:
+                squared = square(rows, i, j)
+                if LABELS[i] == LABELS[j]:
+                    near.append(squared / (1 + squared))
+                else:
+                    far.append(max(0.0, 1 - math.sqrt(squared)) ** 2)
+    return sum(near) / len(near) + mean_above_zero(far)
+
+
+LOSSES: dict[type[nn.Module], Callable[[Tensor], float]] = {
+    CrossDomainTripletLoss: slow_one_direction,
+    BidirectionalCrossTripletLoss: slow_bidirectional,
+    TDistributedTripletLoss: slow_t_distributed,
+    RobustContrastiveLoss: slow_robust,
+}
+each_loss = pytest.mark.parametrize("kind", LOSSES)
+
+
+@each_loss
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_loss_equals_the_slow_loop(kind: type[nn.Module], seed: int) -> None:
+    rows = unit(seed=seed)
+    slow = LOSSES[kind](rows)
+    assert slow > 0
+    assert kind()(rows, LABELS, STREET).item() == pytest.approx(slow)
+
+
+@each_loss
+def test_loss_gradient(kind: type[nn.Module]) -> None:
+    rows = unit(seed=3).requires_grad_()
+    assert torch.autograd.gradcheck(lambda x: kind()(x, LABELS, STREET), (rows,))
+
+
+@each_loss
+@pytest.mark.parametrize(
+    ("labels", "street"),
+    [
+        ([0, 0, 1, 1], [1, 1, 1, 1]),
+        ([0, 0, 1, 1], [0, 0, 0, 0]),
+        ([0, 1, 2, 3], [1, 0, 1, 0]),
+        ([0, 0, 0, 0], [1, 0, 1, 0]),
+        ([0], [1]),
+    ],
+)
+def test_a_batch_without_pairs_has_a_graph(kind: type[nn.Module], labels, street) -> None:
+    rows = unit(len(labels)).float().requires_grad_()
+    value = kind()(rows, torch.tensor(labels), torch.tensor(street, dtype=torch.bool))
+    value.backward()
+    assert value.isfinite()
+    assert rows.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("kind", [CrossDomainTripletLoss, TDistributedTripletLoss])
+def test_no_cross_domain_pair_is_zero(kind: type[nn.Module]) -> None:
+    rows, labels = unit(4), torch.tensor([0, 0, 1, 1])
+    assert kind()(rows, labels, torch.ones(4, dtype=torch.bool)).item() == 0
+
+
+@each_loss
+def test_rows_that_are_the_same_have_finite_gradients(kind: type[nn.Module]) -> None:
+    same = torch.tensor([0, 0, 0, 0, 1, 1, 0, 0, 1])
+    rows = unit(2).float()[same].requires_grad_()
+    kind()(rows, LABELS, STREET).backward()
+    assert rows.grad.isfinite().all()
+
+
+@each_loss
+def test_autocast_and_half_precision_do_not_reach_the_loss(kind: type[nn.Module]) -> None:
+    rows = unit().float()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert kind()(rows, LABELS, STREET).item() == kind()(rows, LABELS, STREET).item()
+        inside = kind()(rows.bfloat16(), LABELS, STREET)
+    assert inside.dtype == torch.float32
+    assert inside.item() == kind()(rows.bfloat16().float(), LABELS, STREET).item()
+
+
+@each_loss
+def test_gradient_steps_pull_the_domains_together(kind: type[nn.Module]) -> None:
+    labels, street = torch.arange(16) // 4, torch.arange(16) % 2 == 0
+    torch.manual_seed(0)
+    rows = torch.randn(16, 4, requires_grad=True)
+    optimizer = torch.optim.Adam([rows], lr=0.03)
+    same = labels[street][:, None] == labels[~street]
+
+    def separation() -> float:
+        found = functional.normalize(rows.detach(), dim=1)
+        cosines = found[street] @ found[~street].T
+        return float(cosines[same].mean() - cosines[~same].mean())
+
+    start, values = separation(), []
+    for _ in range(60):
+        optimizer.zero_grad()
+        value = kind()(functional.normalize(rows, dim=1), labels, street)
+        value.backward()
+        optimizer.step()
+        values.append(value.item())
+    assert values[-1] < values[0]
+    assert separation() > start + 0.5
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10_000), kind=st.sampled_from(list(LOSSES)))
+def test_the_order_of_the_rows_says_nothing(seed: int, kind: type[nn.Module]) -> None:
+    draw = torch.Generator().manual_seed(seed)
+    labels = torch.randint(0, 3, (10,), generator=draw)
+    street = torch.randint(0, 2, (10,), generator=draw).bool()
+    rows, order = unit(10, seed=seed), torch.randperm(10, generator=draw)
+    one = kind()(rows, labels, street)
+    two = kind()(rows[order], labels[order], street[order])
+    assert two.item() == pytest.approx(one.item())
+
+
+def test_the_other_direction_is_the_complement() -> None:
+    rows = unit()
+    value = CrossDomainTripletLoss()(rows, LABELS, ~STREET).item()
+    assert value == pytest.approx(slow_hinge(rows, ~STREET, STREET, 0.3))
+    assert value != CrossDomainTripletLoss()(rows, LABELS, STREET).item()
+
+
+def test_bidirectional_is_symmetric_and_weighs_its_own_domain() -> None:
+    rows, loss = unit(), BidirectionalCrossTripletLoss(margin=0.2, same_domain=0.0)
+    one, other = (CrossDomainTripletLoss(0.2)(rows, LABELS, side) for side in (STREET, ~STREET))
+    assert loss(rows, LABELS, STREET).item() == pytest.approx((one + other).item())
+    assert loss(rows, LABELS, STREET).item() == pytest.approx(loss(rows, LABELS, ~STREET).item())
+
+
+# --- closed forms ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("alpha", [0.5, 1.0, 7.0])
+def test_t_distributed_at_equal_distances_is_log_two(alpha: float) -> None:
+    rows = torch.eye(3, dtype=torch.float64)
+    labels, street = torch.tensor([0, 0, 1]), torch.tensor([True, False, False])
+    value = TDistributedTripletLoss(alpha)(rows, labels, street)
+    assert value.item() == pytest.approx(math.log(2))
+
+
+def test_t_distributed_survives_far_rows() -> None:
+    rows = torch.tensor([[0.0], [1e15], [0.0]], requires_grad=True)
+    labels, street = torch.tensor([0, 0, 1]), torch.tensor([True, False, False])
+    value = TDistributedTripletLoss(1.0)(rows, labels, street)
+    value.backward()
+    assert value.item() == pytest.approx(2 * math.log(1e15), rel=1e-5)
+    assert rows.grad.isfinite().all()
+
+
+def test_t_distributed_pulls_less_at_a_very_wrong_triplet() -> None:
+    labels, street = torch.tensor([0, 0, 1]), torch.tensor([True, False, False])
+
+    def pull(distance: float) -> float:
+        rows = torch.tensor([[0.0], [distance], [1.0]], requires_grad=True)
+        TDistributedTripletLoss(1.0)(rows, labels, street).backward()
+        return abs(float(rows.grad[1]))
+
+    assert pull(100.0) < pull(10.0) < pull(1.0)
+
+
+def test_robust_contrastive_saturates_at_its_limit() -> None:
+    labels, street = torch.tensor([0, 0]), torch.tensor([True, False])
+
+    def value_and_pull(distance: float) -> tuple[float, float]:
+        rows = torch.tensor([[0.0], [distance]], dtype=torch.float64, requires_grad=True)
+        value = RobustContrastiveLoss(limit=0.7)(rows, labels, street)
+        value.backward()
+        return value.item(), abs(float(rows.grad[1]))
+
+    near, far = value_and_pull(0.01), value_and_pull(1e4)
+    assert near[0] == pytest.approx(1e-4, rel=1e-3)
+    assert far[0] == pytest.approx(0.7)
+    assert 0 < far[1] < near[1]
+    assert value_and_pull(0.0) == (0.0, 0.0)
+
+
+# --- alignment ------------------------------------------------------------------------------------
+
+
+def levels(seed: int = 0) -> list[Tensor]:
+    draw = torch.Generator().manual_seed(seed)
+    return [torch.randn(len(LABELS), d, generator=draw, dtype=torch.float64) for d in (3, 6, 2)]
+
+
+def slow_alignment(found: list[Tensor], weights: tuple[float, ...]) -> float:
+    total = 0.0
+    for weight, rows in zip(weights, found, strict=True):
+        scaled = torch.stack([row / math.sqrt(sum(x * x for x in row.tolist())) for row in rows])
+        squares = [
+            square(scaled, i, j)
+            for i in range(len(rows))
+            for j in range(len(rows))
+            if STREET[i] and not STREET[j] and LABELS[i] == LABELS[j]
+        ]
+        total += weight * sum(squares) / len(squares)
+    return total / sum(weights)
+
+
+@pytest.mark.parametrize("weights", [(), (1.0, 1.0, 1.0), (0.2, 0.0, 3.0)])
+def test_alignment_equals_the_slow_loop(weights: tuple[float, ...]) -> None:
+    value = MultiLevelAlignmentLoss(weights)(levels(), LABELS, STREET)
+    assert value.item() == pytest.approx(slow_alignment(levels(), weights or (1.0, 1.0, 1.0)))
+
+
+def test_alignment_gradient() -> None:
+    found = [rows.requires_grad_() for rows in levels()]
+    loss = MultiLevelAlignmentLoss((1.0, 2.0, 3.0))
+    assert torch.autograd.gradcheck(lambda *each: loss(each, LABELS, STREET), found)
+
+
+def test_alignment_forgives_no_shrinking() -> None:
+    small = [rows / 1000 for rows in levels()]
+    one, two = (MultiLevelAlignmentLoss()(each, LABELS, STREET) for each in (levels(), small))
+    assert two.item() == pytest.approx(one.item())
+
+
+def test_alignment_survives_dead_features_and_batches_without_pairs() -> None:
+    dead = torch.zeros(len(LABELS), 3, requires_grad=True)
+    MultiLevelAlignmentLoss()([dead], LABELS, STREET).backward()
+    assert dead.grad.isfinite().all()
+    value = MultiLevelAlignmentLoss()([dead], LABELS, torch.ones_like(STREET))
+    value.backward()
+    assert value.item() == 0
+
+
+def test_alignment_gradient_steps_align() -> None:
+    found = [rows.float().requires_grad_() for rows in levels()]
+    optimizer, values = torch.optim.Adam(found, lr=0.05), []
+    for _ in range(50):
+        optimizer.zero_grad()
+        value = MultiLevelAlignmentLoss()(found, LABELS, STREET)
+        value.backward()
+        optimizer.step()
+        values.append(value.item())
+    assert values[-1] < values[0] / 4
+
+
+@pytest.mark.parametrize("weights", [(1.0,), (1.0, 1.0), (1.0, 1.0, 1.0, 1.0)])
+def test_alignment_wants_a_weight_for_each_level(weights: tuple[float, ...]) -> None:
+    with pytest.raises(InputError, match=f"{len(weights)} alignment weights for 3 levels"):
+        MultiLevelAlignmentLoss(weights)(levels(), LABELS, STREET)
+
+
+@pytest.mark.parametrize("weights", [(-1.0, 2.0), (0.0, 0.0)])
+def test_alignment_weights_are_shares(weights: tuple[float, ...]) -> None:
+    with pytest.raises(InputError, match="one of them > 0"):
+        MultiLevelAlignmentLoss(weights)
+
+
+# --- distances ------------------------------------------------------------------------------------
+
+
+def test_squared_distances_equal_the_slow_loop() -> None:
+    left, right = unit(5), unit(3, seed=1)
+    slow = [[math.dist(a.tolist(), b.tolist()) ** 2 for b in right] for a in left]
+    assert torch.allclose(squared_distances(left, right), torch.tensor(slow, dtype=torch.float64))
+    assert (squared_distances(left, left) >= 0).all()
+
+
+def test_safe_sqrt_is_the_root_with_no_slope_at_zero() -> None:
+    values = torch.tensor([0.0, 0.25, 4.0], requires_grad=True)
+    roots = safe_sqrt(values)
+    roots.sum().backward()
+    assert roots.tolist() == [0.0, 0.5, 2.0]
+    assert values.grad.tolist() == [0.0, 1.0, 0.25]
+
+
+def test_safe_unit_rows_leaves_nothing_as_it_is() -> None:
+    rows = torch.tensor([[3.0, 4.0], [0.0, 0.0]], requires_grad=True)
+    scaled = safe_unit_rows(rows)
+    scaled.sum().backward()
+    assert scaled[0].tolist() == pytest.approx([0.6, 0.8])
+    assert scaled[1].tolist() == [0.0, 0.0]
+    assert rows.grad[1].tolist() == [1.0, 1.0]
