@@ -173,6 +173,23 @@ def test_repeated_titles(shop):
     assert (found.count, found.severity) == (5, "warning")
 
 
+def test_a_column_whose_rows_look_alike_is_a_split_key(shop):
+    for number, row in enumerate(shop.rows):
+        row["model"] = f"m{number // 4}-{row['color']}"  # two of a colour
+        row["batch"] = f"b{number // 2}"  # one of each colour: nothing to keep together
+    (found,) = shop.findings("split keys")
+    assert found.title.startswith("model: 40 rows")
+    assert found.figures["groups"] == 20
+    assert found.figures["distance"] < 0.5
+
+
+def test_titles_that_differ_in_the_colour_word_alone(shop):
+    for number in range(4):
+        shop.rows[number]["title"] = f"{shop.rows[number]['color']} linen dress {number // 2}"
+    (found,) = shop.findings("split keys")
+    assert (found.count, found.figures["groups"]) == (4, 2)
+
+
 def test_empty_and_one_value_columns(shop):
     for number, row in enumerate(shop.rows):
         row |= {"brand": "", "line": "she", "size": "S" if number < 5 else ""}

@@ -9,7 +9,7 @@ import pytest
 
 from conftest import paint
 from coordi.data.doctor import examine
-from coordi.data.doctor.blanks import _won, blank_shortcuts
+from coordi.data.doctor.blanks import _won, blank_shortcuts, order_auc
 from coordi.data.doctor.edits import PUBLISHED, read_edits
 from coordi.errors import CatalogError
 
@@ -21,12 +21,17 @@ class Closet:
 
     def __init__(self, folder: Path, count: int = 60) -> None:
         self.folder = folder
+        rng = np.random.default_rng(1)
+        families = iter(rng.permutation(KINDS * count))  # so that no kind calls for another
         self.items = [
-            {"id": f"{kind}-{n}", "family": kind, "season": "2023"}
+            {"id": f"{kind}-{n}", "family": next(families), "season": "2023"}
             for n in range(count)
             for kind in KINDS
         ]
-        self.outfits = [(f"outfit-{n}", [f"{kind}-{n}" for kind in KINDS]) for n in range(count)]
+        self.outfits = [
+            (f"outfit-{n}", [f"{kind}-{n}" for kind in rng.permutation(KINDS)])
+            for n in range(count)
+        ]
 
     def write(self) -> Path:
         self.folder.mkdir(exist_ok=True)
@@ -95,7 +100,7 @@ def test_odd_outfits(closet):
 
 def test_popular_items(closet):
     for number, (_, items) in enumerate(closet.outfits):
-        items[0] = f"top-{number % 2}"
+        items[:] = [f"top-{number % 2}" if item.startswith("top") else item for item in items]
     evenness, idle = closet.findings("popularity")
     assert evenness.severity == "warning"
     assert (idle.severity, idle.count) == ("note", 58)
@@ -129,6 +134,34 @@ def test_a_background_that_outfits_share_answers_the_blank(closet):
     found = closet.findings("shortcuts")
     assert found[0].severity == "error"
     assert "background" in found[0].figures
+
+
+def test_kinds_that_call_for_each_other_answer_the_blank(closet):
+    for item in closet.items:
+        item["family"] = item["id"].split("-")[0]
+    (found,) = closet.findings("shortcuts")
+    assert "family pairs" in found.figures
+    assert "from anywhere" in found.title
+
+
+def test_the_order_of_the_items_tells(closet):
+    for item in closet.items:
+        item["family"] = item["id"].split("-")[0]
+    for _, items in closet.outfits:
+        items.sort()
+    (found,) = closet.findings("order")
+    # One shuffle of three in six is the order itself, and ties count half.
+    assert found.figures["auc"] > 0.8
+
+
+def test_order_auc_of_a_known_case():
+    kinds = np.array([0, 1])
+    always = [(0, 1)] * 400
+    auc, count = order_auc(always, kinds)
+    assert count == 200
+    assert auc == pytest.approx(0.75, abs=0.05)  # half the shuffles change nothing: ties
+    either = [(0, 1), (0, 1), (1, 0), (1, 0)] * 100
+    assert order_auc(either, kinds)[0] == pytest.approx(0.5, abs=0.05)
 
 
 def test_ties_count_by_their_share():

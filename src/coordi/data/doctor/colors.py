@@ -57,8 +57,8 @@ def contradicted(word: str, colors: NDArray[np.float32]) -> NDArray[np.bool_]:
     A colour that the drawn wardrobe has no value for is never contradicted.
     """
     named = next((name for name in (word, *ancestors(word, COLORS)) if name in DYES), None)
-    if named is None:
-        return np.zeros(len(colors), bool)
+    if named is None or (named != word and named in ("white", "grey")):
+        return np.zeros(len(colors), bool)  # cream is hardly white, charcoal hardly grey
     anchor = lab(np.array([DYES[named]], np.uint8))[0]
     chroma = np.hypot(colors[:, 1], colors[:, 2])
     light, hue = colors[:, 0], np.arctan2(colors[:, 2], colors[:, 1])

@@ -15,6 +15,7 @@ from coordi.data.doctor import (
     outfits,
     shortcuts,
     tables,
+    variants,
 )
 from coordi.data.doctor.edits import EditSubject
 from coordi.data.doctor.findings import Audit, Figures, Finding, Result, ordered
@@ -49,6 +50,8 @@ ITEM_CHECKS: Mapping[str, Check[Subject]] = {
     "shortcuts": shortcuts.label_shortcuts,
     "shortcuts of the trials": shortcuts.trial_shortcuts,
     "class imbalance": tables.imbalance,
+    "split keys": variants.split_keys,
+    "colour variants": variants.color_variants,
     "repeated titles": tables.repeated_titles,
     "empty columns": tables.empty_columns,
     "one-value columns": tables.constant_columns,
@@ -63,6 +66,7 @@ OUTFIT_CHECKS: Mapping[str, Check[OutfitSubject]] = {
     "duplicate outfits": outfits.duplicate_outfits,
     "shared items": outfits.shared_items,
     "popularity": outfits.popularity,
+    "order": blanks.telling_order,
     "fill in the blank": blanks.blank_shortcuts,
 }
 """Name → check of outfits."""

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +48,17 @@ def _smallest(distances: NDArray[np.float32], k: int) -> Rows:
     return np.take_along_axis(found, order, 1)
 
 
+class Neighborhoods(NamedTuple):
+    """The nearest pictures of every picture."""
+
+    rows: Rows
+    """Rows of the dataset that have a picture, (m,)."""
+    near: Rows
+    """Places in `rows` of each one's neighbours, (m, k)."""
+    close: NDArray[np.float32]
+    """Mean cosine similarity to them, (m,)."""
+
+
 def label_noise(subject: Subject) -> Iterator[Result]:
     """Items of which not one of the nearest neighbours carries their label.
 
@@ -63,15 +75,17 @@ def label_noise(subject: Subject) -> Iterator[Result]:
     vectors = np.ascontiguousarray(subject.vectors[rows])
     _, apart = np.unique(subject.looks["content"][rows], axis=0, return_inverse=True)
     near = nearest(vectors, np.arange(len(rows)), NEIGHBORS, apart.ravel().astype(np.int64))
+    close = np.einsum("nd,nd->n", vectors, vectors[near].mean(1))
+    around = Neighborhoods(rows, near, close)
     for name, cells in label_columns(subject).items():
         labels, values = codes([cells[row] for row in rows])
-        yield from _noise_of(subject, name, labels, values, near, rows)
+        yield from _noise_of(subject, name, labels, values, around)
 
 
 def suspects(labels: NDArray[np.int64], near: Rows, agree: float = 0.8) -> tuple[Rows, Rows]:
     """Rows whose neighbours (n, k) all carry another label, `agree` of them the same one.
 
-    Returns the rows, the most agreed on first, and the label that their neighbours carry.
+    Returns the rows and the label that their neighbours carry.
     """
     around = labels[near]
     often = np.bincount(labels[labels >= 0], minlength=1)
@@ -81,7 +95,6 @@ def suspects(labels: NDArray[np.int64], near: Rows, agree: float = 0.8) -> tuple
     said = np.array([vote[0][0] if vote else -1 for vote in votes])
     count = np.array([vote[0][1] if vote else 0 for vote in votes])
     found = np.flatnonzero(alone & (count >= agree * near.shape[1]))
-    found = found[np.argsort(-count[found], kind="stable")]
     return found, said[found]
 
 
@@ -99,17 +112,17 @@ def _noise_of(
     name: str,
     labels: NDArray[np.int64],
     values: list[str],
-    near: Rows,
-    rows: Rows,
+    around: Neighborhoods,
 ) -> Iterator[Result]:
     known = int((labels >= 0).sum())
     if not known or np.bincount(labels[labels >= 0]).max() >= ONE_SIDED * known:
         return
-    found, said = suspects(labels, near)
-    other = [
-        not _both_true(values[labels[at]], values[to]) for at, to in zip(found, said, strict=True)
-    ]
-    found, said = found[other], said[other]
+    found, said = suspects(labels, around.near)
+    named_pairs = zip(labels[found].tolist(), said.tolist(), strict=True)
+    torn = np.array([not _both_true(values[a], values[b]) for a, b in named_pairs], bool)
+    found, said = found[torn], said[torn]
+    order = np.argsort(-around.close[found], kind="stable")  # the surest first
+    found, said = found[order], said[order]
     if not len(found):
         return
     pairs = Counter(zip(labels[found].tolist(), said.tolist(), strict=True)).most_common(6)
@@ -125,8 +138,8 @@ def _noise_of(
         {f"{values[a]} among {values[b]}": float(n) for (a, b), n in pairs},
         tuple(
             Exhibit(
-                f"{subject.ids[rows[at]]}: {values[labels[at]]}, its neighbours: {values[other]}",
-                (int(rows[at]), *rows[near[at, :3]].tolist()),
+                f"{subject.ids[around.rows[at]]}: {values[labels[at]]}, its neighbours: {values[other]}",
+                (int(around.rows[at]), *around.rows[around.near[at, :3]].tolist()),
             )
             for at, other in zip(found[:_SHOWN], said, strict=False)
         ),
