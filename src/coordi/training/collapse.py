@@ -54,7 +54,17 @@ class CollapseMonitor(Callback):
     """Logs the spread of a fixed set of photos every `every` steps, and warns when it collapses."""
 
     def __init__(self, every: int, say: Callable[[str], None]) -> None:
-        self.every, self.say, self.warned = every, say, False
+        self.every, self.say = every, say
+        self.last, self.warned = 0, False
+        """The last step that was looked at, and whether a collapse was told."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint keeps."""
+        return {"last": self.last, "warned": self.warned}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from a checkpoint."""
+        self.last, self.warned = state_dict["last"], state_dict["warned"]
 
     def on_train_batch_end(
         self,
@@ -64,10 +74,11 @@ class CollapseMonitor(Callback):
         batch: Any,  # noqa: ARG002
         batch_idx: int,  # noqa: ARG002
     ) -> None:
-        """Measure where it is due."""
+        """Measure where it is due, at most once a step."""
         step = trainer.global_step
-        if step % self.every and step != trainer.max_steps:
+        if step == self.last or (step % self.every and step != trainer.max_steps):
             return
+        self.last = step
         spread = spread_of(pl_module.probe())
         for logger in trainer.loggers:
             logger.log_metrics(

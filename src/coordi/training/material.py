@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from coordi.data.collection import Collection, Rows, key_of
 from coordi.data.features import photo_features
 from coordi.data.samplers import make_sampler
-from coordi.data.specs import CollectionSpec, load_collection, load_spec
+from coordi.data.specs import load_collection
 from coordi.errors import RecipeError
 from coordi.models.encoders import open_encoder
 from coordi.models.encoders.backbone import Backbone, open_backbone
@@ -60,7 +61,7 @@ def gather(recipe: RetrievalRecipe, cache: Path, say: Say) -> Material:
 
     Raises `RecipeError` where nothing is left to learn from.
     """
-    collection = _collection(recipe, cache, say)
+    collection = load_collection(recipe.spec, Path(recipe.data), cache=cache, say=say)
     match = recipe.match or collection.test.match
     known = [row for row in collection.train if key_of(collection.photos[row], match)]
     collection = replace(collection, train=np.array(known, np.int64))
@@ -92,14 +93,10 @@ def gather(recipe: RetrievalRecipe, cache: Path, say: Say) -> Material:
     )
 
 
-def _collection(recipe: RetrievalRecipe, cache: Path, say: Say) -> Collection:
-    spec = recipe.collection
-    if not isinstance(spec, CollectionSpec):
-        spec = load_spec(spec)
-    return load_collection(spec, Path(recipe.data), cache=cache, say=say)
-
-
-_Made = tuple[Inputs, Callable[[Rows], Tensor], np.ndarray, Encoder | Backbone, tuple[Problem, ...]]
+_Made = tuple[
+    Inputs, Callable[[Rows], Tensor], NDArray[np.bool_], Encoder | Backbone, tuple[Problem, ...]
+]
+"""Inputs of batches, of photos as they are, which photos (N,) can be read, and by what tower."""
 
 
 def _with_features(recipe: RetrievalRecipe, collection: Collection, cache: Path, say: Say) -> _Made:

@@ -38,7 +38,7 @@ class Pixels:
             return self.plain(rows)
         pictures = torch.from_numpy(self.pictures[self.place[rows]]).float() / 255
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed * 1_000_003 + number)
+            torch.default_generator.manual_seed(self.seed * 1_000_003 + number)
             return augment(pictures, None, None, self.pictures.shape[-1])
 
     def plain(self, rows: Rows) -> Tensor:

@@ -104,7 +104,10 @@ class RetrievalModule(lightning.LightningModule):
     def _seed(self, number: int) -> None:
         drawn = number * self.trainer.world_size + self.trainer.global_rank
         seed = self.recipe.seed * 1_000_003 + drawn
-        torch.manual_seed(seed)
+        # torch.manual_seed also queues a call, with a traceback, for every absent accelerator.
+        torch.default_generator.manual_seed(seed)
+        if self.device.type == "cuda":
+            torch.cuda.manual_seed(seed)
         np.random.seed(seed % 2**32)  # some miners draw from it
 
     def _backward(self, batch: PhotoBatch, progress: float) -> None:

@@ -1,18 +1,28 @@
 """The fields of a recipe that trains a retrieval system."""
 
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, create_model, model_validator
+from pydantic import Discriminator, Field, Tag, create_model, model_validator
 
-from coordi.data.specs import CollectionSpec
+from coordi.data.specs import CollectionSpec, load_spec
 from coordi.models.retrieval.system import SystemSettings
 from coordi.training.recipe import Recipe
+
+
+def _form(value: object) -> str:
+    return "name" if isinstance(value, str) else "fields"
+
+
+Described = Annotated[
+    Annotated[str, Tag("name")] | Annotated[CollectionSpec, Tag("fields")], Discriminator(_form)
+]
+"""A collection by name or by its fields; errors are then about the form that was meant."""
 
 
 class RetrievalRecipe(Recipe):
     """A system of `coordi.models.retrieval`, trained on a collection of photos."""
 
-    collection: str | CollectionSpec
+    collection: Described
     """Name of a packaged collection, a YAML file of one, or the fields of one."""
     cache: str | None = None
     """Folder of rendered views and features; by default "cache" beside the run's folder."""
@@ -57,8 +67,21 @@ class RetrievalRecipe(Recipe):
     0 never looks, and keeps the last."""
     patience: int = Field(5, ge=0)
     """Looks without a new best after which training stops; 0 never stops early."""
+    checkpoint_every: int = Field(200, ge=1)
     model: SystemSettings
     """Settings of the system."""
+
+    @property
+    def spec(self) -> CollectionSpec:
+        """The collection's fields."""
+        if isinstance(self.collection, str):
+            return load_spec(self.collection)
+        return self.collection
+
+    @model_validator(mode="after")
+    def _names_a_collection(self) -> Self:
+        _ = self.spec  # raises for one that nobody knows
+        return self
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

@@ -79,7 +79,7 @@ def train(
 
 
 def _callbacks(recipe: Recipe, output: Path, quiet: bool) -> list[Callback]:
-    bars: list[Callback] = [] if quiet else [TQDMProgressBar(refresh_rate=LOG_EVERY)]
+    bars: list[Callback] = [] if quiet else [_Bar(refresh_rate=LOG_EVERY)]
     return [
         *bars,
         FlushLogs(),
@@ -91,6 +91,18 @@ def _callbacks(recipe: Recipe, output: Path, quiet: bool) -> list[Callback]:
             save_on_exception=True,
         ),
     ]
+
+
+class _Bar(TQDMProgressBar):
+    """Steps and losses, without a number of the run."""
+
+    def get_metrics(
+        self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
+    ) -> dict[str, Any]:
+        """What stands behind the bar."""
+        metrics: dict[str, Any] = super().get_metrics(trainer, pl_module)
+        metrics.pop("v_num", None)
+        return metrics
 
 
 class FlushLogs(Callback):
