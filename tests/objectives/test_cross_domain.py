@@ -151,11 +151,12 @@ def test_rows_that_are_the_same_have_finite_gradients(kind: type[nn.Module]) -> 
 @each_loss
 def test_autocast_and_half_precision_do_not_reach_the_loss(kind: type[nn.Module]) -> None:
     rows = unit().float()
+    half = rows.bfloat16()
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        assert kind()(rows, LABELS, STREET).item() == kind()(rows, LABELS, STREET).item()
-        inside = kind()(rows.bfloat16(), LABELS, STREET)
-    assert inside.dtype == torch.float32
-    assert inside.item() == kind()(rows.bfloat16().float(), LABELS, STREET).item()
+        value, of_half = kind()(rows, LABELS, STREET), kind()(half, LABELS, STREET)
+    assert value.item() == kind()(rows, LABELS, STREET).item()
+    assert of_half.dtype == torch.float32
+    assert of_half.item() == kind()(half.float(), LABELS, STREET).item()
 
 
 @each_loss
@@ -206,6 +207,12 @@ def test_bidirectional_is_symmetric_and_weighs_its_own_domain() -> None:
     one, other = (CrossDomainTripletLoss(0.2)(rows, LABELS, side) for side in (STREET, ~STREET))
     assert loss(rows, LABELS, STREET).item() == pytest.approx((one + other).item())
     assert loss(rows, LABELS, STREET).item() == pytest.approx(loss(rows, LABELS, ~STREET).item())
+
+
+def test_a_row_is_no_positive_of_itself() -> None:
+    rows = torch.tensor([[1.0, 0.0], [0.999, 0.0447]])  # nearer than the margin
+    street = torch.tensor([True, True])
+    assert BidirectionalCrossTripletLoss()(rows, torch.tensor([0, 1]), street).item() == 0
 
 
 # --- closed forms ---------------------------------------------------------------------------------

@@ -63,7 +63,6 @@ def cached_backward(
     for piece, gradient in zip(chunks, torch.split(embeddings.grad, chunk), strict=True):
         rows = piece.encode_again(encode)
         rows.backward(gradient)  # type: ignore[no-untyped-call]
-        torch.clear_autocast_cache()
     return value.detach()
 
 
@@ -80,7 +79,8 @@ def _encode_all(
     for slices in zip(*(torch.split(tensor, chunk) for tensor in tensors), strict=True):
         chunks.append(_Chunk(slices))
         rows.append(encode(*slices))
-    # Autocast would hand the weights that it cast here, without a graph, to the second pass.
+    # Older torch keeps the weights that autocast cast here, without a graph, for the second pass
+    # (pytorch issue 112583, mended in late 2025): the weights would not learn.
     torch.clear_autocast_cache()
     return chunks, torch.cat(rows)
 
