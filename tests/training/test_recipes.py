@@ -1,14 +1,22 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from coordi.errors import RecipeError, UnknownNameError
+from coordi.models.retrieval import SYSTEMS
+from coordi.models.retrieval.single_tower import SingleTowerSettings
+from coordi.training.dual_recipe import DualRecipe
+from coordi.training.packaged import list_recipes
 from coordi.training.recipes import load_recipe
+from coordi.training.retrieval_recipe import RetrievalRecipe
+from coordi.training.systems import STEPS
 
 
 def test_the_package_recipe_loads_and_takes_overrides() -> None:
     recipe = load_recipe("dual", ["batch=64", "stages.0.steps=7", "init=null"])
+    assert isinstance(recipe, DualRecipe)
     assert (recipe.batch, recipe.stages[0].steps, recipe.init) == (64, 7, None)
 
 
@@ -50,10 +58,62 @@ def test_a_file_of_ones_own(tmp_path: Path) -> None:
             }
         )
     )
-    assert load_recipe(str(own)).sources[0].group == "{id}"
-    own.write_text("recipe: csn\n")
-    with pytest.raises(UnknownNameError, match="unknown recipe 'csn'"):
+    recipe = load_recipe(str(own))
+    assert isinstance(recipe, DualRecipe)
+    assert recipe.sources[0].group == "{id}"
+    own.write_text("recipe: single-towel\n")
+    with pytest.raises(UnknownNameError, match="Did you mean 'single-tower'"):
         load_recipe(str(own))
-    own.write_text("- 1\n")
-    with pytest.raises(UnknownNameError):
-        load_recipe(str(own))
+    for text, message in (("- 1\n", "holds no fields"), ("batch: [\n", "is not YAML")):
+        own.write_text(text)
+        with pytest.raises(RecipeError, match=message):
+            load_recipe(str(own))
+
+
+@pytest.mark.parametrize("info", list_recipes(), ids=lambda info: info.name)
+def test_every_packaged_recipe_is_complete(info: Any) -> None:
+    recipe = load_recipe(info.name)
+    assert recipe.recipe == info.trains
+    assert all((info.task, info.paper, info.differs))
+    if isinstance(recipe, RetrievalRecipe):
+        assert info.trains in STEPS
+        assert recipe.model == SYSTEMS[info.trains].Settings.model_validate(
+            recipe.model.model_dump()
+        )
+
+
+def test_every_system_has_a_step_and_a_recipe() -> None:
+    assert SYSTEMS.keys() == STEPS.keys() == {info.trains for info in list_recipes()} - {"dual"}
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("stepps=3", "unknown field stepps .did you mean 'steps'"),
+        ("model.hiden=[3]", "unknown field model.hiden .did you mean 'hidden'"),
+        ("model.dim=0", "model.dim: Input should be greater"),
+        ("collection={kind: drawn, kount: 3}", "collection.fields.kount .did you mean 'count'"),
+        ("grad_cache_chunk=4", "for features: end-to-end only"),
+        ("features=frozen", "features: Input should be 'cached' or 'end-to-end'"),
+        ("precision=16", "precision: Input should be"),
+    ],
+)
+def test_bad_fields_of_a_retrieval_recipe_are_named(override: str, message: str) -> None:
+    with pytest.raises(RecipeError, match=message):
+        load_recipe("single-tower", [override])
+
+
+def test_what_does_not_fit_together_is_refused() -> None:
+    with pytest.raises(RecipeError, match="must be smaller than batch"):
+        load_recipe("single-tower", ["features=end-to-end", "batch=8", "grad_cache_chunk=8"])
+    with pytest.raises(RecipeError, match="keeps its features frozen"):
+        load_recipe("wtbi", ["features=end-to-end"])
+    with pytest.raises(UnknownNameError, match="Did you mean 'mango-street'"):
+        load_recipe("single-tower", ["collection=mango-streets"])
+
+
+def test_overrides_reach_fields_that_the_file_leaves_out() -> None:
+    recipe = load_recipe("single-tower", ["model.miner_settings.margin=0.1", "model.miner=hard"])
+    assert isinstance(recipe, RetrievalRecipe)
+    assert isinstance(recipe.model, SingleTowerSettings)
+    assert recipe.model.miner_settings == {"margin": 0.1}
