@@ -67,9 +67,9 @@ def slow_bidirectional(rows: Tensor) -> float:
     return across + 0.5 * within
 
 
-def slow_t_distributed(rows: Tensor) -> float:
+def slow_t_distributed(rows: Tensor, alpha: float = 1.0) -> float:
     def kernel(squared: float) -> float:
-        return (1 + squared / 1.0) ** (-(1.0 + 1) / 2)
+        return (1 + squared / alpha) ** (-(alpha + 1) / 2)
 
     terms = []
     for a, p, n in triples(LABELS, STREET, ~STREET):
@@ -224,6 +224,12 @@ def test_t_distributed_at_equal_distances_is_log_two(alpha: float) -> None:
     labels, street = torch.tensor([0, 0, 1]), torch.tensor([True, False, False])
     value = TDistributedTripletLoss(alpha)(rows, labels, street)
     assert value.item() == pytest.approx(math.log(2))
+
+
+@pytest.mark.parametrize("alpha", [0.5, 7.0])
+def test_t_distributed_with_other_tails(alpha: float) -> None:
+    value = TDistributedTripletLoss(alpha)(unit(), LABELS, STREET)
+    assert value.item() == pytest.approx(slow_t_distributed(unit(), alpha))
 
 
 def test_t_distributed_survives_far_rows() -> None:

@@ -267,6 +267,24 @@ def test_infonce_is_the_librarys(miner: str, with_reference: bool) -> None:
     assert torch.allclose(ours, _library_infonce(rows, picked, given))
 
 
+@pytest.mark.parametrize("miner", ["", "multi-similarity"])
+@pytest.mark.parametrize("with_reference", [False, True])
+@pytest.mark.parametrize("block", [1, 8, 24, 40])
+def test_infonce_block_by_block_is_infonce(
+    monkeypatch: pytest.MonkeyPatch, miner: str, with_reference: bool, block: int
+) -> None:
+    rows, other = unit().requires_grad_(), unit(seed=5)
+    given = {"ref_emb": other, "ref_labels": LABELS} if with_reference else {}
+    picked = make_miner(miner)(rows, LABELS, **given) if miner else None
+    whole = build("infonce")(rows, LABELS, picked, **given)
+    (expected,) = torch.autograd.grad(whole, rows)
+    monkeypatch.setattr("coordi.objectives.dense.BLOCK_PAIRS", block)  # 1, 1, 3, 5 anchors
+    blocks = build("infonce")(rows, LABELS, picked, **given)
+    (actual,) = torch.autograd.grad(blocks, rows)
+    assert blocks.item() == pytest.approx(whole.item())
+    assert torch.allclose(actual, expected)
+
+
 def _library_infonce(rows: Tensor, picked, given) -> Tensor:
     """NT-Xent of the library over distinct pairs: a miner's triplets name a pair many times."""
     if picked is not None:

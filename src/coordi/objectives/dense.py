@@ -2,12 +2,16 @@
 
 pytorch-metric-learning computes both over positive pairs × negative pairs: with 256 rows, four
 of each label, that is 768 × 64,512 numbers, and with 4,096 rows it fits no machine. The values
-here are the library's (the tests compare them) in memory that grows with B².
+here are the library's (the tests compare them) in memory that grows with B², and for InfoNCE
+with B alone beyond a few thousand rows.
 """
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
 from coordi.errors import InputError
 from coordi.objectives.distances import safe_sqrt, squared_distances, zero_with_graph
@@ -15,6 +19,13 @@ from coordi.objectives.distances import safe_sqrt, squared_distances, zero_with_
 Indices = tuple[Tensor, ...]
 """What a miner returns: (anchors, positives, negatives), or (anchors, positives, anchors,
 negatives) where positive and negative pairs are picked apart."""
+
+Masks = Callable[[slice], tuple[Tensor, Tensor]]
+"""Rows of the batch → which of their pairs (rows, R) are positive, and which negative."""
+
+BLOCK_PAIRS = 1 << 21
+"""Pairs of one block of anchors; a batch of more is taken block by block, each computed anew in
+the backward pass. 8 MiB a buffer in float32."""
 
 
 class InfoNCELoss(nn.Module):
@@ -39,15 +50,29 @@ class InfoNCELoss(nn.Module):
     ) -> Tensor:
         """Loss of rows (B, d) with labels (B,), against (R, d) with (R,) where they are given."""
         others = embeddings if ref_emb is None else ref_emb
-        positive, negative = pair_masks(labels, indices_tuple, ref_labels, len(others))
-        if not positive.any() or not negative.any():
-            return zero_with_graph(embeddings)
+        masks = pair_masks(labels, indices_tuple, ref_labels, len(others))
         left, right = functional.normalize(embeddings), functional.normalize(others)
-        logits = left @ right.T / self.temperature  # (B, R)
+        size = max(1, BLOCK_PAIRS // len(right))
+        total, count = zero_with_graph(embeddings), 0
+        for start in range(0, len(left), size):
+            rows = slice(start, start + size)
+            found = int(masks(rows)[0].sum())
+            if found and size < len(left):
+                block = checkpoint(self._block, left[rows], right, masks, rows, use_reentrant=False)
+                total = total + block
+            elif found:
+                total = total + self._block(left, right, masks, rows)
+            count += found
+        return total / max(1, count)
+
+    def _block(self, left: Tensor, right: Tensor, masks: Masks, rows: slice) -> Tensor:
+        """Sum over the positive pairs whose anchor is in `left`."""
+        positive, negative = masks(rows)
+        logits = left @ right.T / self.temperature
         against = logits.masked_fill(~negative, torch.finfo(logits.dtype).min)
         # −log [e^s / (e^s + e^z)] = softplus(z − s) with z = log Σ_n e^{s_n}.
         anchor, other = torch.where(positive)
-        return functional.softplus(against.logsumexp(1)[anchor] - logits[anchor, other]).mean()
+        return functional.softplus(against.logsumexp(1)[anchor] - logits[anchor, other]).sum()
 
 
 class LiftedStructureLoss(nn.Module):
@@ -73,7 +98,8 @@ class LiftedStructureLoss(nn.Module):
         """Loss of rows (B, d) with labels (B,); a second set of rows has no meaning here."""
         if ref_emb is not None or ref_labels is not None:
             raise InputError("lifted-structure compares a batch with itself: leave ref_emb out")
-        positive, negative = pair_masks(labels, indices_tuple, None, len(labels))
+        masks = pair_masks(labels, indices_tuple, None, len(labels))
+        positive, negative = masks(slice(None))
         if not positive.any() or not negative.any():
             return zero_with_graph(embeddings)
         rows = functional.normalize(embeddings)
@@ -87,18 +113,28 @@ class LiftedStructureLoss(nn.Module):
 
 def pair_masks(
     labels: Tensor, indices: Indices | None, ref_labels: Tensor | None, others: int
-) -> tuple[Tensor, Tensor]:
-    """Which pairs (B, others) are positive and which negative: all of them, or a miner's."""
+) -> Masks:
+    """Which pairs with `others` rows are positive and which negative: all, or a miner's."""
     if indices is not None:
-        anchor, positive, anchor_of_negative, negative = (
-            indices if len(indices) == 4 else (indices[0], indices[1], indices[0], indices[2])
-        )
-        masks = torch.zeros(2, len(labels), others, dtype=torch.bool, device=labels.device)
-        masks[0, anchor, positive] = True
-        masks[1, anchor_of_negative, negative] = True
-        return masks[0], masks[1]
-    same = labels[:, None] == (labels if ref_labels is None else ref_labels)[None, :]
-    if ref_labels is None:
-        itself = torch.eye(len(labels), dtype=torch.bool, device=labels.device)
-        return same & ~itself, ~same
-    return same, ~same
+        positive, negative = _mined(len(labels), others, indices)
+        return lambda rows: (positive[rows], negative[rows])
+
+    def by_label(rows: slice) -> tuple[Tensor, Tensor]:
+        same = labels[rows, None] == (labels if ref_labels is None else ref_labels)[None, :]
+        if ref_labels is not None:
+            return same, ~same
+        positions = torch.arange(len(labels), device=labels.device)
+        return same & (positions[rows, None] != positions[None, :]), ~same
+
+    return by_label
+
+
+def _mined(rows: int, others: int, indices: Indices) -> tuple[Tensor, Tensor]:
+    """The pairs of a miner as two masks (rows, others)."""
+    anchor, positive, anchor_of_negative, negative = (
+        indices if len(indices) == 4 else (indices[0], indices[1], indices[0], indices[2])
+    )
+    masks = torch.zeros(2, rows, others, dtype=torch.bool, device=anchor.device)
+    masks[0, anchor, positive] = True
+    masks[1, anchor_of_negative, negative] = True
+    return masks[0], masks[1]
