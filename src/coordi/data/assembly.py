@@ -1,0 +1,294 @@
+"""From a collection's spec to its photos, split and trials."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from coordi.data.catalog import open_catalog
+from coordi.data.collection import Collection, Rows, Trial, checked, group_of, key_of
+from coordi.data.drawn import Garment, draw_garment, draw_street, draw_wardrobe
+from coordi.data.pseudo_street import Backdrops, DrawnBackdrops, StreetBackdrops, render_views
+from coordi.data.pseudo_street.render import street_photos
+from coordi.data.rendering import Job, Rendered, render
+from coordi.data.specs import CollectionSpec, PseudoStreet, Say
+from coordi.data.splits import Split, split_of
+from coordi.data.vocabulary import without_colors
+from coordi.errors import InputError, UnknownNameError
+from coordi.types import Box, Image, ImageRef, Item, Origin, Photo, Problem
+
+KINDS = ("catalog", "drawn")
+"""Kinds of collections."""
+
+
+def assemble(spec: CollectionSpec, root: Path, cache: Path, say: Say) -> Collection:
+    """Read what a spec describes; see `coordi.data.specs.load_collection`."""
+    if spec.kind == "drawn":
+        return _drawn(spec, cache, say)
+    if spec.kind != "catalog":
+        raise UnknownNameError("kind of collection", spec.kind, KINDS)
+    photos, problems = catalog_photos(spec, root)
+    say(f"{spec.name}: {len(photos)} photos, {len(problems)} rows that cannot be used")
+    if spec.pseudo_street is not None:
+        return _with_views(spec, root, cache, say, photos, problems)
+    return among_themselves(spec, photos, problems, say)
+
+
+def catalog_photos(
+    spec: CollectionSpec, root: Path
+) -> tuple[tuple[Photo, ...], tuple[Problem, ...]]:
+    """Read the photos of a spec's catalogue; what cannot be used is a problem.
+
+    Raises `InputError` where a pattern or attribute names a field that the catalogue lacks.
+    """
+    catalog = open_catalog(root / spec.path, mapping=spec.map or None)
+    _check_fields(spec, catalog.fields)
+    rows = [_photo(row, spec) for row in catalog.rows()]
+    photos = tuple(row for row in rows if isinstance(row, Photo))
+    return photos, tuple(row for row in rows if isinstance(row, Problem))
+
+
+def _check_fields(spec: CollectionSpec, fields: Iterable[str]) -> None:
+    known = {*fields, "id", "title", "bare_title", "category"}
+    for pattern in (spec.item, spec.group):
+        try:
+            pattern.format_map(dict.fromkeys(known, ""))
+        except (KeyError, ValueError, IndexError) as error:
+            raise InputError(
+                f"{spec.name}: pattern {pattern!r} does not fit ({error}). "
+                f"Fields: {', '.join(sorted(known))}"
+            ) from error
+    lacking = sorted(set(spec.attributes) - known)
+    if lacking:
+        raise InputError(
+            f"{spec.name}: the catalogue has no field {lacking[0]!r}. "
+            f"Fields: {', '.join(sorted(known))}"
+        )
+
+
+def _photo(row: Item | Problem, spec: CollectionSpec) -> Photo | Problem:
+    if isinstance(row, Problem):
+        return row
+    origin = row.origin or Origin(spec.path)
+    if row.image is None:
+        return Problem(origin, "the row has no picture; give it one", id=row.id)
+    values = {name: _text(value) for name, value in row.fields.items()}
+    values |= {"id": row.id, "title": row.title, "bare_title": without_colors(row.title)}
+    values.setdefault("category", "")
+    item = spec.item.format_map(values).strip()
+    if not item:
+        return Problem(origin, f"item pattern {spec.item!r} is empty here", id=row.id)
+    known = {name: _known(values[name], spec) for name in spec.attributes}
+    return Photo(
+        id=row.id,
+        image=row.image,
+        item=item,
+        category=_known(values["category"], spec),
+        attributes={name: value for name, value in known.items() if value},
+        group=spec.group.format_map(values).strip(),
+    )
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value).strip()
+
+
+def _known(label: str, spec: CollectionSpec) -> str:
+    return "" if label.lower() in spec.ignore_labels else label
+
+
+def among_themselves(
+    spec: CollectionSpec, photos: Sequence[Photo], problems: Sequence[Problem], say: Say
+) -> Collection:
+    """Held-out photos looked for among the held-out; photos without the label stay out."""
+    kept = tuple(photo for photo in photos if key_of(photo, spec.match))
+    if len(kept) < len(photos):
+        say(f"{spec.name}: {len(photos) - len(kept)} photos left out, {spec.match} not known")
+    _need(kept, spec)
+    sides = sides_of(spec, kept)
+    held_out = {
+        side: Trial(sides[side], sides[side], spec.match, spec.apart, spec.within)
+        for side in ("val", "test")
+    }
+    return _collection(
+        spec,
+        kept,
+        sides["train"],
+        held_out,
+        problems,
+        {"photos without label": len(photos) - len(kept)},
+    )
+
+
+def sides_of(spec: CollectionSpec, photos: Sequence[Photo]) -> dict[str, Rows]:
+    """Rows of each side of the split, by the photos' groups."""
+    sides: dict[str, list[int]] = {"train": [], "val": [], "test": []}
+    for row, photo in enumerate(photos):
+        sides[side_of(spec, group_of(photo))].append(row)
+    return {side: np.array(rows, np.int64) for side, rows in sides.items()}
+
+
+def side_of(spec: CollectionSpec, key: str) -> Split:
+    """The side of a group, or of the id of a background."""
+    return split_of(key, val=spec.val, test=spec.test)
+
+
+def with_street(
+    spec: CollectionSpec,
+    packshots: Sequence[Photo],
+    street: Sequence[Photo],
+    problems: Sequence[Problem],
+) -> Collection:
+    """Street photos of held-out garments looked for among all packshots, training's too."""
+    _need(packshots, spec)
+    photos = (*packshots, *street)
+    sides = sides_of(spec, photos)
+    gallery = np.arange(len(packshots), dtype=np.int64)
+    trials = {
+        side: Trial(
+            sides[side][sides[side] >= len(packshots)], gallery, spec.match, spec.apart, spec.within
+        )
+        for side in ("val", "test")
+    }
+    return _collection(spec, photos, sides["train"], trials, problems, {})
+
+
+def _with_views(
+    spec: CollectionSpec,
+    root: Path,
+    cache: Path,
+    say: Say,
+    photos: Sequence[Photo],
+    problems: Sequence[Problem],
+) -> Collection:
+    """Packshots, and street views made of them."""
+    assert spec.pseudo_street is not None
+    how = spec.pseudo_street
+    views = {"train": how.views, "val": how.asked, "test": how.asked}
+    sides = [side_of(spec, group_of(photo)) for photo in photos]
+    backdrops: dict[str, Backdrops] = {}
+    for side in sorted(set(sides)):
+        backdrops[side] = _backdrops(spec, root, side)
+    say(f"{spec.name}: street views of {len(photos)} packshots, those that the cache lacks")
+    street, failed = render_views(
+        photos,
+        views,
+        backdrops,
+        sides,
+        cache,
+        seed=how.seed,
+        size=_upright(how.size),
+        on_progress=_every_tenth(spec.name, say),
+    )
+    say(f"{spec.name}: {len(street)} views; {len(failed)} packshots could not be cut out")
+    return with_street(spec, photos, street, (*problems, *failed))
+
+
+def _backdrops(spec: CollectionSpec, root: Path, side: Split) -> Backdrops:
+    assert spec.pseudo_street is not None
+    folder = spec.pseudo_street.backgrounds
+    if not folder:
+        return DrawnBackdrops(side)
+    return StreetBackdrops(root / folder, side, val=spec.val, test=spec.test)
+
+
+def _upright(height: int) -> tuple[int, int]:
+    return round(height * 3 / 4), height
+
+
+def _every_tenth(name: str, say: Say) -> Callable[[int, int], None]:
+    told = [0]
+
+    def on_progress(done: int, total: int) -> None:
+        if done * 10 // total > told[0]:
+            told[0] = done * 10 // total
+            say(f"{name}: {done} of {total} packshots")
+
+    return on_progress
+
+
+def _drawn(spec: CollectionSpec, cache: Path, say: Say) -> Collection:
+    """Garments of the drawn wardrobe, and figures that wear them."""
+    garments = draw_wardrobe(spec.count, spec.seed).garments
+    how = spec.pseudo_street or PseudoStreet()
+    say(f"{spec.name}: {len(garments)} garments to draw, those that the cache lacks")
+    jobs = []
+    for garment in garments:
+        side = side_of(spec, garment.id)
+        views = how.views if side == "train" else how.asked
+        name = f"{_DRAWN} {garment} {spec.size} {how.size} {how.seed} {views}"
+        jobs.append(Job(name, partial(_draw, garment, spec.size, how, views)))
+    outcomes = render(jobs, cache / "drawn", _every_tenth(spec.name, say))
+    packshots, street = [], []
+    for garment, made in zip(garments, outcomes, strict=True):
+        packshot = _drawn_photo(garment, made.files[0], spec)
+        packshots.append(packshot)
+        street += street_photos(packshot, Rendered(made.files[1:], made.boxes[1:]))
+    if spec.match != "item":
+        return among_themselves(spec, packshots, (), say)
+    return with_street(spec, packshots, street, ())
+
+
+_DRAWN = 1  # raise it whenever drawings come out otherwise
+
+
+def _draw(
+    garment: Garment, size: int, how: PseudoStreet, views: int
+) -> list[tuple[Image, Box | None]]:
+    """The packshot of a garment, then figures that wear it."""
+    street = (
+        draw_street(garment, 1000 * how.seed + number, _upright(how.size))
+        for number in range(views)
+    )
+    return [(draw_garment(garment, size), None), *street]
+
+
+def _drawn_photo(garment: Garment, file: Path, spec: CollectionSpec) -> Photo:
+    known = {name: str(getattr(garment, name, "")) for name in spec.attributes}
+    return Photo(
+        id=garment.id,
+        image=ImageRef(file),
+        item=garment.id,
+        category=garment.kind,
+        attributes={name: value for name, value in known.items() if value},
+    )
+
+
+def _need(photos: Sequence[Photo], spec: CollectionSpec) -> None:
+    if not photos:
+        raise InputError(
+            f"{spec.name}: no usable photo in {spec.path or spec.kind!r}; look at its rows with "
+            "`coordi doctor`"
+        )
+
+
+def _collection(
+    spec: CollectionSpec,
+    photos: tuple[Photo, ...],
+    train: Rows,
+    trials: Mapping[str, Trial],
+    problems: Iterable[Problem],
+    counts: Mapping[str, int],
+) -> Collection:
+    val, test = trials["val"], trials["test"]
+    found = {
+        "train photos": len(train),
+        "val queries": len(val.query),
+        "test queries": len(test.query),
+        "test gallery": len(test.gallery),
+        **{name: count for name, count in counts.items() if count},
+    }
+    if not len(test.query):
+        raise InputError(f"{spec.name}: nothing to ask about; raise the share `test`")
+    return checked(
+        Collection(
+            spec.name,
+            photos,
+            train,
+            test,
+            val if len(val.query) else None,
+            tuple(problems),
+            counts=found,
+        )
+    )

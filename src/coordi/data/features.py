@@ -1,0 +1,149 @@
+"""Features of photos by a frozen encoder, computed once and kept on disk.
+
+The cache of an encoder is one file of records of equal size: key, vector, checksum. Records are
+only ever appended, so that a run that is killed loses the batch at hand and nothing else: what
+stands torn at the end of the file is cut off by whoever writes next, and a record whose
+checksum fails is as if it were not there.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xxhash
+from filelock import FileLock
+from numpy.typing import NDArray
+
+from coordi.data.images import crop, decode_image, read_bytes
+from coordi.errors import ImageError
+from coordi.types import Encoder, Origin, Photo, Problem, Vectors
+
+Progress = Callable[[int, int], None]
+"""Told how many photos are done, and of how many."""
+
+_BATCH = 64
+_THREADS = 4
+_MOST_DETAIL = 2048  # a tiny box would otherwise ask for pictures of any size
+
+
+def photo_features(
+    photos: Sequence[Photo], encoder: Encoder, cache: Path, *, on_progress: Progress | None = None
+) -> tuple[Vectors, tuple[Problem, ...]]:
+    """Encode photos, cropped to their box → unit rows (N, encoder.dim) in the order of `photos`.
+
+    A photo that cannot be read is a `Problem` and has a row of zeros. Features stand in `cache`
+    under the content of the picture, the box and the encoder's fingerprint, so that a second
+    call only reads; several processes may share the folder.
+    """
+    kept = FeatureCache(cache, encoder)
+    vectors = np.zeros((len(photos), encoder.dim), np.float32)
+    problems: list[Problem] = []
+    for begin, loaded in _loaded(photos, encoder, kept):
+        misses: dict[bytes, NDArray[Any]] = {}
+        for offset, (photo_key, value) in enumerate(loaded):
+            if isinstance(value, ImageError):
+                problems.append(_problem(photos[begin + offset], value))
+            elif value is not None:
+                misses[photo_key] = value
+        if misses:
+            kept.add(list(misses), encoder.encode_prepared(np.stack(list(misses.values()))))
+        for offset, (photo_key, value) in enumerate(loaded):
+            if not isinstance(value, ImageError):
+                vectors[begin + offset] = kept[photo_key]
+        if on_progress is not None:
+            on_progress(begin + len(loaded), len(photos))
+    return vectors, tuple(problems)
+
+
+class FeatureCache:
+    """Vectors of one encoder by key (16 bytes), in memory and in a file that only grows."""
+
+    def __init__(self, folder: Path, encoder: Encoder) -> None:
+        """Read what `folder` has of `encoder`."""
+        folder = folder / "features"
+        folder.mkdir(parents=True, exist_ok=True)
+        self.path = folder / f"{encoder.fingerprint}-{encoder.dim}.records"
+        self._lock = FileLock(self.path.with_suffix(".lock"))
+        self._record = np.dtype([("key", "V16"), ("vector", "<f4", encoder.dim), ("sum", "<u8")])
+        self._known: dict[bytes, NDArray[np.float32]] = {}
+        if self.path.is_file():
+            self._read()
+
+    def __contains__(self, key: bytes) -> bool:
+        return key in self._known
+
+    def __getitem__(self, key: bytes) -> NDArray[np.float32]:
+        return self._known[key]
+
+    def add(self, keys: Sequence[bytes], vectors: Vectors) -> None:
+        """Append vectors (len(keys), dim); what was written torn before is cut off first."""
+        records = np.zeros(len(keys), self._record)
+        for record, photo_key, vector in zip(records, keys, vectors, strict=True):
+            record["key"], record["vector"] = np.void(photo_key), vector
+            record["sum"] = _checksum(photo_key, vector)
+            self._known[photo_key] = np.array(vector, np.float32)
+        with self._lock, self.path.open("ab") as file:
+            whole = file.tell() - file.tell() % self._record.itemsize
+            file.truncate(whole)
+            file.seek(whole)
+            file.write(records.tobytes())
+
+    def _read(self) -> None:
+        data = self.path.read_bytes()
+        whole = len(data) // self._record.itemsize
+        for record in np.frombuffer(data, self._record, count=whole):
+            photo_key = record["key"].tobytes()
+            if int(record["sum"]) == _checksum(photo_key, record["vector"]):
+                self._known[photo_key] = record["vector"]
+
+
+def _checksum(key: bytes, vector: NDArray[np.float32]) -> int:
+    return xxhash.xxh3_64_intdigest(key + np.asarray(vector, "<f4").tobytes())
+
+
+_Loaded = tuple[bytes, NDArray[Any] | ImageError | None]
+"""Key, and the prepared picture, why there is none, or None where the vector is known."""
+
+
+def _loaded(
+    photos: Sequence[Photo], encoder: Encoder, kept: FeatureCache
+) -> Iterator[tuple[int, list[_Loaded]]]:
+    """Batches of photos, read ahead in threads: (position of the first, what was read)."""
+    waiting: deque[tuple[int, list[Future[_Loaded]]]] = deque()
+    pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="coordi-features")
+    try:
+        for begin in range(0, len(photos), _BATCH):
+            batch = photos[begin : begin + _BATCH]
+            waiting.append((begin, [pool.submit(_load, p, encoder, kept) for p in batch]))
+            if len(waiting) > 2:
+                first, futures = waiting.popleft()
+                yield first, [future.result() for future in futures]
+        for first, futures in waiting:
+            yield first, [future.result() for future in futures]
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _load(photo: Photo, encoder: Encoder, kept: FeatureCache) -> _Loaded:
+    try:
+        data = read_bytes(photo.image)
+        key = xxhash.xxh3_128_digest(data + repr(photo.box).encode())
+        return key, None if key in kept else _prepared(data, photo, encoder)
+    except ImageError as error:
+        return b"", error
+
+
+def _prepared(data: bytes, photo: Photo, encoder: Encoder) -> NDArray[Any]:
+    box = photo.box
+    if box is None:
+        return encoder.prepare(decode_image(data, target=encoder.image_size))
+    share = min(box[2] - box[0], box[3] - box[1])
+    target = min(encoder.image_size / max(share, 1e-3), _MOST_DETAIL)
+    return encoder.prepare(crop(decode_image(data, target=round(target)), box))
+
+
+def _problem(photo: Photo, error: ImageError) -> Problem:
+    return Problem(Origin(str(photo.image.path or photo.id)), str(error), id=photo.id)

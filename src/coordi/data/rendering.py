@@ -1,0 +1,103 @@
+"""Pictures that a collection makes for itself, kept on disk: resumable, written whole or not."""
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import xxhash
+
+from coordi.data.images import encode_jpeg
+from coordi.errors import ImageError
+from coordi.types import Box, Image
+
+QUALITY = 92
+"""JPEG quality of what is kept; a camera's own loss is part of the picture already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Some pictures that are made together."""
+
+    name: str
+    """Names the outcome: whatever the pictures depend on is in it."""
+    make: Callable[[], list[tuple[Image, Box | None]]]
+    """Makes the pictures, each with the garment's box; `ImageError` where that cannot be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """What came of a job: files and boxes, or why there are none."""
+
+    files: tuple[Path, ...] = ()
+    boxes: tuple[Box | None, ...] = ()
+    reason: str = ""
+
+
+def render(
+    jobs: Sequence[Job], folder: Path, on_progress: Callable[[int, int], None] | None = None
+) -> list[Rendered]:
+    """Make the pictures of `jobs` that `folder` lacks → an outcome per job, in their order.
+
+    The pictures of a job stand in files, and a note of them is written last, in one step: after
+    a kill no half-made job is taken for a whole one. Threads: what takes time here (scaling,
+    filters, codecs) lets go of the interpreter.
+    """
+    outcomes: list[Rendered] = []
+    with ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="coordi-render") as pool:
+        for some in _batches(jobs):
+            outcomes.extend(pool.map(lambda job: _outcome(job, folder), some))
+            if on_progress is not None:
+                on_progress(len(outcomes), len(jobs))
+    return outcomes
+
+
+def _batches(jobs: Sequence[Job]) -> Iterator[Sequence[Job]]:
+    return (jobs[begin : begin + 256] for begin in range(0, len(jobs), 256))
+
+
+def _outcome(job: Job, folder: Path) -> Rendered:
+    key = xxhash.xxh3_128_hexdigest(job.name.encode())
+    place = folder / key[:2]
+    note = place / f"{key}.json"
+    known = _read_note(note)
+    if known is None:
+        place.mkdir(parents=True, exist_ok=True)
+        known = _make(job, place, key)
+        _write(note, json.dumps(known).encode())
+    boxes = [None if box is None else (box[0], box[1], box[2], box[3]) for box in known["boxes"]]
+    files = tuple(place / f"{key}-{number}.jpg" for number in range(len(boxes)))
+    return Rendered(files, tuple(boxes), known["reason"])
+
+
+def _make(job: Job, place: Path, key: str) -> dict[str, Any]:
+    try:
+        made = job.make()
+    except ImageError as error:
+        return {"boxes": [], "reason": str(error)}
+    for number, (picture, _) in enumerate(made):
+        _write(place / f"{key}-{number}.jpg", encode_jpeg(picture, quality=QUALITY))
+    return {"boxes": [box for _, box in made], "reason": ""}
+
+
+def _read_note(note: Path) -> dict[str, Any] | None:
+    try:
+        known = json.loads(note.read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return known if isinstance(known, dict) and known.keys() == {"boxes", "reason"} else None
+
+
+def _write(path: Path, data: bytes) -> None:
+    handle, draft = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        Path(draft).replace(path)
+    except BaseException:
+        Path(draft).unlink(missing_ok=True)
+        raise

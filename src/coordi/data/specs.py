@@ -1,0 +1,150 @@
+"""Collections by name: which photos, what belongs together, who is asked about.
+
+A collection is a YAML file whose fields are those of `CollectionSpec`; some are packaged
+(`COLLECTIONS`). See docs/collections.md.
+"""
+
+from collections.abc import Callable, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from coordi.data.collection import Collection
+from coordi.errors import InputError, UnknownNameError
+
+Say = Callable[[str], None]
+
+COLLECTIONS = (
+    "closet-label",
+    "drawn-street",
+    "kaggle-color",
+    "kaggle-type",
+    "mango-street",
+    "mango-street-sku",
+)
+"""Names of the packaged collections."""
+
+
+class _Fields(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class PseudoStreet(_Fields):
+    """How street views are made from packshots."""
+
+    views: int = Field(default=2, ge=0)
+    """Views of each training photo."""
+    asked: int = Field(default=2, ge=1)
+    """Views of each photo that is held out: these are the queries."""
+    size: int = Field(default=320, ge=32, le=2048)
+    """Height of a view in pixels; the width is three quarters of it."""
+    seed: int = 0
+    """Another seed gives other views."""
+    backgrounds: str = ""
+    """Folder of street photos with masks (photos.csv, labels.txt) before which garments stand;
+    "" draws the background."""
+
+
+class CollectionSpec(_Fields):
+    """Where photos come from, what belongs together, and how they are split."""
+
+    name: str = "collection"
+    """What reports call it; of a packaged or a YAML file, the file's name."""
+    description: str = ""
+    """One line for lists of collections."""
+    kind: str = "catalog"
+    """"catalog" or "drawn"."""
+    path: str = ""
+    """The catalogue's file or folder, relative to the data root."""
+    map: dict[str, str] = Field(default_factory=dict)
+    """Role → column of the catalogue, where the columns' names do not say it."""
+    item: str = "{id}"
+    """Which garment a photo shows: a pattern over fields, as "{model}"."""
+    group: str = ""
+    """Split key, a pattern over fields and {bare_title}, the title without colour words; ""
+    takes the item."""
+    attributes: tuple[str, ...] = ()
+    """Fields that photos keep as attributes."""
+    match: str = "item"
+    """What query and hit must share: "item", "category" or an attribute."""
+    apart: Literal["photo", "group"] = "photo"
+    """What a query never meets: itself, or all of its group."""
+    within: Literal["all", "category"] = "all"
+    """Whether a query searches everything or its own category."""
+    ignore_labels: tuple[str, ...] = ()
+    """Categories and attribute values, in lower case, that say nothing: as if unknown."""
+    val: float = Field(default=0.1, ge=0, le=0.5)
+    """Share of the groups to choose by."""
+    test: float = Field(default=0.1, ge=0, le=0.5)
+    """Share of the groups to report by."""
+    pseudo_street: PseudoStreet | None = None
+    """Makes the queries: views of held-out photos, looked for among all packshots."""
+    count: int = Field(default=600, ge=1)
+    """Drawn only: garments."""
+    seed: int = 0
+    """Drawn only: another seed gives another wardrobe."""
+    size: int = Field(default=192, ge=32, le=1024)
+    """Drawn only: side of a packshot in pixels."""
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.kind == "catalog" and not self.path:
+            raise ValueError("path is missing: a catalogue needs its file or folder")
+        if self.pseudo_street and self.match != "item":
+            raise ValueError("pseudo_street asks for the item: leave match at item")
+        return self
+
+
+def list_collections() -> dict[str, str]:
+    """The packaged collections: name → one line of description."""
+    return {name: load_spec(name).description for name in COLLECTIONS}
+
+
+def load_spec(name: str | Path) -> CollectionSpec:
+    """The packaged collection of that name, or the one that a YAML file describes.
+
+    Raises `UnknownNameError` for a name that is not packaged, `InputError` for a file that is
+    missing, is not YAML, or whose fields do not fit.
+    """
+    path = Path(name)
+    if path.suffix not in {".yaml", ".yml"}:
+        if str(name) not in COLLECTIONS:
+            raise UnknownNameError("collection", str(name), COLLECTIONS)
+        packaged = resources.files("coordi.data").joinpath("collections", f"{name}.yaml")
+        return _spec(packaged.read_text("utf-8"), str(name), str(name))
+    try:
+        return _spec(path.read_text("utf-8"), path.stem, str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read the collection {path}: {error}") from error
+
+
+def _spec(text: str, name: str, where: str) -> CollectionSpec:
+    try:
+        values: Any = yaml.safe_load(text)
+        if not isinstance(values, Mapping):
+            raise InputError(f"{where} holds no fields; see docs/collections.md")
+        return CollectionSpec(**{"name": name, **values})
+    except yaml.YAMLError as error:
+        raise InputError(f"{where} is not YAML: {error}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"])) or "the collection"
+        known = ", ".join(CollectionSpec.model_fields)
+        hint = f" Known: {known}." if first["type"] == "extra_forbidden" else ""
+        raise InputError(f"{where}: {field}: {first['msg']}.{hint}") from error
+
+
+def load_collection(
+    spec: CollectionSpec, root: Path, *, cache: Path, say: Say = lambda _: None
+) -> Collection:
+    """Read the photos of a collection; paths start from `root`, views are drawn into `cache`.
+
+    `say` is told what takes long and what was left out. Raises `InputError` or `NotFoundError`
+    where nothing usable is there; single photos that fail are the collection's problems.
+    """
+    from coordi.data.assembly import assemble
+
+    return assemble(spec, root, cache, say)
