@@ -1,18 +1,31 @@
 """Re-ranked search over a real store, held against a slow loop over all items."""
 
+import json
 import math
 
 import numpy as np
 import pytest
+import torch
+from fastapi.testclient import TestClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+import coordi.models.encoders
+from coordi.cli.app import make_app
+from coordi.data.images import decode_image
+from coordi.engine import Engine
 from coordi.errors import FingerprintError, QueryError
 from coordi.geometry import unit_rows
+from coordi.models.retrieval.artifact import BaseEncoder, RetrievalConfig, save_system
+from coordi.models.retrieval.system import LabelSizes
+from coordi.models.retrieval.wtbi import WhereToBuyIt, WhereToBuyItSettings
+from coordi.serve import create_app
 from coordi.store import open_store
 from coordi.tasks.rerank import DEPTH, probability, reorder
 from coordi.tasks.search import search
 from coordi.types import Item, Query
+from fakes import ColorHistogram, open_fake
 
 DIM, COUNT = 6, 160
 ROWS = unit_rows(np.random.default_rng(3).standard_normal((COUNT, DIM)))
@@ -186,3 +199,84 @@ def test_the_order_outlives_probabilities_that_round_to_one():
     assert order.tolist() == [1, 2, 0]
     assert matches.tolist() == [1.0, 1.0, 1.0]
     np.testing.assert_array_equal(probability(np.array([-1e4, 0.0, 1e4])), [0.0, 0.5, 1.0])
+
+
+@pytest.fixture
+def shelf(tmp_path, catalog):
+    """A store of plain-coloured items, a re-ranker that has learned something odd, a picture."""
+    with Engine.open(tmp_path / "store", encoder=ColorHistogram(), create=True) as engine:
+        engine.ingest(catalog)
+    encoder, folder = ColorHistogram(), tmp_path / "odd"
+    torch.manual_seed(0)
+    net = WhereToBuyIt(encoder.dim, LabelSizes(9, 0, {}), WhereToBuyItSettings(hidden=(8,)))
+    torch.nn.init.normal_(net.last.weight)
+    config = RetrievalConfig(
+        name="odd", system="wtbi", settings=net.settings.model_dump(mode="json"),
+        feature_dim=encoder.dim, dim=None, items=9, categories=0, attributes={},
+        encoder=BaseEncoder(name=encoder.name, fingerprint=encoder.fingerprint),
+    )  # fmt: skip
+    folder.mkdir()
+    save_system(folder, net, config)
+    return tmp_path / "store", folder, catalog.parent / "images/1.png"
+
+
+def test_the_engine_reranks_by_a_folder(shelf):
+    store, folder, photo = shelf
+    with Engine.open(store, encoder=ColorHistogram(), reranker=folder) as engine:
+        engine.warm()
+        picture = decode_image(photo.read_bytes())
+        plain = engine.search(Query(image=picture, rerank=0, limit=24))
+        answer = engine.search(Query(image=picture, rerank=9, limit=24))
+    first = [hit.item.id for hit in plain.hits]
+    found = [hit.item.id for hit in answer.hits]
+    assert (answer.reranker, answer.reranked) == ("odd", 9)
+    assert found[:9] != first[:9]
+    assert sorted(found[:9]) == sorted(first[:9])
+    assert found[9:] == first[9:]
+
+
+def test_an_engine_warns_of_a_reranker_of_another_encoder_before_it_serves(shelf):
+    store, folder, _ = shelf
+    stranger = json.loads((folder / "config.json").read_text())
+    stranger["encoder"]["fingerprint"] = "0" * 16
+    (folder / "config.json").write_text(json.dumps(stranger))
+    with (
+        Engine.open(store, encoder=ColorHistogram(), reranker=folder) as engine,
+        pytest.raises(FingerprintError, match="train the re-ranker on color-histogram"),
+    ):
+        engine.warm()
+
+
+def test_the_command_says_what_was_reranked_and_by_what(shelf, monkeypatch):
+    store, folder, photo = shelf
+    monkeypatch.setattr(coordi.models.encoders, "open_encoder", open_fake)
+
+    def run(*arguments):
+        words = ["search", *map(str, arguments), "--store", str(store)]
+        return CliRunner().invoke(make_app(), words)
+
+    shown = run("--image", photo, "--rerank", folder, "--depth", 6, "-n", 8)
+    assert shown.exit_code == 0, shown.output
+    assert "first 6 by odd" in shown.stderr
+    assert shown.stdout.count("%") == 6
+    answer = json.loads(run("--image", photo, "--rerank", folder, "--json", "-n", 8).stdout)
+    assert (answer["reranker"], answer["reranked"]) == ("odd", 24)
+    matches = [hit["match"] for hit in answer["hits"]]
+    assert matches == sorted(matches, reverse=True)
+    assert "leave out the words" in run("red", "--rerank", folder).stderr
+    assert "needs --rerank DIR" in run("red", "--depth", 5).stderr
+
+
+def test_the_service_reranks_pictures_and_says_so(shelf):
+    store, folder, photo = shelf
+    with Engine.open(store, encoder=ColorHistogram(), reranker=folder) as engine:
+        client = TestClient(create_app(engine))
+        files = {"image": ("photo.png", photo.read_bytes(), "image/png")}
+        answer = client.post("/v1/search", files=files, data={"rerank": 5, "limit": 7}).json()
+        assert (answer["reranker"], answer["reranked"]) == ("odd", 5)
+        assert [hit["match"] is not None for hit in answer["hits"]] == [True] * 5 + [False] * 2
+        words = client.get("/v1/search", params={"text": "red"}).json()
+        assert (words["reranker"], words["hits"][0]["match"]) == ("", None)
+        refused = client.get("/v1/search", params={"text": "red", "rerank": 5})
+        assert refused.status_code == 400
+        assert "leave out the words" in refused.json()["error"]["message"]
