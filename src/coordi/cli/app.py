@@ -5,10 +5,12 @@ from typing import Annotated
 
 import typer
 
+from coordi.cli.compare import compare
 from coordi.cli.delete import delete
 from coordi.cli.demo import demo
 from coordi.cli.doctor import doctor
 from coordi.cli.encoders import encoders
+from coordi.cli.evaluate import evaluate, results
 from coordi.cli.ingest import ingest
 from coordi.cli.recipes import recipes
 from coordi.cli.search import search
@@ -17,7 +19,22 @@ from coordi.cli.show import show
 from coordi.cli.stats import stats
 from coordi.cli.train import train
 
-COMMANDS = (ingest, search, show, delete, stats, encoders, doctor, recipes, train, serve, demo)
+COMMANDS = (
+    ingest,
+    search,
+    show,
+    delete,
+    stats,
+    encoders,
+    doctor,
+    recipes,
+    train,
+    evaluate,
+    compare,
+    results,
+    serve,
+    demo,
+)
 
 
 def _version(wanted: bool) -> None:

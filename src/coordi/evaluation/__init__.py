@@ -1,4 +1,4 @@
-"""Measuring: metrics that see rankings only."""
+"""Measuring: rankings, metrics over them, and reports that say what they are of."""
 
 from coordi.evaluation.metrics import bootstrap_interval, hits_at, neighbour_hits
 

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coordi.errors import InputError
+from coordi.evaluation.rankings import Rankings
 from coordi.geometry import similarities, top_k
 from coordi.types import Vectors
 
@@ -61,3 +62,53 @@ def bootstrap_interval(
     picks = rng.integers(len(values), size=(rounds, len(values)))
     low, high = np.percentile(np.asarray(values, np.float64)[picks].mean(1), [2.5, 97.5])
     return float(low), float(high)
+
+
+def hit_at(rankings: Rankings, k: int) -> NDArray[np.float64]:
+    """1 where the best answer is among the first `k` → (q,): R@k as retrieval papers mean it."""
+    return ((rankings.first > 0) & (rankings.first <= k)).astype(np.float64)
+
+
+def reciprocal_rank(rankings: Rankings) -> NDArray[np.float64]:
+    """1 / rank of the best answer in the whole gallery, 0 where it is never found → (q,)."""
+    return np.where(rankings.first > 0, 1 / np.maximum(rankings.first, 1), 0.0)
+
+
+def average_precision_at_r(rankings: Rankings) -> NDArray[np.float64]:
+    """AP@R → (q,): its mean is mAP@R (Musgrave 2020, "A Metric Learning Reality Check", 3.2).
+
+    With R answers in the gallery: 1/R times the sum, over the ranks i ≤ R that hold an answer,
+    of the precision at i. Raises `InputError` where fewer than R columns were ranked although
+    there were more candidates.
+    """
+    answers, relevant = rankings.answers, rankings.relevant
+    deepest = int(answers.max(initial=0))
+    if (
+        deepest > relevant.shape[1]
+        and (rankings.ranked[answers > relevant.shape[1], -1] >= 0).any()
+    ):
+        raise InputError(f"mAP@R needs {deepest} ranks; {relevant.shape[1]} are there")
+    ranks = np.arange(1, relevant.shape[1] + 1)
+    precision = np.cumsum(relevant, axis=1) / ranks
+    counted = np.where(relevant & (ranks <= answers[:, None]), precision, 0.0)
+    # cumsum adds from the first rank on, as the definition does; sum() would add in a tree
+    total: NDArray[np.float64] = np.cumsum(counted, axis=1)[:, -1] / np.maximum(answers, 1)
+    return total
+
+
+def ndcg_at(rankings: Rankings, k: int) -> NDArray[np.float64]:
+    """Binary normalised discounted cumulative gain of the first `k` ranks → (q,).
+
+    The ideal has min(R, k) answers on top (Järvelin & Kekäläinen 2002, discount 1/log2(1+rank)).
+    """
+    discounts = 1 / np.log2(np.arange(2, k + 2))
+    ideal = np.concatenate([[1.0], np.cumsum(discounts)[:k]])  # [0] only keeps 0/0 away
+    found = rankings.relevant[:, :k]
+    gained = np.where(found, discounts[: found.shape[1]], 0.0)
+    total: NDArray[np.float64] = np.cumsum(gained, axis=1)[:, -1]
+    return total / np.where(rankings.answers > 0, ideal[np.minimum(rankings.answers, k)], 1.0)
+
+
+def found_rank(rankings: Rankings) -> NDArray[np.float64]:
+    """Rank of the best answer, infinite where it is never found → (q,); its median is reported."""
+    return np.where(rankings.first > 0, rankings.first, np.inf)

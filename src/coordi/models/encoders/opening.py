@@ -5,6 +5,7 @@ from typing import Literal
 
 from coordi.artifacts import fetch, read_json
 from coordi.errors import EncoderError, NotFoundError, UnknownNameError
+from coordi.models.encoders.controls import CONTROLS
 from coordi.models.encoders.names import MINI, list_encoders, mini_folder
 from coordi.models.encoders.onnx import FORMAT, has_towers, open_onnx
 from coordi.types import Encoder
@@ -34,6 +35,8 @@ def open_encoder(
 def _open(name: str, dim: int | None) -> Encoder:
     if name == MINI:
         return open_folder(mini_folder(), MINI, dim=dim)
+    if name in CONTROLS:
+        return CONTROLS[name](dim)
     path = Path(name).expanduser()
     if path.suffix == ".tflite":
         from coordi.models.encoders.pretrained import open_tflite

@@ -1,0 +1,53 @@
+"""What each public benchmark prints, and the published numbers of its protocol."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+
+import yaml
+
+
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """Which ranks a benchmark reports."""
+
+    ks: tuple[int, ...] = (1, 10)
+    """R@k is reported for these; a hit is at least one answer within the first k."""
+    ndcg: int = 10
+    """NDCG is cut here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A number that somebody published under a protocol."""
+
+    protocol: str
+    system: str
+    metric: str
+    value: float
+    """A share, not percent."""
+    source: str
+
+
+_STANDARD = Protocol()
+
+PROTOCOLS: Mapping[str, Protocol] = {
+    "deepfashion-inshop": Protocol((1, 10, 20, 30, 40, 50)),
+    "deepfashion-consumer2shop": Protocol((1, 10, 20, 30, 40, 50)),
+    "deepfashion2": Protocol((1, 5, 10, 15, 20)),
+    "street2shop": Protocol((1, 5, 10, 20), ndcg=20),
+}
+"""Benchmark → what it prints; every other collection prints the standard."""
+
+
+def protocol_of(benchmark: str) -> Protocol:
+    """The protocol of a benchmark, or the standard one: R@1, R@10, NDCG@10."""
+    return PROTOCOLS.get(benchmark, _STANDARD)
+
+
+def published_numbers(benchmark: str) -> list[Published]:
+    """What others reported on a benchmark."""
+    text = resources.files("coordi.evaluation").joinpath("published.yaml").read_text("utf-8")
+    return [
+        p for p in (Published(**entry) for entry in yaml.safe_load(text)) if p.protocol == benchmark
+    ]

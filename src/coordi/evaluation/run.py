@@ -1,0 +1,251 @@
+"""Measure encoders and re-rankers on a collection's trial, controls beside them."""
+
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import yaml
+
+from coordi.artifacts import read_json
+from coordi.data.collection import Collection, Trial, group_of
+from coordi.errors import CoordiError, FingerprintError, InputError
+from coordi.evaluation import measure as measuring
+from coordi.evaluation.features import photo_vectors
+from coordi.evaluation.protocols import Protocol, protocol_of
+from coordi.evaluation.rankings import Rankings, rank_chunks
+from coordi.evaluation.report import Example, Found, Report, Terms
+from coordi.evaluation.rerank import DEPTH, reranked
+from coordi.evaluation.truth import truth_of
+from coordi.models.encoders import open_encoder
+from coordi.models.encoders.controls import CONTROLS
+from coordi.models.retrieval.reranking import open_reranker
+from coordi.types import Encoder, Problem
+
+Say = Callable[[str], None]
+
+IMAGENET = "google/mobilenet_v2_1.0_224"
+"""The generic pretrained network that is opened as a control if no other is named."""
+IMAGENET_VARIABLE = "COORDI_IMAGENET"
+CATEGORY_ONLY = "category-only"
+EXAMPLES = 12
+"""Best and worst queries that a report shows, each."""
+_PROBLEMS = 100
+"""Problems that a report lists; it counts all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """One trial as it is measured: queries that have an answer, and what is said of all rows."""
+
+    collection: Collection
+    trial: Trial
+    terms: Terms
+    protocol: Protocol
+    cache: Path
+    say: Say
+
+    @property
+    def groups(self) -> list[str]:
+        """Group of each query."""
+        return [group_of(self.collection.photos[row]) for row in self.trial.query]
+
+
+def evaluate(
+    collection: Collection,
+    models: Sequence[str],
+    *,
+    cache: Path,
+    trial: Literal["test", "val"] = "test",
+    controls: bool = True,
+    imagenet: str | None = None,
+    benchmark: str = "",
+    say: Say = lambda _: None,
+) -> list[Report]:
+    """Measure each model (a name that `open_encoder` takes, or a re-ranker's folder) → reports.
+
+    Controls come last: random rows, colour histogram, an ImageNet network (`imagenet`, else
+    $COORDI_IMAGENET, else a hub name if it is in the cache) and ranking by category alone. `say`
+    is told what runs and what is missing. Raises `InputError` where there is nothing to measure.
+    """
+    bench = _bench(collection, trial, benchmark or collection.name, cache, say)
+    reports = [_measured(bench, name, control=False) for name in models]
+    if not controls:
+        return reports
+    reports += [_measured(bench, name, control=True) for name in CONTROLS]
+    generic = _imagenet(bench, imagenet)
+    reports += [] if generic is None else [generic]
+    return [*reports, _category_only(bench)]
+
+
+def _bench(
+    collection: Collection, which: Literal["test", "val"], benchmark: str, cache: Path, say: Say
+) -> Bench:
+    trial = collection.test if which == "test" else collection.val
+    if trial is None:
+        raise InputError(f"{collection.name} has no {which} trial; use --trial test")
+    answerable = truth_of(collection, trial).answers() > 0
+    left_out = int((~answerable).sum())
+    if not answerable.any():
+        raise InputError(
+            f"{collection.name}: no query of the {which} trial has an answer in the gallery "
+            f"({len(trial.query)} queries, {len(trial.gallery)} gallery photos)"
+        )
+    asked = replace(trial, query=trial.query[answerable])
+    published, counts = collection.published, collection.counts
+    terms = Terms(
+        benchmark, which, trial.match, trial.apart, trial.within,
+        queries=len(asked.query), gallery=len(trial.gallery),
+        reduced=collection.reduced, left_out=left_out,
+        shortfalls={k: (n, counts.get(k, 0)) for k, n in published.items() if counts.get(k) != n},
+    )  # fmt: skip
+    return Bench(collection, asked, terms, protocol_of(benchmark), cache, say)
+
+
+def _measured(bench: Bench, name: str, *, control: bool) -> Report:
+    """Rank the trial with one model and take its numbers."""
+    reranker = open_reranker(name) if is_reranker(name) else None
+    encoder = open_encoder(name if reranker is None else reranker.encoder)
+    if reranker is not None and encoder.fingerprint != reranker.reads:
+        raise FingerprintError(
+            f"{name} reads vectors of {reranker.encoder} with fingerprint {reranker.reads}, but "
+            f"here that encoder has {encoder.fingerprint}; train the re-ranker again"
+        )
+    queries, gallery, problems = _vectors(bench, encoder, name)
+    chunks: Iterable[Rankings] = rank_chunks(
+        bench.collection, bench.trial, queries, gallery, depth=DEPTH
+    )
+    if reranker is not None:
+        chunks = reranked(chunks, reranker, queries, gallery)
+    report = _report(bench, measuring.measure(chunks, bench.protocol), name, control, problems)
+    seed, recipe = _recipe(name)
+    described = replace(report, model=_label(name, recipe), seed=seed, recipe=recipe)
+    if reranker is not None:
+        note = f"orders the first {DEPTH} of {reranker.encoder} anew"
+        return replace(described, fingerprint=reranker.fingerprint, note=note)
+    return replace(described, fingerprint=encoder.fingerprint, dim=encoder.dim)
+
+
+def _vectors(bench: Bench, encoder: Encoder, name: str) -> tuple[Any, Any, dict[str, Problem]]:
+    """Vectors of queries and gallery, and the photos that could not be read by id."""
+    photos = bench.collection.photos
+    out, problems = [], {}
+    for what, rows in (("query", bench.trial.query), ("gallery", bench.trial.gallery)):
+        bench.say(f"{name}: {len(rows):,} {what} photos")
+        vectors, failed = photo_vectors([photos[row] for row in rows], encoder, bench.cache)
+        out.append(vectors)
+        problems.update({problem.id or str(problem.origin): problem for problem in failed})
+    return out[0], out[1], problems
+
+
+def _report(
+    bench: Bench,
+    measured: measuring.Measured,
+    name: str,
+    control: bool,
+    failed: dict[str, Problem],
+) -> Report:
+    problems = {p.id or str(p.origin): p for p in bench.collection.problems} | failed
+    best, worst = measuring.extremes(measured, np.arange(len(bench.trial.query)), EXAMPLES)
+    return replace(
+        _of_columns(bench, measured.columns, name, control),
+        missing=len(problems),
+        problems=tuple(f"{p.origin}: {p.reason}" for p in list(problems.values())[:_PROBLEMS]),
+        best=tuple(_examples(bench, measured.top, best)),
+        worst=tuple(_examples(bench, measured.top, worst)),
+    )
+
+
+def _of_columns(bench: Bench, columns: measuring.Columns, name: str, control: bool) -> Report:
+    photos = [bench.collection.photos[row] for row in bench.trial.query]
+    groups = bench.groups
+    return Report(
+        terms=bench.terms,
+        model=name,
+        control=control,
+        values=measuring.summary(columns, groups),
+        slices=measuring.slices(columns, groups, [photo.category for photo in photos]),
+        photos=tuple(photo.id for photo in photos),
+        groups=tuple(groups),
+        per_query=measuring.per_query(columns),
+    )
+
+
+def _category_only(bench: Bench) -> Report:
+    truth = truth_of(bench.collection, bench.trial)
+    columns = measuring.category_only(truth, bench.protocol)
+    report = _of_columns(bench, columns, CATEGORY_ONLY, control=True)
+    known = "; the category is what is asked for" if bench.terms.match == "category" else ""
+    note = f"own category first, random within: expected values{known}"
+    return replace(report, note=note, missing=len(bench.collection.problems))
+
+
+def _imagenet(bench: Bench, given: str | None) -> Report | None:
+    """The ImageNet control, or a line that says how to give it."""
+    name = given or os.environ.get(IMAGENET_VARIABLE)
+    if name:
+        report = _measured(bench, name, control=True)
+        return replace(report, model="ImageNet MobileNetV2" if _is_mobilenet(name) else name)
+    try:
+        return replace(_measured(bench, IMAGENET, control=True), model="ImageNet MobileNetV2")
+    except CoordiError as error:
+        bench.say(
+            f"the ImageNet control is missing: {IMAGENET} cannot be opened here "
+            f"({type(error).__name__}). Give a .tflite file or a model folder with --imagenet or "
+            f"${IMAGENET_VARIABLE}"
+        )
+        return None
+
+
+def _is_mobilenet(name: str) -> bool:
+    return "mobilenet_v2" in Path(name).name.lower()
+
+
+def _examples(bench: Bench, top: Rankings, queries: Sequence[int]) -> Iterator[Example]:
+    photos, trial = bench.collection.photos, bench.trial
+    for at in queries:
+        places = zip(
+            top.ranked[at].tolist(), top.scores[at].tolist(), top.relevant[at], strict=True
+        )
+        found = tuple(
+            Found(photos[trial.gallery[place]].id, round(score, 4), bool(right))
+            for place, score, right in places
+            if place >= 0
+        )
+        photo = photos[trial.query[at]].id
+        yield Example(photo, int(top.first[at]), int(top.answers[at]), found)
+
+
+def is_reranker(name: str) -> bool:
+    """Whether a folder holds a system without vectors of its own."""
+    from coordi.models.encoders.opening import TRAINED
+
+    config = read_json(Path(name).expanduser() / "config.json")
+    return config.get("format") == TRAINED and config.get("dim") is None
+
+
+def _recipe(name: str) -> tuple[int | None, dict[str, Any]]:
+    """Seed and recipe from the card of a trained folder; (None, {}) of others."""
+    card = Path(name.rpartition("@")[0] or name).expanduser() / "README.md"
+    if not card.is_file():
+        return None, {}
+    block = re.search(r"```yaml\n(.*?)```", card.read_text("utf-8"), re.DOTALL)
+    try:
+        recipe = yaml.safe_load(block[1]) if block else None
+    except yaml.YAMLError:
+        return None, {}
+    if not isinstance(recipe, dict) or "recipe" not in recipe:
+        return None, {}
+    plain: dict[str, Any] = {str(key): value for key, value in recipe.items()}
+    return plain.get("seed"), plain
+
+
+def _label(name: str, recipe: dict[str, Any]) -> str:
+    """What tables call a model: a trained one by its own name, others by the name given."""
+    if "name" not in recipe:
+        return Path(name).name if Path(name).exists() else name
+    condition = name.rpartition("@")[2] if "@" in name else ""
+    return f"{recipe['name']}@{condition}" if condition else str(recipe["name"])

@@ -1,0 +1,167 @@
+"""Reports as Markdown: one benchmark with all its systems, and systems over several seeds."""
+
+import json
+import math
+from collections.abc import Iterable, Sequence
+from statistics import fmean, stdev
+
+from coordi.evaluation.measure import MEDIAN
+from coordi.evaluation.protocols import Published, published_numbers
+from coordi.evaluation.report import Report, Terms, Value
+
+Row = tuple[str, ...]
+
+
+def terms_lines(reports: Sequence[Report]) -> list[str]:
+    """What was measured, in a few lines: protocol, sizes, what is missing."""
+    terms = reports[0].terms
+    missing = max(report.missing for report in reports)
+    asked = {"item": "the same garment"}.get(terms.match, f"the same {terms.match}")
+    apart = "a query never meets itself" if terms.apart == "photo" else "never its own group"
+    where = "within the query's category" if terms.within == "category" else "in the whole gallery"
+    lines = [
+        f"{terms.queries:,} queries, {terms.gallery:,} gallery photos, {missing:,} missing or "
+        f"unreadable images. {terms.trial.capitalize()} side. Found is {asked}, {where}; {apart}."
+    ]
+    if terms.left_out:
+        lines.append(f"{terms.left_out:,} queries have no answer in the gallery and are left out.")
+    if terms.reduced:
+        short = ", ".join(
+            f"{what} {found:,} of {published:,}"
+            for what, (published, found) in terms.shortfalls.items()
+        )
+        lines.append(f"Reduced: {short}. Numbers do not compare with published ones.")
+    return lines
+
+
+def title_of(terms: Terms) -> str:
+    """The benchmark's name with the labels that change what its numbers mean."""
+    side = "" if terms.trial == "test" else f", {terms.trial}"
+    return f"{terms.benchmark}{side}{' (reduced)' if terms.reduced else ''}"
+
+
+def benchmark_markdown(reports: Sequence[Report]) -> str:
+    """One benchmark: systems, controls, published numbers."""
+    terms, metrics = reports[0].terms, list(reports[0].values)
+    rows: list[Row] = [system_row(report, metrics) for report in reports]
+    rows += published_rows(terms, metrics)
+    notes = [f"{report.model}: {report.note}." for report in reports if report.note]
+    parts = [
+        f"# {title_of(terms)}",
+        *terms_lines(reports),
+        markdown_table(("system", *metrics), rows),
+        f"Intervals: 95% bootstrap over query groups ({len(set(reports[0].groups)):,}). "
+        "Controls are in italics.",
+        *notes,
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def system_row(report: Report, metrics: Sequence[str]) -> Row:
+    """A system's line: values with intervals."""
+    name = f"*{report.model}*" if report.control else report.model
+    seed = "" if report.seed is None else f" (seed {report.seed})"
+    return (name + seed, *(value_text(report.values[metric], metric) for metric in metrics))
+
+
+def value_text(value: Value, metric: str) -> str:
+    """A value with its interval; an infinite rank is ∞."""
+    digits = 0 if metric == MEDIAN else 3
+    middle, low, high = (number(v, digits) for v in (value.value, value.low, value.high))
+    return f"{middle} [{low}–{high}]"
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A number in a table."""
+    return "∞" if value is None else f"{value:.{digits}f}"
+
+
+def published_rows(terms: Terms, metrics: Sequence[str]) -> list[Row]:
+    """What others reported, beside a whole test set only."""
+    if terms.reduced or terms.trial != "test":
+        return []
+    return [_published_row(entry, metrics) for entry in published_numbers(terms.benchmark)]
+
+
+def _published_row(entry: Published, metrics: Sequence[str]) -> Row:
+    cells = (number(entry.value) if metric == entry.metric else "" for metric in metrics)
+    return (f"{entry.system} (published)", *cells)
+
+
+def markdown_table(headings: Sequence[str], rows: Iterable[Row]) -> str:
+    """A Markdown table; numbers to the right."""
+    rule = ["---", *["---:"] * (len(headings) - 1)]
+    lines = [headings, rule, *rows]
+    return "\n".join("| " + " | ".join(_cell(cell) for cell in line) + " |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def results_markdown(reports: Iterable[Report]) -> str:
+    """All reports as one page: a section per benchmark, a row per system, seeds together."""
+    sections: dict[tuple[str, int, int, str, str], list[Report]] = {}
+    for report in _distinct(reports):
+        terms = report.terms
+        key = (title_of(terms), terms.queries, terms.gallery, terms.match, terms.within)
+        sections.setdefault(key, []).append(report)
+    parts = [
+        "# Results",
+        "Made by `coordi results` from the JSON files of `coordi evaluate`. A cell is a value "
+        "with its 95% interval over query groups, or mean ± standard deviation over the seeds "
+        "that the row names. Controls are in italics.",
+    ]
+    for key in sorted(sections, key=str):
+        parts += _section(sections[key])
+    return "\n\n".join(parts) + "\n"
+
+
+def _section(reports: list[Report]) -> list[str]:
+    terms, metrics = reports[0].terms, list(reports[0].values)
+    systems: dict[str, list[Report]] = {}
+    for report in reports:
+        systems.setdefault(system_key(report), []).append(report)
+    ordered = sorted(systems.values(), key=lambda same: (same[0].control, -_first(same, metrics)))
+    rows = [_seeds_row(same, metrics) for same in ordered] + published_rows(terms, metrics)
+    notes = {f"{r.model}: {r.note}." for r in reports if r.note}
+    table = markdown_table(("system", *metrics), rows)
+    return [f"## {title_of(terms)}", *terms_lines(reports), table, *sorted(notes)]
+
+
+def system_key(report: Report) -> str:
+    """What reports of one system share however it was seeded."""
+    recipe = {k: v for k, v in report.recipe.items() if k not in {"seed", "data", "cache"}}
+    # an untrained encoder is told apart by its weights: it has no recipe
+    weights = "" if report.recipe else report.fingerprint
+    return json.dumps([report.model, report.control, recipe, weights], sort_keys=True, default=str)
+
+
+def _first(same: list[Report], metrics: Sequence[str]) -> float:
+    return fmean(report.values[metrics[0]].value or 0.0 for report in same)
+
+
+def _seeds_row(same: list[Report], metrics: Sequence[str]) -> Row:
+    if len(same) == 1:
+        return system_row(same[0], metrics)
+    seeds = ", ".join(str(report.seed) for report in same)
+    name = f"*{same[0].model}*" if same[0].control else same[0].model
+    return (f"{name} (seeds {seeds})", *(_spread(same, metric) for metric in metrics))
+
+
+def _spread(same: list[Report], metric: str) -> str:
+    values = [report.values[metric].value for report in same]
+    finite = [value for value in values if value is not None and math.isfinite(value)]
+    if len(finite) < len(values):
+        return "∞"
+    digits = 0 if metric == MEDIAN else 3
+    return f"{fmean(finite):.{digits}f} ± {stdev(finite):.{digits}f}"
+
+
+def _distinct(reports: Iterable[Report]) -> list[Report]:
+    """One report of each model, seed and weights on each benchmark; the last one given stays."""
+    kept = {
+        (report.terms.benchmark, report.terms.trial, report.model, report.seed, report.fingerprint):
+        report for report in reports
+    }  # fmt: skip
+    return list(kept.values())
