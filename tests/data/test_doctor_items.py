@@ -14,6 +14,7 @@ from PIL import Image as Pillow
 from coordi.data.collection import Collection, Trial
 from coordi.data.doctor import Finding, examine, worst
 from coordi.data.doctor.colors import contradicted, lab, measured_words
+from coordi.data.doctor.duplicates import connected
 from coordi.data.doctor.neighbors import nearest, suspects
 from coordi.data.doctor.tables import balance, is_no_label
 from coordi.types import ImageRef, Origin, Photo, Problem
@@ -24,12 +25,16 @@ PAPER = (240, 240, 240)
 
 
 def draw(path: Path, ink, seed: int, paper=PAPER, size=(48, 64)) -> None:
-    """A garment: a rectangle of one colour before a background, both with noise."""
+    """A garment: a rectangle of one colour with three holes before a background, with noise."""
     width, height = size
+    rng = np.random.default_rng(seed)
     pixels = np.empty((height, width, 3))
     pixels[:] = paper
     pixels[height // 5 : -height // 5, width // 5 : -width // 5] = ink
-    pixels += np.random.default_rng(seed).integers(-6, 7, pixels.shape)
+    for _ in range(3):
+        y, x = rng.integers(height // 5, height // 2), rng.integers(width // 5, width // 2)
+        pixels[y : y + height // 5, x : x + width // 5] = paper
+    pixels += rng.integers(-6, 7, pixels.shape)
     path.parent.mkdir(parents=True, exist_ok=True)
     Pillow.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(path)
 
@@ -129,6 +134,33 @@ def test_identical_pictures_on_two_sides_of_a_stated_split(shop):
     assert [(leak.count, leak.total) for leak in leaks] == [(1, 10)]
     (title,) = shop.findings("leaks across the split")
     assert title.exhibits[0].rows == (8, 9)
+
+
+def printed(art: np.ndarray, left: int, top: int) -> Pillow.Image:
+    """A coloured print somewhere on paper."""
+    photo = np.full((120, 90, 3), 240, np.uint8)
+    large = Pillow.fromarray(art).resize((60, 80), Pillow.Resampling.BICUBIC)
+    photo[top : top + 80, left : left + 60] = np.asarray(large)
+    return Pillow.fromarray(photo)
+
+
+def test_near_duplicates(shop):
+    art = np.random.default_rng(5).integers(40, 160, (3, 2, 3)).astype(np.uint8)
+    for number, (left, top, quality) in enumerate([(10, 10, 95), (16, 8, 95), (10, 10, 80)]):
+        printed(art, left, top).save(shop.picture(number), "JPEG", quality=quality)
+    printed(art[::-1, ::-1], 10, 10).save(shop.picture(3))  # the same colours elsewhere
+    printed(np.roll(art, 1, 2), 10, 10).save(shop.picture(4))  # the same print recoloured
+    assert shop.findings("duplicate pictures") == []
+    (found,) = shop.findings("near duplicates")
+    assert [exhibit.rows for exhibit in found.exhibits] == [(0, 1, 2)]
+
+
+@given(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 12)), max_size=20))
+def test_connected_groups_are_those_of_a_slow_flood(links):
+    groups = {frozenset(pair) for pair in links}
+    while merged := next(((a, b) for a in groups for b in groups if a != b and a & b), None):
+        groups = groups - set(merged) | {merged[0] | merged[1]}
+    assert [set(group) for group in connected(links)] == sorted(map(set, groups), key=min)
 
 
 def test_label_noise_names_the_mislabelled_item(shop):

@@ -7,10 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coordi.data.doctor.findings import Exhibit, Finding, Result
+from coordi.data.doctor.neighbors import nearest
 from coordi.data.doctor.subject import Subject, label_columns
 
 _SHOWN = 12
 _ROW = 8
+_NEAR = 6
 Groups = list[tuple[int, ...]]
 
 
@@ -149,3 +151,72 @@ def copies_in_gallery(subject: Subject) -> Iterator[Result]:
                 len(asked),
                 exhibits=tuple(Exhibit(_names(subject, g), g[:_ROW]) for g in found[:_SHOWN]),
             )
+
+
+def near_duplicates(subject: Subject) -> Iterator[Result]:
+    """Pictures of the same thing: moved, framed differently, compressed again, retouched.
+
+    What stands before the background is cut out and compared as a 12 × 12 thumbnail; see
+    `alike`. On packshots a hash of the whole picture would call all white shirts alike.
+    """
+    groups = _near_groups(subject.looks)
+    exact = {frozenset(group) for group in pixel_groups(subject.looks)}
+    groups = [group for group in groups if frozenset(group) not in exact]
+    if groups:
+        rows = sum(map(len, groups))
+        yield Finding(
+            "near duplicates",
+            "warning",
+            f"{rows:,} pictures nearly are those of another item ({len(groups):,} groups)",
+            "Keep each group on one side of a split, and do not count its members as wrong answers "
+            "for each other.",
+            rows,
+            len(subject.readable),
+            {"groups": len(groups)},
+            _exhibits(subject, groups),
+        )
+    yield from _across_sides(subject, groups, "near duplicates", "nearly the same picture")
+
+
+def _near_groups(looks: NDArray[np.void]) -> Groups:
+    """Connected groups of rows whose garments look the same, pixel duplicates among them."""
+    rows = np.flatnonzero(looks["ok"] & (looks["filled"] > 0))
+    if len(rows) < 2:
+        return []
+    thumbs = looks["tiny"][rows].reshape(len(rows), -1).astype(np.float32)
+    near = nearest(thumbs, np.arange(len(rows)), _NEAR)
+    found = np.stack([alike(looks[rows], looks[rows[other]]) for other in near.T], axis=1)
+    links = [(at, int(near[at, place])) for at, place in np.argwhere(found)]
+    return [tuple(rows[sorted(group)].tolist()) for group in connected(links)]
+
+
+def alike(first: NDArray[np.void], second: NDArray[np.void]) -> NDArray[np.bool_]:
+    """Which of two lists of pictures (n,) nearly are the same.
+
+    Their boxes have one shape within 3%; no pixel of the thumbnails is further apart than 24
+    levels, nor the average one than 2.
+    """
+    gaps = np.abs(first["tiny"].astype(np.int16) - second["tiny"])[:, 1:-1, 1:-1]
+    gaps = gaps.reshape(len(first), -1)  # without the rim, which takes in the background
+    shape = np.abs(np.log(first["aspect"] / second["aspect"]))
+    return np.asarray((gaps.max(1) <= 24) & (gaps.mean(1) <= 2.0) & (shape <= 0.03), bool)
+
+
+def connected(links: Iterable[tuple[int, int]]) -> list[list[int]]:
+    """Groups that links join, each of two and more members, by their first members."""
+    parent: dict[int, int] = {}
+
+    def root(at: int) -> int:
+        parent.setdefault(at, at)
+        while parent[at] != at:
+            parent[at] = parent[parent[at]]
+            at = parent[at]
+        return at
+
+    for first, second in links:
+        low, high = sorted((root(first), root(second)))
+        parent[high] = low
+    groups: dict[int, list[int]] = defaultdict(list)
+    for at in parent:
+        groups[root(at)].append(at)
+    return [sorted(group) for _, group in sorted(groups.items())]

@@ -35,6 +35,9 @@ Say = Callable[[str], None]
 Progress = Callable[[str, int, int | None], None]
 """Called with (what is being done, how many, of how many or None)."""
 
+COMPARED = 100_000
+"""Pictures up to which all are compared with all: minutes on two cores."""
+
 ITEM_CHECKS: Mapping[str, Check[Subject]] = {
     "published counts": tables.published_counts,
     "missing and damaged pictures": tables.pictures,
@@ -42,6 +45,7 @@ ITEM_CHECKS: Mapping[str, Check[Subject]] = {
     "leaks across the split": duplicates.leaking_groups,
     "titles across the split": duplicates.repeated_titles_across,
     "duplicate pictures": duplicates.exact_duplicates,
+    "near duplicates": duplicates.near_duplicates,
     "copies in the gallery": duplicates.copies_in_gallery,
     "label noise": neighbors.label_noise,
     "labels that are none": tables.no_labels,
@@ -149,6 +153,9 @@ def _not_run(subject: Subject) -> dict[str, str]:
     out: dict[str, str] = {}
     if subject.vectors is None:
         out["label noise"] = "needs an encoder"
+    if subject.count > COMPARED:
+        reason = f"compares every picture with every other, which it does up to {COMPARED:,}"
+        out |= {"near duplicates": reason, "label noise": reason}
     if not subject.groups:
         out["leaks across the split"] = "the dataset states no split of groups"
     if not subject.sides:

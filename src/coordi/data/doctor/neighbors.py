@@ -138,7 +138,8 @@ def _noise_of(
         {f"{values[a]} among {values[b]}": float(n) for (a, b), n in pairs},
         tuple(
             Exhibit(
-                f"{subject.ids[around.rows[at]]}: {values[labels[at]]}, its neighbours: {values[other]}",
+                f"{subject.ids[around.rows[at]]}: {values[labels[at]]}, "
+                f"its neighbours: {values[other]}",
                 (int(around.rows[at]), *around.rows[around.near[at, :3]].tolist()),
             )
             for at, other in zip(found[:_SHOWN], said, strict=False)

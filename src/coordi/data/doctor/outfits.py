@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from coordi.data.doctor.duplicates import connected
 from coordi.data.doctor.findings import Exhibit, Figures, Finding, Result, share
 from coordi.data.doctor.subject import Subject
 from coordi.data.splits import split_of
@@ -116,7 +117,7 @@ def shared_items(subject: OutfitSubject) -> Iterator[Result]:
     if not subject.outfits:
         return
     groups = _components(subject.outfits)
-    largest = max(groups.values())
+    largest = max(groups, default=0)
     sides = [split_of(name) for name in subject.names]
     trained = {
         r for o, side in zip(subject.outfits, sides, strict=True) if side != "test" for r in o
@@ -139,21 +140,11 @@ def shared_items(subject: OutfitSubject) -> Iterator[Result]:
         )
 
 
-def _components(outfits: Outfits) -> Counter[int]:
-    """Connected groups of outfits over shared items: root → outfits."""
-    parent: dict[int, int] = {}
-
-    def root(item: int) -> int:
-        parent.setdefault(item, item)
-        while parent[item] != item:
-            parent[item] = parent[parent[item]]
-            item = parent[item]
-        return item
-
-    for outfit in outfits:
-        for item in outfit:
-            parent[root(item)] = root(outfit[0])
-    return Counter(root(outfit[0]) for outfit in outfits if outfit)
+def _components(outfits: Outfits) -> list[int]:
+    """Outfits in each connected group over shared items."""
+    groups = connected((item, outfit[0]) for outfit in outfits for item in outfit)
+    group_of = {item: number for number, group in enumerate(groups) for item in group}
+    return list(Counter(group_of[outfit[0]] for outfit in outfits if outfit).values())
 
 
 def popularity(subject: OutfitSubject) -> Iterator[Result]:
