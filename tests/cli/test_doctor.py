@@ -105,6 +105,20 @@ def test_an_unknown_dataset_names_what_there_is(tmp_path):
     result = run("no-such-thing")
     assert result.exit_code == 1
     assert "no-such-thing" in result.stderr
+    assert "mango-street" in result.stderr
+    missing = run("no-such-thing.csv")
+    assert missing.exit_code == 1
+    assert "no-such-thing.csv is not there" in missing.stderr
+
+
+def test_a_collection_of_ones_own(tmp_path):
+    (tmp_path / "small.yaml").write_text("{kind: drawn, count: 24, size: 48, val: 0.2, test: 0.3}")
+    result = run("small.yaml", "--json", "--encoder", "none", "--cache", tmp_path / "cache")
+    assert result.exit_code in (0, 3), result.output
+    document = json.loads(result.stdout)
+    assert (document["dataset"], document["kind"]) == ("small", "collection")
+    assert any(table["headings"][0] == "trial" for table in document["figures"])
+    assert "leaks across the split" in document["clean"]
 
 
 def test_ctrl_c_is_130(tmp_path):

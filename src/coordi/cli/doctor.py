@@ -31,8 +31,20 @@ DatasetArgument = Annotated[
     typer.Argument(
         metavar="DATASET",
         help="A catalogue (anything `coordi ingest` takes), a file of outfits (columns outfit_id "
-        "and item_id), or FashionIQ's folder.",
+        "and item_id), FashionIQ's folder, a collection (a packaged NAME, or FILE.yaml), or a "
+        "benchmark by its name, with --root.",
     ),
+]
+RootOption = Annotated[
+    Path,
+    typer.Option(
+        "--root",
+        metavar="DIR",
+        help="Folder of a benchmark, or what a collection's paths are relative to.",
+    ),
+]
+CacheOption = Annotated[
+    Path, typer.Option("--cache", metavar="DIR", help="A collection's drawn views are kept here.")
 ]
 EncoderOption = Annotated[
     str,
@@ -64,6 +76,8 @@ HtmlOption = Annotated[
 
 def doctor(
     dataset: DatasetArgument,
+    root: RootOption = Path(),
+    cache: CacheOption = Path("coordi-cache"),
     encoder: EncoderOption = "coordi-mini",
     html: HtmlOption = None,
     catalog: CatalogOption = None,
@@ -80,12 +94,13 @@ def doctor(
     with reporting(as_json, debug) as out:
         roles = mapping_of(mapping or [])
         from coordi.data.doctor import examine, worst, write_page
+        from coordi.data.doctor.named import find_dataset
 
         if html is not None and not html.absolute().parent.is_dir():
             raise typer.BadParameter(f"there is no folder {html.parent}", param_hint="--html")
         with _progress(out) as progress:
             audit = examine(
-                dataset,
+                find_dataset(dataset, root, cache=cache, say=out.note),
                 encoder=_encoder(encoder),
                 mapping=roles,
                 images=images,
