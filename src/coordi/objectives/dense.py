@@ -23,9 +23,9 @@ negatives) where positive and negative pairs are picked apart."""
 Masks = Callable[[slice], tuple[Tensor, Tensor]]
 """Rows of the batch → which of their pairs (rows, R) are positive, and which negative."""
 
-BLOCK_PAIRS = 1 << 21
+BLOCK_PAIRS = 1 << 20
 """Pairs of one block of anchors; a batch of more is taken block by block, each computed anew in
-the backward pass. 8 MiB a buffer in float32."""
+the backward pass. 4 MiB a buffer in float32."""
 
 
 class InfoNCELoss(nn.Module):
