@@ -1,5 +1,6 @@
 """`coordi train`: run a recipe and leave an artefact that `ingest` and `search` take at once."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -50,5 +51,7 @@ def train(
             quiet=as_json,
             devices=devices,
         )
+        if os.environ.get("LOCAL_RANK", "0") != "0":
+            return  # one of several processes: the first one reports
         out.json({"artifact": str(folder)})
         out.text(f"{folder} is ready: coordi ingest CATALOG --encoder {folder}")

@@ -151,6 +151,7 @@ def _quiet_lightning() -> Iterator[None]:
         "You're resuming from a checkpoint that ended before",  # batches know their step
         "Checkpoint directory .* exists and is not empty",  # a resumed run
         ".*LeafSpec.* is deprecated",  # Lightning's own call into torch
+        r"Found \d+ module\(s\) in eval mode",  # backbones keep their batch normalisation
         "Using ModelCheckpoint with manual optimization",  # weights after the step are meant
         "Experiment logs directory .* exists",  # a resumed run: its rows were taken over
     )
