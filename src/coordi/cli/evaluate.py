@@ -100,8 +100,10 @@ def _write(reports: "Sequence[Report]", collection: "Collection", output: Path) 
 
     terms = reports[0].terms
     folder = output / (terms.benchmark if terms.trial == "test" else f"{terms.benchmark}-val")
-    for report in reports:
-        report.save(folder / f"{_file_name(report)}.json")
+    names = [_file_name(report) for report in reports]
+    for name, report in zip(names, reports, strict=True):
+        twin = f"-{report.fingerprint}" if names.count(name) > 1 else ""
+        report.save(folder / f"{name}{twin}.json")
     write_whole(folder / "report.md", benchmark_markdown(reports))
     write_whole(folder / "report.html", page(reports, collection.photos))
     return folder
@@ -109,7 +111,8 @@ def _write(reports: "Sequence[Report]", collection: "Collection", output: Path) 
 
 def _file_name(report: "Report") -> str:
     seed = "" if report.seed is None else f"-seed{report.seed}"
-    return re.sub(r"[^A-Za-z0-9.@_-]+", "-", report.model) + seed
+    kind = "control-" if report.control else ""
+    return kind + re.sub(r"[^A-Za-z0-9.@_-]+", "-", report.model) + seed
 
 
 def _brief(report: "Report") -> dict[str, Any]:

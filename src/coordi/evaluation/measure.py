@@ -120,8 +120,8 @@ def extremes(measured: Measured, rows: Positions, count: int) -> tuple[list[int]
     shuffled = np.random.default_rng(0).permutation(rows)
     rank, precision = measured.columns[MEDIAN][shuffled], measured.columns["mAP@R"][shuffled]
     order = shuffled[np.lexsort((-precision, rank))]
-    best = order[:count]
-    worst = order[::-1][: min(count, len(order) - len(best))]
+    best = order[: min(count, (len(order) + 1) // 2)]
+    worst = order[len(best) :][::-1][:count]
     return best.tolist(), worst.tolist()
 
 

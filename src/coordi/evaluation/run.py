@@ -12,7 +12,7 @@ import yaml
 
 from coordi.artifacts import read_json
 from coordi.data.collection import Collection, Trial, group_of
-from coordi.errors import CoordiError, FingerprintError, InputError
+from coordi.errors import FingerprintError, InputError
 from coordi.evaluation import measure as measuring
 from coordi.evaluation.features import photo_vectors
 from coordi.evaluation.protocols import Protocol, protocol_of
@@ -20,7 +20,7 @@ from coordi.evaluation.rankings import Rankings, rank_chunks
 from coordi.evaluation.report import Example, Found, Report, Terms
 from coordi.evaluation.rerank import DEPTH, reranked
 from coordi.evaluation.truth import truth_of
-from coordi.models.encoders import open_encoder
+from coordi.models.encoders import list_encoders, open_encoder
 from coordi.models.encoders.controls import CONTROLS
 from coordi.models.retrieval.reranking import open_reranker
 from coordi.types import Encoder, Problem
@@ -189,15 +189,13 @@ def _imagenet(bench: Bench, given: str | None) -> Report | None:
     if name:
         report = _measured(bench, name, control=True)
         return replace(report, model="ImageNet MobileNetV2" if _is_mobilenet(name) else name)
-    try:
+    if any(info.name == IMAGENET and info.offline for info in list_encoders()):
         return replace(_measured(bench, IMAGENET, control=True), model="ImageNet MobileNetV2")
-    except CoordiError as error:
-        bench.say(
-            f"the ImageNet control is missing: {IMAGENET} cannot be opened here "
-            f"({type(error).__name__}). Give a .tflite file or a model folder with --imagenet or "
-            f"${IMAGENET_VARIABLE}"
-        )
-        return None
+    bench.say(
+        f"the ImageNet control is missing: {IMAGENET} is not on this machine. Give a .tflite file, "
+        f"a model folder or a hub name with --imagenet or ${IMAGENET_VARIABLE}"
+    )
+    return None
 
 
 def _is_mobilenet(name: str) -> bool:
