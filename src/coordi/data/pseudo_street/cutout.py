@@ -93,9 +93,10 @@ def _trimmed(inside: Mask, pixels: NDArray[np.float32]) -> Mask:
     What counts as ground is judged by the distance to the nearest ground outside, and by how
     far the garment as a whole stands out: white cloth on white loses nothing.
     """
-    if inside.all() or not inside.any():
+    near = ndimage.binary_dilation(inside, iterations=3)  # the outline itself is mixed
+    if near.all() or not inside.any():
         return inside
-    y, x = ndimage.distance_transform_edt(inside, return_distances=False, return_indices=True)
+    y, x = ndimage.distance_transform_edt(near, return_distances=False, return_indices=True)
     away = np.abs(pixels - ndimage.uniform_filter(pixels, (3, 3, 1))[y, x]).max(axis=-1)
     clear = float(np.percentile(away[inside], 60))
     like_ground = inside & (away < min(_SHADOW, 0.3 * clear))
