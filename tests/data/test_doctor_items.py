@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image as Pillow
@@ -14,7 +14,8 @@ from PIL import Image as Pillow
 from coordi.data.collection import Collection, Trial
 from coordi.data.doctor import Finding, examine, worst
 from coordi.data.doctor.colors import contradicted, lab, measured_words
-from coordi.data.doctor.duplicates import connected
+from coordi.data.doctor.duplicates import alike, connected, near_pairs
+from coordi.data.doctor.looks import LOOK
 from coordi.data.doctor.neighbors import nearest, suspects
 from coordi.data.doctor.tables import balance, is_no_label
 from coordi.types import ImageRef, Origin, Photo, Problem
@@ -155,6 +156,26 @@ def test_near_duplicates(shop):
     assert [exhibit.rows for exhibit in found.exhibits] == [(0, 1, 2)]
 
 
+@settings(deadline=None, max_examples=25)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 320))
+def test_near_pairs_are_those_of_a_slow_loop(seed, count):
+    rng = np.random.default_rng(seed)
+    looks = np.zeros(count, LOOK)
+    few = rng.integers(0, 256, (5, 12, 12, 3)) // 8 * 8
+    looks["tiny"] = np.clip(few[rng.integers(5, size=count)] + rng.integers(0, 6), 0, 255)
+    looks["tiny"][:, 6, 6] += rng.integers(0, 40, (count, 3)).astype(np.uint8) // 2
+    looks["aspect"] = rng.choice([0.5, 0.51, 0.6], count)
+    some = rng.permutation(count)[:12]
+    found = {frozenset(pair) for pair in near_pairs(looks[some])}
+    for a in range(len(some)):
+        for b in range(a):
+            same = alike(looks[some[[a]]], looks[some[[b]]])[0]
+            assert (frozenset((a, b)) in found) == same
+    whole = list(near_pairs(looks))
+    assert len(set(map(frozenset, whole))) == len(whole)
+
+
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 12)), max_size=20))
 def test_connected_groups_are_those_of_a_slow_flood(links):
     groups = {frozenset(pair) for pair in links}
@@ -297,6 +318,7 @@ def test_colors_in_words():
 # neighbours
 
 
+@settings(deadline=None)
 @given(
     arrays(
         np.float32, st.tuples(st.integers(2, 12), st.integers(1, 3)), elements=st.integers(-4, 4)
