@@ -69,7 +69,7 @@ def test_queries_without_an_answer_are_left_out_and_counted(painted, tmp_path):
     gone = replace(painted, test=replace(painted.test, gallery=painted.test.gallery[:-2]))
     out = run.evaluate(gone, ["random"], cache=tmp_path, controls=False)
     assert (out[0].terms.queries, out[0].terms.left_out, out[0].terms.gallery) == (6, 2, 6)
-    assert "2 queries have no answer" in benchmark_markdown(out)
+    assert "Left out, because the gallery holds no answer: 2 more" in benchmark_markdown(out)
     empty = replace(painted, test=replace(painted.test, gallery=painted.test.gallery[:0]))
     with pytest.raises(InputError, match="no query of the test trial has an answer"):
         run.evaluate(empty, ["random"], cache=tmp_path)

@@ -183,12 +183,12 @@ def _examples(examples: Sequence[Example], pictures: _Pictures) -> str:
 
 
 def _example(example: Example, pictures: _Pictures) -> str:
-    rank = f"best answer at rank {example.rank:,}" if example.rank else "no answer is ever found"
+    count = "the answer" if example.answers == 1 else f"first of {example.answers:,} answers"
+    rank = f"{count} at rank {example.rank:,}" if example.rank else "no answer is ever found"
     hits = "".join(_hit(place, hit, pictures) for place, hit in enumerate(example.found, 1))
-    answers = f"{example.answers:,} answer{'' if example.answers == 1 else 's'}"
     return (
         f'<div class="example"><figure class="asked">{pictures.tag(example.photo)}'
-        f"<figcaption>{pictures.label(example.photo)}: {rank} of {answers}</figcaption></figure>"
+        f"<figcaption>{pictures.label(example.photo)}: {rank}</figcaption></figure>"
         f'<div class="hits" tabindex="0" role="group" aria-label="what it found">{hits}</div></div>'
     )
 

@@ -16,15 +16,18 @@ def terms_lines(reports: Sequence[Report]) -> list[str]:
     """What was measured, in a few lines: protocol, sizes, what is missing."""
     terms = reports[0].terms
     missing = max(report.missing for report in reports)
-    asked = {"item": "the same garment"}.get(terms.match, f"the same {terms.match}")
-    apart = "a query never meets itself" if terms.apart == "photo" else "never its own group"
-    where = "within the query's category" if terms.within == "category" else "in the whole gallery"
+    asked = "garment" if terms.match == "item" else terms.match
+    apart = "itself" if terms.apart == "photo" else "its own group"
+    where = "its own category" if terms.within == "category" else "the whole gallery"
     lines = [
         f"{terms.queries:,} queries, {terms.gallery:,} gallery photos, {missing:,} missing or "
-        f"unreadable images. {terms.trial.capitalize()} side. Found is {asked}, {where}; {apart}."
+        f"unreadable images ({terms.trial} side). A hit shows the same {asked}; a query searches "
+        f"{where} and never meets {apart}."
     ]
     if terms.left_out:
-        lines.append(f"{terms.left_out:,} queries have no answer in the gallery and are left out.")
+        lines.append(
+            f"Left out, because the gallery holds no answer: {terms.left_out:,} more queries."
+        )
     if terms.reduced:
         short = ", ".join(
             f"{what} {found:,} of {published:,}"
