@@ -1,0 +1,182 @@
+"""What the readers of public benchmarks share: files found, lines read, photos gathered."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image as Pillow
+
+from coordi.data.collection import Rows, Trial
+from coordi.data.splits import split_of
+from coordi.errors import CatalogError, NotFoundError
+from coordi.types import Box, ImageRef, Origin, Photo, Problem
+
+VAL_SHARE = 0.1
+"""Share of the training items that is held out to choose by, where the authors hold out none."""
+
+
+@dataclass(slots=True)
+class Gathering:
+    """Photos and problems as a reader meets them."""
+
+    photos: list[Photo] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+    def trouble(self, origin: Origin, reason: str, id: str | None = None) -> None:
+        """Note something that cannot be used."""
+        self.problems.append(Problem(origin, reason, id))
+
+    def add(self, photo: Photo, origin: Origin, missing: str = "") -> int | None:
+        """Take a photo in → its row; None, and a problem, where its file is missing."""
+        path = photo.image.path
+        if path is not None and not path.is_file():
+            reason = missing or f"{path} is missing; unpack the pictures there"
+            self.trouble(origin, reason, photo.id)
+            return None
+        self.photos.append(photo)
+        return len(self.photos) - 1
+
+    def share_box(
+        self, path: Path, corners: Sequence[float], origin: Origin, id: str
+    ) -> Box | None:
+        """Corners in pixels → a box in shares; None, and a problem, where that fails.
+
+        None too where the file is missing, which is told when the photo is added.
+        """
+        if not path.is_file():
+            return None
+        try:
+            with Pillow.open(path) as picture:
+                width, height = picture.size
+        except (OSError, ValueError, SyntaxError, Pillow.DecompressionBombError) as error:
+            self.trouble(origin, f"{path} cannot be read for its size: {error}", id)
+            return None
+        box = shares(corners, width, height)
+        if box is None:
+            self.trouble(origin, f"box {list(corners)} lies outside {width}×{height} pixels", id)
+        return box
+
+
+def shares(corners: Sequence[float], width: int, height: int) -> Box | None:
+    """Corners (left, top, right, bottom) in pixels, cut to the picture, as shares of its sides.
+
+    None where nothing of the box lies in the picture.
+    """
+    left, top, right, bottom = corners
+    if not np.isfinite(corners).all():
+        return None
+    box = (
+        max(0.0, left / width),
+        max(0.0, top / height),
+        min(1.0, right / width),
+        min(1.0, bottom / height),
+    )
+    return box if box[0] < box[2] and box[1] < box[3] else None
+
+
+def find(root: Path, *places: str) -> Path:
+    """The first of several places that exists under `root`; `NotFoundError` where none does."""
+    for place in places:
+        if (root / place).exists():
+            return root / place
+    raise NotFoundError(
+        f"{root} holds none of {', '.join(places)}; give the folder where the benchmark's files "
+        "lie as its authors publish them"
+    )
+
+
+def find_all(folder: Path, pattern: str) -> list[Path]:
+    """Files of a pattern in the order of their names; `NotFoundError` where there is none."""
+    files = sorted(folder.glob(pattern))
+    if not files:
+        raise NotFoundError(f"{folder} holds no {pattern}; unpack the annotations there")
+    return files
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A row of a list: where it stands, and its values."""
+
+    origin: Origin
+    values: tuple[str, ...]
+
+
+def listed(path: Path, columns: int, gathering: Gathering) -> Iterator[Line]:
+    """Rows of a DeepFashion list: a count, a line of names, then rows split by white space.
+
+    A row with another number of values is a problem, and so is a count that is not met.
+    Raises `CatalogError` where the first lines are not that, or no row can be read.
+    """
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise CatalogError(f"{path} cannot be read as text: {error}") from error
+    if len(lines) < 2 or not lines[0].strip().isdigit():
+        raise CatalogError(f"{path}:1: should be the number of rows, with column names below it")
+    found = 0
+    for number, line in enumerate(lines[2:], 3):
+        values = tuple(line.split())
+        if not values:
+            continue
+        origin = Origin(str(path), number)
+        if len(values) != columns:
+            gathering.trouble(origin, f"{len(values)} values where a row has {columns}")
+            continue
+        found += 1
+        yield Line(origin, values)
+    if not found:
+        raise CatalogError(f"{path}:3: no row of {columns} values; is this the right list?")
+    if found != int(lines[0]):
+        gathering.trouble(
+            Origin(str(path), 1), f"announces {int(lines[0]):,} rows and holds {found:,} usable"
+        )
+
+
+def read_json(path: Path) -> Any:
+    """The content of a JSON file; `CatalogError` names file and line where it is broken."""
+    try:
+        return json.loads(path.read_bytes())
+    except json.JSONDecodeError as error:
+        raise CatalogError(f"{path}:{error.lineno}: not valid JSON ({error.msg})") from error
+    except (OSError, UnicodeDecodeError, RecursionError) as error:
+        raise CatalogError(f"{path}: cannot be read as JSON: {error}") from error
+
+
+def numbers(values: Iterable[str]) -> tuple[float, ...] | None:
+    """Values as numbers, None where one is not."""
+    try:
+        return tuple(map(float, values))
+    except ValueError:
+        return None
+
+
+def as_rows(rows: Iterable[int | None]) -> Rows:
+    """Rows as an array, without those that are None."""
+    return np.array([row for row in rows if row is not None], np.int64)
+
+
+def held_out(photos: Sequence[Photo], rows: Rows, key: Callable[[Photo], str]) -> tuple[Rows, Rows]:
+    """Split training rows by the hash of their key → (rows to learn from, rows to choose by)."""
+    out = np.array(
+        [split_of(key(photos[row]), val=VAL_SHARE, test=0) == "val" for row in rows.tolist()], bool
+    )
+    return rows[~out], rows[out]
+
+
+def street_to_shop(photos: Sequence[Photo], rows: Rows) -> tuple[Rows, Rows]:
+    """Rows of street photos and rows of shop photos."""
+    street = np.array([photos[row].street for row in rows.tolist()], bool)
+    return rows[street], rows[~street]
+
+
+def trial_or_none(trial: Trial) -> Trial | None:
+    """The trial, None where it asks nothing."""
+    return trial if len(trial.query) and len(trial.gallery) else None
+
+
+def file_ref(path: Path) -> ImageRef:
+    """A picture by its path."""
+    return ImageRef(path=path)

@@ -1,0 +1,180 @@
+"""Street photos of a catalogue's items: a pairs file, and the collection that it makes."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from coordi.data.benchmarks.gathering import as_rows, shares
+from coordi.data.collection import Collection, Trial, checked
+from coordi.data.images import decode_image, read_bytes
+from coordi.data.phash import FLAT, perceptual_hashes
+from coordi.data.readers.table import Record
+from coordi.data.sources import open_tables
+from coordi.data.splits import connected_groups, near_duplicates, split_of
+from coordi.errors import CatalogError, ImageError
+from coordi.types import Box, ImageRef, Origin, Photo, Problem, Sighting
+
+IN_SHARES = ("left", "top", "right", "bottom")
+"""Columns of a box in shares of the picture's width and height."""
+
+IN_PIXELS = ("left_px", "top_px", "right_px", "bottom_px")
+"""Columns of a box in pixels of the picture as it is seen, upright."""
+
+DISTANCE = 4
+"""Bits of the perceptual hash by which pictures that count as the same may differ."""
+
+
+def read_pairs(file: Path) -> Iterator[Sighting | Problem]:
+    """Stream a pairs file (CSV or JSON Lines): columns `image` and `item`, and optionally a box.
+
+    Paths are relative to the file. A box has either the columns `left`, `top`, `right`, `bottom`
+    (shares, 0 to 1) or the same with `_px` (pixels); where all four are empty there is none.
+    A row that lacks something, a missing picture, or a box that is none, is a `Problem`.
+    Raises `NotFoundError` and `CatalogError` for a file that cannot be read at all.
+    """
+    _, tables = open_tables(str(file))
+    for table in tables:
+        if table.columns and not {"image", "item"} <= set(table.columns):
+            raise CatalogError(
+                f"{file}:1: pairs need the columns image and item; found {', '.join(table.columns)}"
+            )
+        for record in table.records():
+            yield record if isinstance(record, Problem) else _sighting(record, file.parent)
+
+
+def _sighting(record: Record, folder: Path) -> Sighting | Problem:
+    values = {name: _text(value) for name, value in record.values.items()}
+    for column in ("image", "item"):
+        if not values.get(column):
+            return Problem(record.origin, f"no {column}: the cell is empty", column=column)
+    path = folder / values["image"]
+    if not path.is_file():
+        reason = f"{path} is missing; paths are relative to the pairs file"
+        return Problem(record.origin, reason, values["item"], "image")
+    try:
+        return Sighting(ImageRef(path=path), values["item"], _box(values, path))
+    except (ValueError, ImageError) as error:
+        return Problem(record.origin, str(error), values["item"])
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value).strip()
+
+
+def _box(values: Mapping[str, str], path: Path) -> Box | None:
+    """The box of a row; `ValueError` where its cells make none."""
+    given = [names for names in (IN_SHARES, IN_PIXELS) if any(values.get(n) for n in names)]
+    if not given:
+        return None
+    if len(given) > 1:
+        raise ValueError("a box both in shares and in pixels; give one")
+    try:
+        corners = [float(values.get(name, "")) for name in given[0]]
+    except ValueError as error:
+        raise ValueError(f"the box needs four numbers: {', '.join(given[0])}") from error
+    if given[0] is IN_SHARES and not all(0 <= corner <= 1 for corner in corners):
+        raise ValueError(f"box {corners} is not in shares (0 to 1); pixels go in left_px …")
+    height, width = (1, 1) if given[0] is IN_SHARES else decode_image(_read(path)).shape[:2]
+    box = shares(corners, width, height)
+    if box is None:
+        raise ValueError(f"box {corners} holds nothing of the picture")
+    return box
+
+
+def _read(path: Path) -> bytes:
+    return read_bytes(ImageRef(path=path))
+
+
+def look_alikes(
+    photos: Sequence[Photo], *, distance: int = DISTANCE
+) -> tuple[list[tuple[str, str]], tuple[Problem, ...]]:
+    """Pairs of ids of photos that are nearly the same picture, whole, and what cannot be read.
+
+    Exact duplicates, rescaled and recompressed ones; see `coordi.data.phash`. Flat pictures are
+    like none.
+    """
+    hashes, rows, problems = [], [], []
+    for row, photo in enumerate(photos):
+        try:
+            image = decode_image(read_bytes(photo.image), target=64)
+        except ImageError as error:
+            origin = Origin(str(photo.image.path or photo.id))
+            problems.append(Problem(origin, str(error), photo.id))
+            continue
+        value = perceptual_hashes([image])[0]
+        if value != FLAT:
+            hashes.append(value)
+            rows.append(row)
+    pairs = near_duplicates(np.array(hashes, np.uint64), distance).tolist()
+    links = [(photos[rows[left]].id, photos[rows[right]].id) for left, right in pairs]
+    return links, tuple(problems)
+
+
+def paired_collection(
+    name: str,
+    shop: Sequence[Photo],
+    sightings: Iterable[Sighting | Problem],
+    *,
+    val: float = 0.1,
+    test: float = 0.1,
+    duplicates: bool = True,
+) -> Collection:
+    """Street photos as queries, all shop photos as the gallery, split by connected groups.
+
+    `sightings` name a shop photo's `item` or its `id`; one of an item that is not there is a
+    problem. Photos of one item, of one street picture and, with `duplicates`, nearly the same
+    pictures stand on one side of the split. Shop photos of training items are distractors.
+    """
+    known = {photo.id: photo.item for photo in shop} | {photo.item: photo.item for photo in shop}
+    photos, problems = list(shop), []
+    for sighting in sightings:
+        if isinstance(sighting, Problem):
+            problems.append(sighting)
+        elif sighting.item not in known:
+            origin = Origin(str(sighting.image.path or name))
+            reason = "the catalogue has no item of this id; correct it or leave the pair out"
+            problems.append(Problem(origin, reason, sighting.item, "item"))
+        else:
+            photos.append(_street(sighting, known[sighting.item], len(photos) - len(shop)))
+    links, unreadable = look_alikes(photos) if duplicates else ([], ())
+    grouped = _grouped(photos, links)
+    sides = [split_of(photo.group, val=val, test=test) for photo in grouped]
+    gallery = as_rows(range(len(shop)))
+
+    def rows(side: str, first: int = 0) -> list[int]:
+        return [row for row in range(first, len(grouped)) if sides[row] == side]
+
+    trials = {side: Trial(as_rows(rows(side, len(shop))), gallery) for side in ("val", "test")}
+    return checked(
+        Collection(
+            name,
+            grouped,
+            as_rows(rows("train")),
+            trials["test"],
+            trials["val"] if len(trials["val"].query) else None,
+            (*problems, *unreadable),
+            counts={
+                "shop photos": len(shop),
+                "street photos": len(grouped) - len(shop),
+                "near-duplicate pairs": len(links),
+                "val queries": len(trials["val"].query),
+                "test queries": len(trials["test"].query),
+            },
+        )
+    )
+
+
+def _street(sighting: Sighting, item: str, number: int) -> Photo:
+    id_ = f"street/{number}/{sighting.image.path or ''}"
+    return Photo(id_, sighting.image, item, street=True, box=sighting.box)
+
+
+def _grouped(photos: Sequence[Photo], links: Iterable[tuple[str, str]]) -> tuple[Photo, ...]:
+    """Photos with the group of all they are linked to."""
+    edges = [(photo.id, f"item {photo.item}") for photo in photos]
+    edges += [(photo.id, f"split key {photo.group}") for photo in photos if photo.group]
+    edges += [(photo.id, f"file {photo.image.path}") for photo in photos if photo.image.path]
+    groups = connected_groups([photo.id for photo in photos], [*edges, *links])
+    return tuple(replace(photo, group=groups[photo.id]) for photo in photos)
