@@ -122,7 +122,7 @@ def test_the_page_needs_nothing_from_outside_and_escapes(reports, painted):
 
 
 def test_published_numbers_stand_beside_a_whole_benchmark_only(reports):
-    named = [replace(r, terms=replace(r.terms, benchmark="deepfashion-inshop")) for r in reports]
+    named = [replace(r, terms=replace(r.terms, benchmark="deepfashion-in-shop")) for r in reports]
     assert "Unicom ViT-L (published) | 0.967" in benchmark_markdown(named)
     assert "(published)" in page(named, ())
     reduced = [

@@ -32,8 +32,8 @@ class Published:
 _STANDARD = Protocol()
 
 PROTOCOLS: Mapping[str, Protocol] = {
-    "deepfashion-inshop": Protocol((1, 10, 20, 30, 40, 50)),
-    "deepfashion-consumer2shop": Protocol((1, 10, 20, 30, 40, 50)),
+    "deepfashion-in-shop": Protocol((1, 10, 20, 30, 40, 50)),
+    "deepfashion-consumer-to-shop": Protocol((1, 10, 20, 30, 40, 50)),
     "deepfashion2": Protocol((1, 5, 10, 15, 20)),
     "street2shop": Protocol((1, 5, 10, 20), ndcg=20),
 }
