@@ -71,6 +71,7 @@ def test_an_unknown_name_lists_the_known_ones():
         ("path: a.csv\nval: 0.9", "val"),
         ("path: [", "YAML"),
         ("- 1", "no fields"),
+        ("kind: street2shop\npath: a\nmatch: item", "match does not go with street2shop"),
         ("path: a\nmatch: category\npseudo_street: {}", "match"),
     ],
 )
@@ -92,6 +93,20 @@ def test_a_file_takes_its_name_and_a_missing_one_is_named(tmp_path):
 def test_an_unknown_kind_is_named(tmp_path):
     with pytest.raises(UnknownNameError, match="catalogue"):
         load_collection(CollectionSpec(kind="catalogue"), tmp_path, cache=tmp_path)
+
+
+def test_a_benchmark_is_read_by_its_own_reader(tmp_path, monkeypatch):
+    made = load_collection(spec(), shop(tmp_path), cache=tmp_path / "cache")
+    asked = []
+
+    def read(folder):
+        asked.append(folder)
+        return made
+
+    monkeypatch.setattr("coordi.data.benchmarks.READERS", {"famous": read})
+    wanted = CollectionSpec(kind="famous", path="famous-v1")
+    assert load_collection(wanted, tmp_path, cache=tmp_path) is made
+    assert asked == [tmp_path / "famous-v1"]
 
 
 def test_held_out_photos_are_looked_for_among_the_held_out(tmp_path):

@@ -19,7 +19,7 @@ from coordi.errors import InputError, UnknownNameError
 from coordi.types import Box, Image, ImageRef, Item, Origin, Photo, Problem
 
 KINDS = ("catalog", "drawn")
-"""Kinds of collections."""
+"""Kinds of collections beside the benchmarks' readers."""
 
 
 def assemble(spec: CollectionSpec, root: Path, cache: Path, say: Say) -> Collection:
@@ -27,7 +27,7 @@ def assemble(spec: CollectionSpec, root: Path, cache: Path, say: Say) -> Collect
     if spec.kind == "drawn":
         return _drawn(spec, cache, say)
     if spec.kind != "catalog":
-        raise UnknownNameError("kind of collection", spec.kind, KINDS)
+        return _benchmark(spec, root)
     photos, problems = catalog_photos(spec, root)
     say(f"{spec.name}: {len(photos)} photos, {len(problems)} rows that cannot be used")
     if spec.pseudo_street is not None:
@@ -253,6 +253,14 @@ def _drawn_photo(garment: Garment, file: Path, spec: CollectionSpec) -> Photo:
         category=garment.kind,
         attributes={name: value for name, value in known.items() if value},
     )
+
+
+def _benchmark(spec: CollectionSpec, root: Path) -> Collection:
+    from coordi.data.benchmarks import READERS
+
+    if spec.kind not in READERS:
+        raise UnknownNameError("kind of collection", spec.kind, {*KINDS, *READERS})
+    return READERS[spec.kind](root / spec.path)
 
 
 def _need(photos: Sequence[Photo], spec: CollectionSpec) -> None:

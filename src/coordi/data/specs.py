@@ -56,9 +56,9 @@ class CollectionSpec(_Fields):
     description: str = ""
     """One line for lists of collections."""
     kind: str = "catalog"
-    """"catalog" or "drawn"."""
+    """"catalog", "drawn", or a name of `coordi.data.benchmarks.READERS`, which brings its split."""
     path: str = ""
-    """The catalogue's file or folder, relative to the data root."""
+    """The catalogue's file or folder, or the benchmark's, relative to the data root."""
     map: dict[str, str] = Field(default_factory=dict)
     """Role → column of the catalogue, where the columns' names do not say it."""
     item: str = "{id}"
@@ -93,6 +93,9 @@ class CollectionSpec(_Fields):
     def _fits_together(self) -> Self:
         if self.kind == "catalog" and not self.path:
             raise ValueError("path is missing: a catalogue needs its file or folder")
+        own = self.model_fields_set - {"name", "description", "kind", "path"}
+        if self.kind not in {"catalog", "drawn"} and own:
+            raise ValueError(f"{min(own)} does not go with {self.kind}, which has its own split")
         if self.pseudo_street and self.match != "item":
             raise ValueError("pseudo_street asks for the item: leave match at item")
         return self
