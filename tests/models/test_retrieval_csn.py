@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 from coordi.data.drawn import draw_garment, draw_wardrobe
+from coordi.engine import Engine
 from coordi.errors import InputError, UnknownNameError
 from coordi.models.encoders import open_encoder
 from coordi.models.retrieval import LabelSizes
@@ -204,3 +205,12 @@ def test_the_drawn_wardrobe_is_searched_by_colour_and_by_kind(wardrobe, tmp_path
     assert shares["category"][1] > 0.9 * base[1]  # which was trained on such drawings
     prints = {open_encoder(f"{tmp_path}{end}").fingerprint for end in ("", "@color", "@category")}
     assert len(prints) == 3
+
+
+def test_a_store_remembers_a_condition_by_a_name_that_holds_elsewhere(tmp_path, monkeypatch):
+    (tmp_path / "looks").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with Engine.open("store", encoder="looks@color", create=True) as engine:
+        assert engine.encoder_name == f"{tmp_path / 'looks'}@color"
+    with Engine.open("store", encoder="org/looks@color") as engine:
+        assert engine.encoder_name == "org/looks@color"
