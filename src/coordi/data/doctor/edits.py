@@ -173,7 +173,7 @@ def cross_category_leaks(subject: EditSubject) -> Iterator[Result]:
                         "leaks across the split",
                         "error",
                         f"{len(leaked):,} of the {len(gallery):,} {category} {side} gallery images "
-                        f"are in {where}, {asked:,} of them targets",
+                        f"are in {where}" + (f", {asked:,} of them targets" if targets else ""),
                         "Take them out of training before categories are trained together: the "
                         "answer has been seen.",
                         len(leaked),
