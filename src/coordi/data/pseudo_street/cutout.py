@@ -51,7 +51,7 @@ def cut_out(packshot: Image) -> Cutout:
 def _steps(pixels: Image) -> NDArray[np.float32]:
     """Largest difference between neighbours (h, w), in multiples of what the ground has."""
     high = ndimage.maximum_filter(pixels, (3, 3, 1)).astype(np.float32)
-    steps = (high - ndimage.minimum_filter(pixels, (3, 3, 1))).max(axis=-1)
+    steps = _over_channels(high - ndimage.minimum_filter(pixels, (3, 3, 1)))
     edge = max(2, round(_FRAME * min(steps.shape)))
     frame = np.ones(steps.shape, bool)
     frame[edge:-edge, edge:-edge] = False
@@ -62,6 +62,11 @@ def _steps(pixels: Image) -> NDArray[np.float32]:
             "the ground is not plain; give a picture of the garment alone before a plain ground"
         )
     return np.asarray(steps / (_STEP + 1.5 * usual), np.float32)
+
+
+def _over_channels(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Largest of three channels, (h, w, 3) → (h, w); numpy is slow along so short an axis."""
+    return np.asarray(np.maximum(np.maximum(values[..., 0], values[..., 1]), values[..., 2]))
 
 
 def _garment(steps: NDArray[np.float32]) -> Mask:
@@ -97,7 +102,7 @@ def _trimmed(inside: Mask, pixels: NDArray[np.float32]) -> Mask:
     if near.all() or not inside.any():
         return inside
     y, x = ndimage.distance_transform_edt(near, return_distances=False, return_indices=True)
-    away = np.abs(pixels - ndimage.uniform_filter(pixels, (3, 3, 1))[y, x]).max(axis=-1)
+    away = _over_channels(np.abs(pixels - ndimage.uniform_filter(pixels, (3, 3, 1))[y, x]))
     clear = float(np.percentile(away[inside], 60))
     like_ground = inside & (away < min(_SHADOW, 0.3 * clear))
     seeds = ndimage.binary_dilation(~inside) & like_ground
@@ -110,7 +115,7 @@ def _trimmed(inside: Mask, pixels: NDArray[np.float32]) -> Mask:
 
 def _even(pixels: NDArray[np.float32], candidates: Mask) -> Mask:
     """Those candidates that lie in smooth areas of some size: ground, and not a pale stripe."""
-    gray = pixels.mean(axis=-1)
+    gray = pixels @ np.full(3, 1 / 3, np.float32)
     local = ndimage.maximum_filter(gray, 3) - ndimage.minimum_filter(gray, 3)
     parts, count = ndimage.label(ndimage.binary_erosion(candidates & (local < 5)))
     if count == 0:
