@@ -92,6 +92,15 @@ class RetrievalModule(lightning.LightningModule):
         ]
         return torch.optim.AdamW(split, lr=recipe.lr, fused=True)
 
+    def transfer_batch_to_device(
+        self, batch: PhotoBatch, device: torch.device, dataloader_idx: int
+    ) -> PhotoBatch:
+        """Nothing to do where the batch is there already, which Lightning takes long to see."""
+        if device.type == "cpu":
+            return batch
+        moved: PhotoBatch = super().transfer_batch_to_device(batch, device, dataloader_idx)
+        return moved
+
     def training_step(self, batch: PhotoBatch, _: int) -> None:
         """Gradients of one batch, and an optimiser step once enough batches are gathered."""
         at_step = self.trainer.global_step
