@@ -2,8 +2,13 @@
 
 from torch import nn
 
+from coordi.models.retrieval.cross_triplet import CrossTriplet
 from coordi.models.retrieval.csn import ConditionalSimilarity
+from coordi.models.retrieval.darn import Darn
+from coordi.models.retrieval.ddan import Ddan
 from coordi.models.retrieval.head import Head
+from coordi.models.retrieval.mtct import Mtct
+from coordi.models.retrieval.robust_contrastive import RobustContrastive
 from coordi.models.retrieval.single_tower import SingleTower
 from coordi.models.retrieval.studio2shop import Studio2Shop
 from coordi.models.retrieval.system import (
@@ -15,8 +20,13 @@ from coordi.models.retrieval.system import (
 from coordi.models.retrieval.wtbi import WhereToBuyIt
 
 SYSTEMS: dict[str, type[nn.Module]] = {
+    "cross-triplet": CrossTriplet,
     "csn": ConditionalSimilarity,
+    "darn": Darn,
+    "ddan": Ddan,
     "head": Head,
+    "mtct": Mtct,
+    "robust-contrastive": RobustContrastive,
     "single-tower": SingleTower,
     "studio2shop": Studio2Shop,
     "wtbi": WhereToBuyIt,

@@ -31,7 +31,7 @@ class WhereToBuyItSettings(SystemSettings):
 
     hidden: tuple[int, ...] = Field((512, 512), min_length=1)
     """Widths of the layers before the last."""
-    pair: Pair = "compared"
+    pair: Pair = "concatenated"
     """What the first layer sees: both features, as the paper does, or also |a − b| and a ⊙ b."""
     dropout: float = Field(0.2, ge=0, lt=1)
     """Share of hidden units that are dropped while training."""
