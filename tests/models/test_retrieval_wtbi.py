@@ -199,7 +199,7 @@ def test_a_street_that_hides_the_garment_is_seen_through(name):
 
     features, street = torch.cat([take(1.5), take(1.0)]), torch.arange(800) < 400
     torch.manual_seed(0)
-    chosen = SYSTEMS[name].Settings(hidden=(64, 64), negatives=10, dropout=0.0)
+    chosen = SYSTEMS[name].Settings(hidden=(64, 64), pair="compared", negatives=10, dropout=0.0)
     system = SYSTEMS[name](12, LabelSizes(300, 0, {}), chosen)
     system.fit_input(features[:300])
     optimizer = torch.optim.AdamW(system.parameters(), lr=5e-3)
