@@ -71,6 +71,7 @@ def test_an_unknown_name_lists_the_known_ones():
         ("path: a.csv\nval: 0.9", "val"),
         ("path: [", "YAML"),
         ("- 1", "no fields"),
+        ("kind: pairs\npath: a.csv", "pairs"),
         ("kind: street2shop\npath: a\nmatch: item", "match does not go with street2shop"),
         ("path: a\nmatch: category\npseudo_street: {}", "match"),
     ],
@@ -107,6 +108,23 @@ def test_a_benchmark_is_read_by_its_own_reader(tmp_path, monkeypatch):
     wanted = CollectionSpec(kind="famous", path="famous-v1")
     assert load_collection(wanted, tmp_path, cache=tmp_path) is made
     assert asked == [tmp_path / "famous-v1"]
+
+
+def test_real_street_photos_are_looked_for_among_all_packshots(tmp_path):
+    folder = shop(tmp_path)
+    ids = [garment.id for garment in draw_wardrobe(60, 1).garments]
+    rows = [["image", "item"], *([f"images/{id_}.png", id_] for id_ in ids)]
+    rows += [["images/d1-0000.png", "nobody"], ["images/gone.png", ids[0]]]
+    with (folder / "pairs.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    wanted = spec(kind="pairs", pairs="pairs.csv", item="{model}")
+    made = load_collection(wanted, folder, cache=tmp_path / "cache")
+    assert len(made.photos) == 120
+    assert sides(made, made.test.query) == {"test"}
+    assert all(made.photos[row].street for row in made.test.query)
+    np.testing.assert_array_equal(made.test.gallery, np.arange(60))
+    assert len(made.problems) == 2
+    assert any("nobody" in problem.reason for problem in made.problems)
 
 
 def test_held_out_photos_are_looked_for_among_the_held_out(tmp_path):

@@ -1,6 +1,7 @@
 """From a collection's spec to its photos, split and trials."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from coordi.data.vocabulary import without_colors
 from coordi.errors import InputError, UnknownNameError
 from coordi.types import Box, Image, ImageRef, Item, Origin, Photo, Problem
 
-KINDS = ("catalog", "drawn")
+KINDS = ("catalog", "pairs", "drawn")
 """Kinds of collections beside the benchmarks' readers."""
 
 
@@ -26,6 +27,8 @@ def assemble(spec: CollectionSpec, root: Path, cache: Path, say: Say) -> Collect
     """Read what a spec describes; see `coordi.data.specs.load_collection`."""
     if spec.kind == "drawn":
         return _drawn(spec, cache, say)
+    if spec.kind == "pairs":
+        return _pairs(spec, root, say)
     if spec.kind != "catalog":
         return _benchmark(spec, root)
     photos, problems = catalog_photos(spec, root)
@@ -253,6 +256,29 @@ def _drawn_photo(garment: Garment, file: Path, spec: CollectionSpec) -> Photo:
         category=garment.kind,
         attributes={name: value for name, value in known.items() if value},
     )
+
+
+def _pairs(spec: CollectionSpec, root: Path, say: Say) -> Collection:
+    """A catalogue and the street photos in which its items are worn."""
+    from coordi.data.pairs import read_pairs
+
+    photos, problems = catalog_photos(spec, root)
+    shown = {photo.id: photo for photo in photos}
+    street: list[Photo] = []
+    failed: list[Problem] = []
+    for number, row in enumerate(read_pairs(root / spec.pairs)):
+        if isinstance(row, Problem):
+            failed.append(row)
+        elif row.item not in shown:
+            reason = f"item {row.item!r} is not in {spec.path}; add it or correct the pair"
+            failed.append(Problem(Origin(spec.pairs), reason, id=row.item))
+        else:
+            worn = shown[row.item]
+            street.append(
+                replace(worn, id=f"{worn.id}#{number}", image=row.image, street=True, box=row.box)
+            )
+    say(f"{spec.name}: {len(photos)} packshots, {len(street)} street photos")
+    return with_street(spec, photos, street, (*problems, *failed))
 
 
 def _benchmark(spec: CollectionSpec, root: Path) -> Collection:

@@ -56,7 +56,7 @@ class CollectionSpec(_Fields):
     description: str = ""
     """One line for lists of collections."""
     kind: str = "catalog"
-    """"catalog", "drawn", or a name of `coordi.data.benchmarks.READERS`, which brings its split."""
+    """"catalog", "pairs", "drawn", or a benchmark: a name of `coordi.data.benchmarks.READERS`."""
     path: str = ""
     """The catalogue's file or folder, or the benchmark's, relative to the data root."""
     map: dict[str, str] = Field(default_factory=dict)
@@ -80,6 +80,8 @@ class CollectionSpec(_Fields):
     """Share of the groups to choose by."""
     test: float = Field(default=0.1, ge=0, le=0.5)
     """Share of the groups to report by."""
+    pairs: str = ""
+    """Pairs only: file of street photos of the catalogue's items, relative to the data root."""
     pseudo_street: PseudoStreet | None = None
     """Makes the queries: views of held-out photos, looked for among all packshots."""
     count: int = Field(default=600, ge=1)
@@ -93,8 +95,10 @@ class CollectionSpec(_Fields):
     def _fits_together(self) -> Self:
         if self.kind == "catalog" and not self.path:
             raise ValueError("path is missing: a catalogue needs its file or folder")
+        if (self.kind == "pairs") != bool(self.pairs):
+            raise ValueError("kind pairs and the field pairs (the street photos) go together")
         own = self.model_fields_set - {"name", "description", "kind", "path"}
-        if self.kind not in {"catalog", "drawn"} and own:
+        if self.kind not in {"catalog", "pairs", "drawn"} and own:
             raise ValueError(f"{min(own)} does not go with {self.kind}, which has its own split")
         if self.pseudo_street and self.match != "item":
             raise ValueError("pseudo_street asks for the item: leave match at item")
