@@ -27,7 +27,7 @@ class Studio2ShopSettings(SystemSettings):
     """Width of the hidden layer of the query tower."""
     hidden: tuple[int, ...] = Field((256, 128), min_length=1)
     """Widths of the matching net's layers before the last."""
-    pair: Pair = "compared"
+    pair: Pair = "concatenated"
     """What the matching net sees: both sides, as the paper does, or also |a − b| and a ⊙ b."""
     dropout: float = Field(0.2, ge=0, lt=1)
     """Share of hidden units that are dropped while training."""
