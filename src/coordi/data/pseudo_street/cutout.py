@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
-from scipy import ndimage  # type: ignore[import-untyped]
+from scipy import ndimage
 
 from coordi.errors import ImageError
 from coordi.types import Image
