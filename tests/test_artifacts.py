@@ -124,6 +124,18 @@ def test_one_weight_format_is_fetched(listing, wanted):
     assert weight_patterns(listing) == wanted
 
 
+def test_a_trained_system_brings_its_base_encoder_along():
+    files = [
+        "config.json",
+        "model.safetensors",
+        "encoder/net.tflite",
+        "encoder/a/b.onnx",
+        "x/y.bin",
+    ]
+    wanted = ["model.safetensors", "encoder/net.tflite", "encoder/a/b.onnx"]
+    assert weight_patterns(files) == wanted
+
+
 @given(st.lists(st.text(max_size=30)))
 def test_weight_patterns_only_names_what_is_there(listing):
     assert set(weight_patterns(listing)) <= set(listing)

@@ -135,7 +135,8 @@ def weight_patterns(files: list[str]) -> list[str]:
     safetensors = [f for f in files if "/" not in f and f.endswith(".safetensors")]
     preferred = [f for f in safetensors if f.startswith("model")]
     bins = [f for f in files if "/" not in f and f.startswith("pytorch_model")]
-    return preferred or safetensors or bins
+    copied = [f for f in files if f.startswith("encoder/")]  # of a trained system: its own base
+    return (preferred or safetensors or bins) + copied
 
 
 def push(folder: Path, repository: str) -> str:
