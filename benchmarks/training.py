@@ -14,7 +14,8 @@ optimiser settings, gradient clipping and learning-rate schedule run
 - in a tight loop that indexes one tensor and does nothing besides the step: a bound.
 
 They take turns, `--rounds` times, in one process, and the fastest round of each counts. Seconds
-are those of the processor, so that other work on the machine does not count. End to end: the MobileNetV2 tower of coordi-mini learns along at 96 pixels, in float32 and in bfloat16.
+are those of the processor, so that other work on the machine does not count. End to end: the
+MobileNetV2 tower of coordi-mini learns along at 96 pixels, in float32 and in bfloat16.
 """
 
 import argparse
