@@ -178,6 +178,24 @@ def test_filters_against_the_grain_still_find_their_neighbours(tmp_path, monkeyp
     assert len(set(found.rows.tolist()) & set(best)) >= 8
 
 
+def test_a_filter_that_passes_evenly_finds_its_neighbours(tmp_path, monkeypatch):
+    monkeypatch.setattr(store_index, "GATHERED_FLOATS", 0)
+    rows = clustered(6000)
+    passing = np.random.default_rng(3).random(6000) < 0.4
+    store = opened(tmp_path, floats=0, create=True)
+    fill(store, rows, fields=lambda i: {"passing": bool(passing[i])})
+    index = store.index(A)
+    queries = unit_rows(rows[:40] + 0.02 * np.random.default_rng(4).standard_normal((40, DIM)))
+    shared = 0
+    for query in queries:
+        found = index.nearest(query, 10, "passing")
+        best = slow_nearest(query, rows, 10, passing)
+        assert passing[found.rows].all()
+        shared += len(set(found.rows.tolist()) & set(best))
+    assert index._selection("passing").routes[16].nprobe > 0
+    assert shared >= 0.98 * 400
+
+
 def test_a_grown_ivf_finds_new_rows_before_and_after_folding(tmp_path, monkeypatch):
     monkeypatch.setattr(space, "_TAIL_ROWS", 50)
     monkeypatch.setattr(store_index, "GATHERED_FLOATS", 0)

@@ -197,6 +197,9 @@ class VectorIndex:
             return found, nprobe, ivf.covers - self._dead
         route = chosen.routes.get(step) or ivf.route(step, chosen.mask)
         chosen.routes[step] = route
+        if route.nprobe:
+            found = ivf.search(query, wanted, route.nprobe, chosen.selector)
+            return found, route.nprobe, route.total
         return *ivf.search_route(query, wanted, route, chosen.selector), route.total
 
     def _tail(
