@@ -248,7 +248,7 @@ class _Shuffled:
 
     def _round(self, number: int) -> list[int]:
         order = np.random.default_rng([*self._seed, number]).permutation(self._values)
-        return list(map(int, order))
+        return list(order.tolist())
 
     def at(self, position: int) -> tuple[int, int]:
         """The value at a position of the sequence, and how often it came before."""
@@ -261,13 +261,21 @@ class _Shuffled:
         The last block of a round is filled up with the round's first values, so that no value
         stands twice in a block unless there are fewer values than `size`.
         """
-        blocks = -(-len(self) // size)
-        repeats = -(-size // len(self))
-        round_, within = divmod(number, blocks)
-        values = self.round(round_)
-        at = range(within * size, (within + 1) * size)
-        start = within * size
-        return [(values[i % len(self)], round_ * repeats + (i - start) // len(self)) for i in at]
+        count = len(self._values)
+        repeats = -(-size // count)
+        round_ = number // -(-count // size)
+        values = self.block_values(number, size)
+        return [(value, round_ * repeats + i // count) for i, value in enumerate(values)]
+
+    def block_values(self, number: int, size: int) -> list[int]:
+        """The values of a block, without their visits."""
+        count = len(self._values)
+        round_, within = divmod(number, -(-count // size))
+        values, start = self.round(round_), within * size
+        part = values[start : start + size]
+        while len(part) < size:
+            part += values[: size - len(part)]
+        return part
 
     def __getstate__(self) -> tuple[NDArray[np.int64], list[int]]:
         return self._values, self._seed
@@ -293,7 +301,7 @@ class _Draw:
         photos = self.members[label]
         if len(photos) == 1:
             return np.repeat(photos._values, self._m)
-        return np.array([row for row, _ in photos.block(visit, self._m)], np.int64)
+        return np.array(photos.block_values(visit, self._m), np.int64)
 
 
 def _grouped(rows: NDArray[np.int64], labels: Labels) -> Iterator[NDArray[np.int64]]:
