@@ -240,6 +240,11 @@ class Encoder(Protocol):
         """Encode sentences → (len(texts), dim)."""
 
 
+RERANK_DEPTH = 50
+"""First hits that a re-ranker orders, when it is trained, measured and served: one depth for all,
+because how far down it may reach changes what it does (50 and 100 were compared on val)."""
+
+
 class Reranker(Protocol):
     """Judges a query and an item together; it reorders the nearest of one encoder's hits."""
 

@@ -22,9 +22,9 @@ from coordi.models.retrieval.system import LabelSizes
 from coordi.models.retrieval.wtbi import WhereToBuyIt, WhereToBuyItSettings
 from coordi.serve import create_app
 from coordi.store import open_store
-from coordi.tasks.rerank import DEPTH, probability, reorder
+from coordi.tasks.rerank import probability, reorder
 from coordi.tasks.search import search
-from coordi.types import Item, Query
+from coordi.types import RERANK_DEPTH, Item, Query
 from fakes import ColorHistogram, open_fake
 
 DIM, COUNT = 6, 160
@@ -157,7 +157,7 @@ def test_a_page_is_scored_once_and_no_deeper_than_said(store):
 
 
 def test_who_is_reranked_when_nothing_is_said(store):
-    assert ask(store, image=picture(1)).reranked == DEPTH
+    assert ask(store, image=picture(1)).reranked == RERANK_DEPTH
     for query in ({"text": "1"}, {"item": "1"}, {"image": picture(1), "text": "2"}):
         answer = ask(store, **query)
         assert (answer.reranker, answer.reranked) == ("", 0)

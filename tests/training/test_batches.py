@@ -80,6 +80,7 @@ def test_devices_share_the_batches_out() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:This DataLoader will create")
+@pytest.mark.filterwarnings("ignore:lance is not fork-safe")  # if another test has imported it
 def test_loading_processes_change_nothing() -> None:
     assert made(start=1, workers=2) == made(start=1)
 

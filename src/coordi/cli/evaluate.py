@@ -140,6 +140,14 @@ def _show(reports: "Sequence[Report]", folder: Path, out: Any) -> None:
     out.text(f"{folder / 'report.html'} shows the best and the worst queries")
 
 
+def _text_of(file: Path) -> str:
+    from coordi.errors import NotFoundError
+
+    if not file.is_file():
+        raise NotFoundError(f"there is no file {file}")
+    return file.read_text(encoding="utf-8")
+
+
 def results(
     folders: Annotated[
         list[Path], typer.Argument(metavar="DIR...", help="Folders with reports, searched through.")
@@ -147,6 +155,12 @@ def results(
     markdown: Annotated[
         Path | None,
         typer.Option("--markdown", metavar="FILE", help="Page to write.", show_default=False),
+    ] = None,
+    remarks: Annotated[
+        Path | None,
+        typer.Option(
+            "--remarks", metavar="FILE", help="Markdown to put at the end.", show_default=False
+        ),
     ] = None,
     as_json: JsonOption = False,
     debug: DebugOption = False,
@@ -160,7 +174,8 @@ def results(
         files = sorted(file for folder in folders for file in folder.rglob("*.json"))
         if not files:
             raise NotFoundError(f"there is no report below {', '.join(map(str, folders))}")
-        text = results_markdown(Report.load(file) for file in files)
+        said = "" if remarks is None else _text_of(remarks)
+        text = results_markdown((Report.load(file) for file in files), said)
         if markdown is not None:
             write_whole(markdown, text)
         out.json({"reports": [str(file) for file in files], "markdown": text})

@@ -101,7 +101,7 @@ def search(
             "--depth",
             min=1,
             max=1000,
-            help="With --rerank: how many hits it orders. Default: 100.",
+            help="With --rerank: how many hits it orders. Default: 50.",
             show_default=False,
         ),
     ] = None,
@@ -119,8 +119,7 @@ def search(
         weights, box = weights_of(weight or []), box_of(crop) if crop else None
         from coordi.cli.display import show_answer
         from coordi.cli.shapes import answer_json
-        from coordi.tasks.rerank import DEPTH
-        from coordi.types import Query
+        from coordi.types import RERANK_DEPTH, Query
 
         with open_engine(store, encoder=encoder, dim=dim, reranker=rerank) as engine:
             query = Query(
@@ -135,7 +134,7 @@ def search(
                 collapse=collapse,
                 explain=explain,
                 # Said outright: who asks for it on words is told that it cannot be had.
-                rerank=(depth or DEPTH) if rerank else None,
+                rerank=(depth or RERANK_DEPTH) if rerank else None,
             )
             answer = engine.search(query)
             out.json(answer_json(answer))

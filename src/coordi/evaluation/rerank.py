@@ -6,10 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from coordi.evaluation.rankings import Rankings
-from coordi.types import Reranker, Vectors
-
-DEPTH = 100
-"""How many of the first hits a re-ranker sees."""
+from coordi.types import RERANK_DEPTH, Reranker, Vectors
 
 
 def reranked(
@@ -17,7 +14,7 @@ def reranked(
     reranker: Reranker,
     queries: Vectors,
     gallery: Vectors,
-    depth: int = DEPTH,
+    depth: int = RERANK_DEPTH,
 ) -> Iterator[Rankings]:
     """Order the first `depth` hits of each query anew by the re-ranker's scores.
 

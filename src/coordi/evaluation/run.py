@@ -18,12 +18,12 @@ from coordi.evaluation.features import photo_vectors
 from coordi.evaluation.protocols import Protocol, protocol_of
 from coordi.evaluation.rankings import Rankings, rank_chunks
 from coordi.evaluation.report import Example, Found, Report, Terms
-from coordi.evaluation.rerank import DEPTH, reranked
+from coordi.evaluation.rerank import reranked
 from coordi.evaluation.truth import truth_of
 from coordi.models.encoders import list_encoders, open_encoder
 from coordi.models.encoders.controls import CONTROLS
 from coordi.models.retrieval.reranking import open_reranker
-from coordi.types import Encoder, Problem
+from coordi.types import RERANK_DEPTH, Encoder, Problem
 
 Say = Callable[[str], None]
 
@@ -116,7 +116,7 @@ def _measured(bench: Bench, name: str, *, control: bool) -> Report:
         )
     queries, gallery, problems = _vectors(bench, encoder, name)
     chunks: Iterable[Rankings] = rank_chunks(
-        bench.collection, bench.trial, queries, gallery, depth=DEPTH
+        bench.collection, bench.trial, queries, gallery, depth=RERANK_DEPTH
     )
     if reranker is not None:
         chunks = reranked(chunks, reranker, queries, gallery)
@@ -124,7 +124,7 @@ def _measured(bench: Bench, name: str, *, control: bool) -> Report:
     seed, recipe = _recipe(name)
     described = replace(report, model=_label(name, recipe), seed=seed, recipe=recipe)
     if reranker is not None:
-        note = f"orders the first {DEPTH} of {reranker.encoder} anew"
+        note = f"orders the first {RERANK_DEPTH} of {Path(reranker.encoder).name} anew"
         return replace(described, fingerprint=reranker.fingerprint, note=note)
     return replace(described, fingerprint=encoder.fingerprint, dim=encoder.dim)
 

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from statistics import fmean, stdev
 
 from coordi.evaluation.measure import MEDIAN
@@ -102,8 +103,11 @@ def _cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
 
 
-def results_markdown(reports: Iterable[Report]) -> str:
-    """All reports as one page: a section per benchmark, a row per system, seeds together."""
+def results_markdown(reports: Iterable[Report], remarks: str = "") -> str:
+    """All reports as one page: a section per benchmark, a row per system, seeds together.
+
+    `remarks` (Markdown) stand at the end: what a number alone does not say.
+    """
     sections: dict[tuple[str, int, int, str, str], list[Report]] = {}
     for report in _distinct(reports):
         terms = report.terms
@@ -117,7 +121,7 @@ def results_markdown(reports: Iterable[Report]) -> str:
     ]
     for key in sorted(sections, key=str):
         parts += _section(sections[key])
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join([*parts, remarks.strip()]).rstrip() + "\n"
 
 
 def _section(reports: list[Report]) -> list[str]:
@@ -145,11 +149,14 @@ def _first(same: list[Report], metrics: Sequence[str]) -> float:
 
 
 def _seeds_row(same: list[Report], metrics: Sequence[str]) -> Row:
+    encoder = same[0].recipe.get("encoder")
+    learnt = f" on {Path(str(encoder)).name}" if encoder else ""
     if len(same) == 1:
-        return system_row(same[0], metrics)
+        name, *cells = system_row(same[0], metrics)
+        return (name + learnt, *cells)
     seeds = ", ".join(str(report.seed) for report in same)
     name = f"*{same[0].model}*" if same[0].control else same[0].model
-    return (f"{name} (seeds {seeds})", *(_spread(same, metric) for metric in metrics))
+    return (f"{name} (seeds {seeds}){learnt}", *(_spread(same, metric) for metric in metrics))
 
 
 def _spread(same: list[Report], metric: str) -> str:

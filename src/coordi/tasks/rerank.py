@@ -9,10 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coordi.errors import FingerprintError, QueryError
-from coordi.types import Encoder, Query, Reranker, Vectors
-
-DEPTH = 100
-"""Hits that are re-ranked where the query does not say how many."""
+from coordi.types import RERANK_DEPTH, Encoder, Query, Reranker, Vectors
 
 DEEPEST = 1000
 """Largest depth."""
@@ -27,7 +24,7 @@ def depth_of(query: Query, reranker: Reranker | None) -> int:
     """
     pictures = query.image is not None and query.item is None
     if query.rerank is None:
-        return DEPTH if reranker and pictures and not _words(query) else 0
+        return RERANK_DEPTH if reranker and pictures and not _words(query) else 0
     if not 0 <= query.rerank <= DEEPEST:
         raise QueryError(f"rerank is {query.rerank}; it must be from 0 to {DEEPEST}")
     if query.rerank and reranker is None:

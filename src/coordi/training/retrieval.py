@@ -22,16 +22,13 @@ from coordi.training.retrieval_recipe import RetrievalRecipe
 from coordi.training.systems import Step
 from coordi.training.trainer import LOG_EVERY
 from coordi.training.validation import RecallAtOne, Scorer
-from coordi.types import Vectors
+from coordi.types import RERANK_DEPTH, Vectors
 
 _CHUNK = 256
 """Photos that pass the backbone at once when nothing is learned."""
 
 _PROBE = 512
 """Photos on which the collapse monitor looks."""
-
-RERANKED = 50
-"""How many of the nearest by features a re-ranker reorders when R@1 is taken."""
 
 
 class Net(nn.Module):
@@ -204,7 +201,7 @@ class RetrievalModule(lightning.LightningModule):
 
         def score(queries: Rows, gallery: Rows) -> Any:
             near = similarities(features[queries], features[gallery])
-            nearest = top_k(near, RERANKED)  # (q, k)
+            nearest = top_k(near, RERANK_DEPTH)  # (q, k)
             scores = near - np.float32(1e6)
             for query, row in enumerate(nearest):
                 scores[query, row] = self._pairs(features[queries[query]], features[gallery[row]])

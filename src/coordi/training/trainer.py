@@ -154,6 +154,7 @@ def _quiet_lightning() -> Iterator[None]:
         r"Found \d+ module\(s\) in eval mode",  # backbones keep their batch normalisation
         "Using ModelCheckpoint with manual optimization",  # weights after the step are meant
         "Experiment logs directory .* exists",  # a resumed run: its rows were taken over
+        "lance is not fork-safe",  # loading processes index photos, and touch no store
     )
     with warnings.catch_warnings():
         for message in meant:
