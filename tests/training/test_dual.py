@@ -90,7 +90,7 @@ def test_training_lifts_titles_above_chance_and_the_untrained_network(
     assert trained > max(untrained, FOUND_BY_CHANCE) + 0.05
 
 
-GARMENTS = [g for g in draw_wardrobe(count=40).garments if split_of(f"wardrobe/{g.id}") == "train"]
+GARMENTS = [g for g in draw_wardrobe(count=40).garments if split_of(g.id) == "train"]
 FOUND_BY_CHANCE = 5 / len(GARMENTS)
 
 

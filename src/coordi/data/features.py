@@ -17,7 +17,7 @@ import xxhash
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from coordi.data.images import crop, decode_image, read_bytes
+from coordi.data.images import decode_crop, read_bytes
 from coordi.errors import ImageError
 from coordi.types import Encoder, Origin, Photo, Problem, Vectors
 
@@ -26,7 +26,6 @@ Progress = Callable[[int, int], None]
 
 _BATCH = 64
 _THREADS = 4
-_MOST_DETAIL = 2048  # a tiny box would otherwise ask for pictures of any size
 
 
 def photo_features(
@@ -137,12 +136,7 @@ def _load(photo: Photo, encoder: Encoder, kept: FeatureCache) -> _Loaded:
 
 
 def _prepared(data: bytes, photo: Photo, encoder: Encoder) -> NDArray[Any]:
-    box = photo.box
-    if box is None:
-        return encoder.prepare(decode_image(data, target=encoder.image_size))
-    share = min(box[2] - box[0], box[3] - box[1])
-    target = min(encoder.image_size / max(share, 1e-3), _MOST_DETAIL)
-    return encoder.prepare(crop(decode_image(data, target=round(target)), box))
+    return encoder.prepare(decode_crop(data, photo.box, encoder.image_size))
 
 
 def _problem(photo: Photo, error: ImageError) -> Problem:

@@ -52,6 +52,9 @@ _MAGIC = {
     b"MM\0*": "TIFF",
 }
 
+_MOST_DETAIL = 2048
+"""Pixels a side that a crop may ask for, however small it is."""
+
 _PILLOW_ONLY = re.compile(r"PIL\.")
 _quieting = threading.Lock()
 
@@ -115,6 +118,16 @@ def crop(image: Image, box: Box) -> Image:
     rows = slice(math.floor(top * height), math.ceil(bottom * height))
     columns = slice(math.floor(left * width), math.ceil(right * width))
     return np.ascontiguousarray(image[rows, columns])
+
+
+def decode_crop(data: bytes, box: Box | None, side: int) -> Image:
+    """Decode what lies in `box` of a picture file, its shortest side no smaller than `side` if the
+    file has the pixels; a tiny box does not ask for pictures of any size.
+    """
+    if box is None:
+        return decode_image(data, target=side)
+    share = max(min(box[2] - box[0], box[3] - box[1]), 1e-3)
+    return crop(decode_image(data, target=min(math.ceil(side / share), _MOST_DETAIL)), box)
 
 
 def encode_jpeg(image: Image, *, quality: int = 90) -> bytes:

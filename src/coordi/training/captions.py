@@ -54,14 +54,14 @@ def truth_matrix(examples: list[Example], captions: list[Caption]) -> NDArray[np
     """Whether caption j is true of picture i: 1 yes, −1 no, 0 cannot be known → (N, N).
 
     A general caption ("navy dress") is true of every picture whose labels say so and unknown
-    where a label is missing; a specific one is true of its own picture, and unknown for a
+    where a label is missing; a specific one is true of its own item, and unknown for a
     picture of the same group and colour.
     """
     truth = np.empty((len(examples), len(captions)), dtype=np.int8)
     cache: dict[tuple[str | None, str | None, str | None, str | None], int] = {}
     for i, example in enumerate(examples):
         for j, caption in enumerate(captions):
-            if i == j:
+            if i == j or (example.item and example.item == examples[j].item):
                 truth[i, j] = 1
             elif caption.specific:
                 same = example.group == examples[j].group and example.color == examples[j].color

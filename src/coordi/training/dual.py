@@ -28,7 +28,7 @@ class Batch(NamedTuple):
     input_ids: Tensor  # (B, L)
     attention_mask: Tensor  # (B, L)
     truth: Tensor  # (B, B): whether caption j is true of picture i
-    keys: Tensor  # (4, B): numbers of the `contrast_keys`, -1 unknown
+    keys: Tensor  # (5, B): numbers of the `contrast_keys`, -1 unknown
 
 
 class Batches(IterableDataset[Batch]):
@@ -59,7 +59,7 @@ class Batches(IterableDataset[Batch]):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             for examples_of, count in zip(self.sets, self.counts, strict=True):
-                rows = _draw(numbers, len(examples_of.examples), count)
+                rows = _draw(numbers, examples_of, count)
                 chosen = [examples_of.examples[row] for row in rows]
                 clean = torch.tensor([e.clean for e in chosen])
                 pictures = _floats(examples_of.pictures[rows])
@@ -84,6 +84,7 @@ class DualModule(lightning.LightningModule):
         self.recipe, self.model = recipe, model
         self.sigmoid = SigmoidLoss()
         self.contrast = SupConLoss(temperature=0.1)
+        self.item_contrast = SupConLoss(temperature=recipe.item_temperature)
         self.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
@@ -100,6 +101,7 @@ class DualModule(lightning.LightningModule):
                 "label": self._contrast(images, batch.keys[1]),
                 "color": self._contrast(images, batch.keys[2]),
                 "variant": self._contrast(images, batch.keys[3]),
+                "item": self._contrast(images, batch.keys[4], self.item_contrast),
             }  # fmt: skip
         loss = (
             parts["sigmoid"]
@@ -107,14 +109,17 @@ class DualModule(lightning.LightningModule):
             + self.recipe.label_weight * parts["label"]
             + self.recipe.color_weight * parts["color"]
             + self.recipe.variant_weight * parts["variant"]
+            + self.recipe.item_weight * parts["item"]
         )
         self.log_dict({"loss": loss, **parts}, prog_bar=True)
         return loss
 
-    def _contrast(self, images: Tensor, labels: Tensor) -> Tensor:
-        known = labels >= 0
+    def _contrast(
+        self, images: Tensor, labels: Tensor, contrast: SupConLoss | None = None
+    ) -> Tensor:
+        known, contrast = labels >= 0, contrast or self.contrast
         return matryoshka(
-            lambda rows: self.contrast(rows, labels[known]),
+            lambda rows: contrast(rows, labels[known]),
             self.recipe.matryoshka_dims,
             images[known],
         )
@@ -177,9 +182,19 @@ def tokenize(tokenizer: Tokenizer, texts: list[str]) -> tuple[Tensor, Tensor]:
     return ids, torch.tensor([encoding.attention_mask for encoding in encodings])
 
 
-def _draw(numbers: np.random.Generator, population: int, count: int) -> NDArray[np.intp]:
-    """`count` of `population` row numbers, none twice unless there are too few."""
-    return numbers.choice(population, count, replace=count > population)
+def _draw(numbers: np.random.Generator, examples: ExampleSet, count: int) -> NDArray[np.intp]:
+    """`count` rows, none twice unless there are too few; in pairs where the source wants them.
+
+    The second of a pair is one of the item's street views, or its own picture once more.
+    """
+    own, paired = examples.own, bool(examples.examples[0].item)
+    first = -(-count // 2) if paired else count
+    rows = numbers.choice(own, first, replace=first > own)
+    if not paired:
+        return rows
+    views = [examples.views[row] if examples.views else () for row in rows[: count - first]]
+    second = [numbers.choice(v) if v else row for v, row in zip(views, rows, strict=False)]
+    return np.concatenate([rows, np.array(second, np.intp)])
 
 
 def _floats(pictures: np.ndarray[Any, np.dtype[np.uint8]]) -> Tensor:
@@ -199,11 +214,11 @@ def _numbering(keys: Iterable[str]) -> dict[str, int]:
     return {key: number for number, key in enumerate(sorted({k for k in keys if k}))}
 
 
-def contrast_keys(example: Example) -> tuple[str, str, str, str]:
+def contrast_keys(example: Example) -> tuple[str, str, str, str, str]:
     """What supervised contrastion pulls together; "" where the source does not say.
 
     The category in the words of all sources, the label in the source's own words, the colour,
-    and the category together with the colour.
+    the category together with the colour, and the item.
     """
     category, color = example.category or "", example.color_label or example.color or ""
     return (
@@ -211,6 +226,7 @@ def contrast_keys(example: Example) -> tuple[str, str, str, str]:
         example.label and f"{example.source} label {example.label}",
         color and f"{example.source} color {color}",
         category and color and f"{example.source} {color} {category}",
+        example.item and f"item {example.item}",
     )
 
 

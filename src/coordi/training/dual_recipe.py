@@ -32,6 +32,12 @@ class Source(Strict):
     """Side in pixels of the pictures kept in memory."""
     share: float = Field(1.0, gt=0)
     """Part of each batch, relative to the other sources."""
+    pairs: bool = False
+    """Whether its pictures come two by two, of one item, which `item_weight` draws together: with
+    one of its street views where there is any, else the same picture changed twice."""
+    views: str | None = None
+    """Catalogue only: packaged collection, or YAML file of one, whose street views of the same
+    items (by id) are seen as well."""
     count: int = Field(600, ge=10)
     """Drawn wardrobe only: garments."""
     seed: int = 0
@@ -60,6 +66,8 @@ class DualRecipe(Recipe):
     name: str = "dual"
     sources: tuple[Source, ...] = Field(min_length=1)
     """What to learn from."""
+    cache: str | None = None
+    """Folder of rendered views; by default "cache" beside the run's folder."""
     init: str | None = None
     """TFLite file of a MobileNetV2 to start the image tower from; from scratch without it."""
     dim: int = Field(256, ge=8)
@@ -82,6 +90,10 @@ class DualRecipe(Recipe):
     """Weight of supervised contrastion by colour."""
     variant_weight: float = Field(0.5, ge=0)
     """Weight of supervised contrastion by category and colour together."""
+    item_weight: float = Field(1.0, ge=0)
+    """Weight of contrastion by item, over the sources whose pictures come in pairs."""
+    item_temperature: float = Field(0.07, gt=0)
+    """Its temperature."""
     precision: Literal["bf16-mixed", "32-true"] = "bf16-mixed"
 
     @model_validator(mode="after")

@@ -26,7 +26,8 @@ Say = Callable[[str], None]
 
 def train_dual(recipe: DualRecipe, output: Path, say: Say, *, quiet: bool) -> Path:
     """Train a dual recipe into `output` and return the artefact's folder."""
-    sets = [_load(source, Path(recipe.data), say) for source in recipe.sources]
+    cache = Path(recipe.cache) if recipe.cache else output.absolute().parent / "cache"
+    sets = [_load(source, Path(recipe.data), cache, say) for source in recipe.sources]
     tokenizer = train_tokenizer(sets, recipe)
     lightning.seed_everything(recipe.seed, verbose=False)
     module = DualModule(recipe, _model(recipe, tokenizer, sets))
@@ -43,8 +44,8 @@ def train_dual(recipe: DualRecipe, output: Path, say: Say, *, quiet: bool) -> Pa
     return export_dual(module.model, tokenizer, recipe, sets, output / "artifact")
 
 
-def _load(source: Source, root: Path, say: Say) -> ExampleSet:
-    examples = load_source(source, root, "train")
+def _load(source: Source, root: Path, cache: Path, say: Say) -> ExampleSet:
+    examples = load_source(source, root, "train", cache)
     failed = f", {examples.failed} unreadable" if examples.failed else ""
     say(f"{source.name}: {len(examples.examples)} pictures to train on{failed}")
     return examples

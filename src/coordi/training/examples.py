@@ -1,7 +1,7 @@
 """Training examples in memory: small squared pictures, what is known of each, and its captions."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from coordi.data.catalog import open_catalog
-from coordi.data.images import decode_image, read_bytes
+from coordi.data.images import decode_crop, read_bytes
 from coordi.data.segments import Segment, read_segments
 from coordi.data.splits import Split, split_of
 from coordi.data.vocabulary import CATEGORIES, COLORS, canonical, without_colors
 from coordi.errors import ImageError, RecipeError
 from coordi.training.dual_recipe import Source
-from coordi.types import Image, ImageRef, Item
+from coordi.types import Box, Image, ImageRef, Item
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,8 @@ class Example:
     """Further words that are true of it ("women", "denim", "summer")."""
     clean: bool = False
     """Whether it stands before a plain white background."""
+    item: str = ""
+    """Key of the item where the source comes in pairs: one garment in one colour."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,32 +53,76 @@ class ExampleSet:
     pictures: NDArray[np.uint8]  # (N, S, S, 3)
     failed: int = 0
     """Pictures that could not be read; they are in no count but this."""
+    views: tuple[tuple[int, ...], ...] = ()
+    """Rows of the street views of each of the source's own pictures, which come first."""
+
+    @property
+    def own(self) -> int:
+        """How many pictures are the source's own."""
+        return len(self.views) or len(self.examples)
 
 
-def load_source(source: Source, root: Path, split: Split) -> ExampleSet:
+def load_source(source: Source, root: Path, split: Split, cache: Path | None = None) -> ExampleSet:
     """Read one side of a source of a recipe, with paths relative to `root`.
 
-    Raises `RecipeError` for a source that yields nothing, since training on less than the
-    recipe says would give other weights in silence.
+    With `cache`, street views (`views` of the source) come along. Sides are those of the packaged
+    collections: what one of them keeps back, training here never sees. Raises `RecipeError` for
+    a source that yields nothing, since training on less than the recipe says would give other
+    weights in silence.
     """
     readers = {"catalog": _from_catalog, "segments": _from_segments, "drawn": _from_drawn}
     examples: list[Example] = []
     pictures: list[Image] = []
     failed = 0
     for example, read in readers[source.kind](source, root):
-        if split_of(example.group) != split:
+        if split_of(example.group.removeprefix(f"{source.name}/")) != split:
             continue
         picture = read()
         if picture is None:
             failed += 1
             continue
+        if source.pairs:
+            example = replace(example, item=f"{example.group} {example.color_label}")
         examples.append(example)
         pictures.append(squared(picture, source.size))
     if not examples:
         raise RecipeError(
             f"source {source.name!r} ({root / source.path}) holds no usable picture to {split} on"
         )
-    return ExampleSet(source.name, tuple(examples), np.stack(pictures), failed)
+    views: tuple[tuple[int, ...], ...] = ()
+    if source.views is not None and cache is not None:
+        views, unread = _add_views(source, root, cache, examples, pictures)
+        failed += unread
+    return ExampleSet(source.name, tuple(examples), np.stack(pictures), failed, views)
+
+
+def _add_views(
+    source: Source, root: Path, cache: Path, examples: list[Example], pictures: list[Image]
+) -> tuple[tuple[tuple[int, ...], ...], int]:
+    """Append the street views of a source's pictures → their rows, and how many are unreadable."""
+    from coordi.data.specs import load_collection, load_spec
+
+    collection = load_collection(load_spec(source.views or ""), root, cache=cache)
+    rows = {example.id: row for row, example in enumerate(examples)}
+    views: list[list[int]] = [[] for _ in examples]
+    failed = 0
+    for photo in collection.photos:
+        row = rows.get(photo.item)
+        if row is None or not photo.street:
+            continue
+        picture = _decoded(photo.image, source.size, photo.box)
+        if picture is None:
+            failed += 1
+            continue
+        views[row].append(len(examples))
+        examples.append(replace(examples[row], clean=False))
+        pictures.append(squared(picture, source.size))
+    if not any(views):
+        raise RecipeError(
+            f"collection {source.views!r} holds no street view of an item of {source.name!r}: "
+            "photos there must carry the catalogue's ids as items"
+        )
+    return tuple(map(tuple, views)), failed
 
 
 Found = tuple[Example, Callable[[], Image | None]]
@@ -99,9 +145,9 @@ def _from_catalog(source: Source, root: Path) -> Iterator[Found]:
         yield example, partial(_decoded, row.image, source.size)
 
 
-def _decoded(image: ImageRef, size: int) -> Image | None:
+def _decoded(image: ImageRef, size: int, box: Box | None = None) -> Image | None:
     try:
-        return decode_image(read_bytes(image), target=size)
+        return decode_crop(read_bytes(image), box, size)
     except ImageError:
         return None
 

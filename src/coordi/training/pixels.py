@@ -4,7 +4,6 @@ import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from math import ceil
 
 import numpy as np
 import torch
@@ -13,13 +12,11 @@ from PIL.Image import Resampling
 from torch import Tensor
 
 from coordi.data.collection import Rows
-from coordi.data.images import crop, decode_image, read_bytes
+from coordi.data.images import decode_crop, read_bytes
 from coordi.errors import ImageError
 from coordi.models.encoders.preprocessing import Preprocessing
 from coordi.training.augment import augment
-from coordi.types import Image, Origin, Photo, Problem
-
-WHOLE = (0.0, 0.0, 1.0, 1.0)
+from coordi.types import Origin, Photo, Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +54,9 @@ def load_pixels(
     def read(at: int) -> Problem | None:
         photo = photos[rows[at]]
         try:
-            pictures[at] = preprocessing.prepare(_decoded(photo, size))
+            pictures[at] = preprocessing.prepare(
+                decode_crop(read_bytes(photo.image), photo.box, size)
+            )
         except ImageError as error:
             return Problem(Origin(photo.id), str(error), photo.id, "image")
         place[rows[at]] = at
@@ -66,10 +65,3 @@ def load_pixels(
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         problems = [problem for problem in threads.map(read, range(len(rows))) if problem]
     return Pixels(pictures, place, place < len(rows), augment, seed), tuple(problems)
-
-
-def _decoded(photo: Photo, size: int) -> Image:
-    """The photo's garment, no larger than is needed."""
-    left, top, right, bottom = box = photo.box or WHOLE
-    share = max(min(right - left, bottom - top), 1e-3)
-    return crop(decode_image(read_bytes(photo.image), target=ceil(size / share)), box)
