@@ -260,25 +260,26 @@ def _drawn_photo(garment: Garment, file: Path, spec: CollectionSpec) -> Photo:
 
 def _pairs(spec: CollectionSpec, root: Path, say: Say) -> Collection:
     """A catalogue and the street photos in which its items are worn."""
-    from coordi.data.pairs import read_pairs
+    from coordi.data.pairs import paired_collection, read_pairs
 
     photos, problems = catalog_photos(spec, root)
-    shown = {photo.id: photo for photo in photos}
-    street: list[Photo] = []
-    failed: list[Problem] = []
-    for number, row in enumerate(read_pairs(root / spec.pairs)):
-        if isinstance(row, Problem):
-            failed.append(row)
-        elif row.item not in shown:
-            reason = f"item {row.item!r} is not in {spec.path}; add it or correct the pair"
-            failed.append(Problem(Origin(spec.pairs), reason, id=row.item))
-        else:
-            worn = shown[row.item]
-            street.append(
-                replace(worn, id=f"{worn.id}#{number}", image=row.image, street=True, box=row.box)
-            )
-    say(f"{spec.name}: {len(photos)} packshots, {len(street)} street photos")
-    return with_street(spec, photos, street, (*problems, *failed))
+    _need(photos, spec)
+    found = read_pairs(root / spec.pairs)
+    made = paired_collection(spec.name, photos, found, val=spec.val, test=spec.test)
+    _asked(made.test.query, spec)
+    say(f"{spec.name}: {', '.join(f'{n} {what}' for what, n in made.counts.items())}")
+
+    def trial(one: Trial) -> Trial:
+        return replace(one, match=spec.match, apart=spec.apart, within=spec.within)
+
+    return checked(
+        replace(
+            made,
+            test=trial(made.test),
+            val=made.val and trial(made.val),
+            problems=(*problems, *made.problems),
+        )
+    )
 
 
 def _benchmark(spec: CollectionSpec, root: Path) -> Collection:
@@ -297,6 +298,11 @@ def _need(photos: Sequence[Photo], spec: CollectionSpec) -> None:
         )
 
 
+def _asked(queries: Rows, spec: CollectionSpec) -> None:
+    if not len(queries):
+        raise InputError(f"{spec.name}: nothing to ask about; raise the share `test`")
+
+
 def _collection(
     spec: CollectionSpec,
     photos: tuple[Photo, ...],
@@ -313,8 +319,7 @@ def _collection(
         "test gallery": len(test.gallery),
         **{name: count for name, count in counts.items() if count},
     }
-    if not len(test.query):
-        raise InputError(f"{spec.name}: nothing to ask about; raise the share `test`")
+    _asked(test.query, spec)
     return checked(
         Collection(
             spec.name,

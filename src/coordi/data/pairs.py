@@ -144,18 +144,20 @@ def paired_collection(
 ) -> Collection:
     """Street photos as queries, all shop photos as the gallery, split by connected groups.
 
-    `sightings` name a shop photo's `item` or its `id`; one of an item that is not there is a
-    problem. Photos of one item, of one street picture and, with `duplicates`, nearly the same
-    pictures stand on one side of the split. Shop photos of training items are distractors.
+    `sightings` name a shop photo's `id` or its `item`, and take over what is known of it; one of
+    an item that is not there is a problem. Photos of one item, of one street picture and, with
+    `duplicates`, nearly the same pictures stand on one side of the split. Shop photos of training
+    items are distractors.
     """
-    known = {photo.id: photo.item for photo in shop} | {photo.item: photo.item for photo in shop}
+    # An id says which of an item's colours is worn, so it comes before the item's own name.
+    known = {photo.item: photo for photo in reversed(shop)} | {photo.id: photo for photo in shop}
     photos, problems = list(shop), []
     for sighting in sightings:
         if isinstance(sighting, Problem):
             problems.append(sighting)
         elif sighting.item not in known:
             origin = Origin(str(sighting.image.path or name))
-            reason = "the catalogue has no item of this id; correct it or leave the pair out"
+            reason = f"the catalogue has no item {sighting.item!r}; add it or correct the pair"
             problems.append(Problem(origin, reason, sighting.item, "item"))
         else:
             photos.append(_street(sighting, known[sighting.item], len(photos) - len(shop)))
@@ -187,9 +189,9 @@ def paired_collection(
     )
 
 
-def _street(sighting: Sighting, item: str, number: int) -> Photo:
+def _street(sighting: Sighting, worn: Photo, number: int) -> Photo:
     id_ = f"street/{number}/{sighting.image.path or ''}"
-    return Photo(id_, sighting.image, item, street=True, box=sighting.box)
+    return replace(worn, id=id_, image=sighting.image, street=True, box=sighting.box)
 
 
 def _grouped(photos: Sequence[Photo], links: Iterable[tuple[str, str]]) -> tuple[Photo, ...]:
