@@ -74,7 +74,7 @@ def shop():
 def engine(shop):
     engine, _ = shop
     yield engine
-    engine.failure = None
+    engine.failure = engine.match = None
     engine.queries.clear()
 
 

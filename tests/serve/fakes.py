@@ -66,6 +66,8 @@ class FakeEngine:
     items: list[Item] = field(default_factory=drawn_items)
     is_ready: bool = True
     failure: Exception | None = None
+    match: float | None = None
+    """What a re-ranker would say of every hit."""
     queries: list[Query] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -132,7 +134,8 @@ class FakeEngine:
         weights = {part: query.weights.get(part, 1.0) for part in parts}
         total = sum(weights.values()) or 1.0
         shares = {part: weights[part] / total * score for part, score in parts.items()}
-        return Hit(item, sum(shares.values()), shares if query.explain else None)
+        parts_asked = shares if query.explain else None
+        return Hit(item, sum(shares.values()), parts_asked, match=self.match)
 
     def facets(self) -> list[Facet]:
         names = sorted({name for item in self.items for name in item.fields})

@@ -301,6 +301,19 @@ def test_detail_by_keyboard(page):
     assert "item=" not in page.url
 
 
+def test_a_reranker_s_answer_stands_where_it_ordered_the_hits(page, engine):
+    engine.match = 0.93
+    opened(page, "/?q=green+dress")
+    expect(page.get_by_role("status").filter(has_text="Best of")).to_be_visible()
+    link = page.get_by_role("link", name="Green dress").first
+    expect(link).to_contain_text("match 93%")
+    expect(link).not_to_contain_text("likeness")
+    link.click()
+    dialog = page.get_by_role("dialog", name="Green dress")
+    dialog.get_by_text("Why this?").click()
+    expect(dialog.get_by_role("definition").filter(has_text="93%")).to_be_visible()
+
+
 def test_back_closes_the_detail_and_forward_opens_it(page):
     opened(page)
     page.get_by_role("link", name="Blue dress").click()

@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { h, icon } from "./dom.js";
-import { fieldName, fieldValue, formatScore, lineOf, nameOf, priceOf } from "./format.js";
+import { fieldName, fieldValue, formatScore, formatShare, lineOf, nameOf, priceOf } from "./format.js";
 
 const PARTS = { image: "Your photo", text: "Your words", item: "The item you chose" };
 const MOST_TWINS = 12;
@@ -26,12 +26,15 @@ function reasons(hit) {
     bar.firstChild.style.width = `${(Math.abs(share) / largest) * 100}%`;
     return h("div", { class: "why-row" }, h("dt", {}, PARTS[part] ?? part), h("dd", {}, bar, h("span", {}, formatScore(share))));
   });
+  const total = (name, value) => h("div", { class: "why-row total" }, h("dt", {}, name), h("dd", {}, h("span", {}, value)));
+  const matched = typeof hit.match === "number";
   return h(
     "details",
     { class: "why" },
     h("summary", {}, "Why this?"),
-    h("dl", {}, rows, h("div", { class: "why-row total" }, h("dt", {}, "Likeness"), h("dd", {}, h("span", {}, formatScore(hit.score))))),
+    h("dl", {}, rows, total("Likeness", formatScore(hit.score)), matched ? total("Match", formatShare(hit.match)) : null),
     h("p", {}, "Likeness is the cosine similarity of the two: 1 is the same, 0 has nothing to do with it."),
+    matched ? h("p", {}, "Match is how sure the re-ranker is that both show the same garment; it orders the first hits.") : null,
   );
 }
 

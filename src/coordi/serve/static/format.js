@@ -4,10 +4,12 @@ const KINDS = ["type", "articleType", "article_type", "product_type", "subCatego
 const COLORS = ["color", "colour", "baseColour", "base_colour"];
 
 const count = new Intl.NumberFormat();
+const share = new Intl.NumberFormat(undefined, { style: "percent" });
 const score = new Intl.NumberFormat(undefined, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 
 export const formatCount = (value) => count.format(value);
 export const formatScore = (value) => score.format(value);
+export const formatShare = (value) => share.format(value);
 
 const first = (fields, names) => names.map((name) => fields[name]).find((value) => value);
 

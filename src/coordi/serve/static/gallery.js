@@ -1,7 +1,7 @@
 // Results in justified rows: every row fills the width, and no picture is cut.
 
 import { h, icon } from "./dom.js";
-import { formatScore, lineOf, nameOf, priceOf } from "./format.js";
+import { formatScore, formatShare, lineOf, nameOf, priceOf } from "./format.js";
 
 const BARE = 0.75; // width over height of an item without a picture
 const SLIMMEST = 0.42;
@@ -77,8 +77,20 @@ export function createGallery(list, on) {
     });
   }
 
+  // What the hits are ordered by: a re-ranker's answer where there is one.
+  function scoreOf({ score, match }) {
+    if (score === null) return null;
+    const matched = typeof match === "number";
+    return h(
+      "span",
+      { class: "tile-score", title: matched ? "How sure the re-ranker is that it is the same" : "Likeness: 1 is the same" },
+      h("span", { class: "unseen" }, matched ? "match " : "likeness "),
+      matched ? formatShare(match) : formatScore(score),
+    );
+  }
+
   function tile(hit) {
-    const { item, score, duplicates } = hit;
+    const { item, duplicates } = hit;
     const name = nameOf(item);
     const price = priceOf(item);
     const line = lineOf(item);
@@ -92,9 +104,7 @@ export function createGallery(list, on) {
         { class: "tile-line" },
         price ? h("span", { class: "tile-price" }, price) : null,
         line ? h("span", { class: "tile-kind" }, line) : null,
-        score === null
-          ? null
-          : h("span", { class: "tile-score", title: "Likeness: 1 is the same" }, h("span", { class: "unseen" }, "likeness "), formatScore(score)),
+        scoreOf(hit),
       ),
     );
     link.addEventListener("click", (event) => {
