@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,14 +14,17 @@ import yaml
 from safetensors.numpy import load_file
 from transformers import MobileNetV2Config, MobileNetV2Model
 
-from coordi.data.drawn import draw_garment, draw_wardrobe
+from coordi.data.drawn import draw_garment, draw_wardrobe, write_wardrobe
 from coordi.data.splits import split_of
 from coordi.errors import RecipeError
 from coordi.evaluation import hits_at
 from coordi.geometry import similarities, top_k
 from coordi.models.encoders import open_encoder
 from coordi.models.encoders.mini import Mini, fold_batch_norm, load_mini
-from coordi.training.dual import batch_counts
+from coordi.training.dual import Batches, _draw, batch_counts
+from coordi.training.dual_recipe import DualRecipe, Source
+from coordi.training.dual_run import train_tokenizer
+from coordi.training.examples import load_source
 from coordi.training.fit import run
 from coordi.training.recipes import load_recipe
 
@@ -153,3 +157,36 @@ def test_batch_counts_follow_the_shares() -> None:
     counts = batch_counts(recipe)
     assert sum(counts) == recipe.batch
     assert counts[0] == max(counts)
+
+
+def test_a_source_in_pairs_shows_every_item_twice(recipe: str) -> None:
+    loaded = load_recipe(recipe, ["sources.0.pairs=true", "batch=9"])
+    assert isinstance(loaded, DualRecipe)
+    sets = [load_source(source, Path(), "train") for source in loaded.sources]
+    batches = Batches(sets, train_tokenizer(sets, loaded), loaded)
+    items = batches.batch(0, 32).keys[4].tolist()
+    assert sorted(Counter(items).values()) == [1, 2, 2, 2, 2]
+    assert -1 not in items
+    unpaired = load_recipe(recipe)
+    assert isinstance(unpaired, DualRecipe)
+    sets = [load_source(source, Path(), "train") for source in unpaired.sources]
+    assert set(Batches(sets, batches.tokenizer, unpaired).batch(0, 32).keys[4].tolist()) == {-1}
+
+
+def test_views_stand_behind_the_pictures_of_their_items(tmp_path: Path) -> None:
+    write_wardrobe(tmp_path, count=30)
+    collection = tmp_path / "worn.yaml"
+    collection.write_text("path: catalog.csv\nitem: '{id}'\npseudo_street: {views: 2, size: 96}\n")
+    source = Source(name="shop", path="catalog.csv", pairs=True, views=str(collection), size=48)
+    examples = load_source(source, tmp_path, "train", tmp_path / "cache")
+    assert 0 < examples.own < len(examples.examples) == len(examples.pictures)
+    for row, views in enumerate(examples.views):
+        assert {examples.examples[view].item for view in views} <= {examples.examples[row].item}
+        assert all(view >= examples.own for view in views)
+    shown = [view for views in examples.views for view in views]
+    assert sorted(shown) == list(range(examples.own, len(examples.examples)))
+    rows = _draw(np.random.default_rng(0), examples, 8)
+    assert all(
+        second in examples.views[first] for first, second in zip(rows[:4], rows[4:], strict=True)
+    )
+    assert not load_source(source, tmp_path, "train").views
