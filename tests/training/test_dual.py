@@ -154,9 +154,34 @@ def test_padding_does_not_change_a_text() -> None:
 
 def test_batch_counts_follow_the_shares() -> None:
     recipe = load_recipe("dual")
-    counts = batch_counts(recipe)
+    assert isinstance(recipe, DualRecipe)
+    first, last = recipe.stages[0], recipe.stages[-1]
+    counts = batch_counts(recipe, first)
     assert sum(counts) == recipe.batch
     assert counts[0] == max(counts)
+    even = last.model_copy(update={"shares": {source.name: 1.0 for source in recipe.sources}})
+    assert max(batch_counts(recipe, even)) - min(batch_counts(recipe, even)) <= len(counts)
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("stages.0.shares={nowhere: 1}", "'nowhere', which is no source"),
+        ("stages.0.shares={wardrobe: 0}", "above 0"),
+        ("stages.0.weights={colour: 1}", "colour"),
+    ],
+)
+def test_a_stage_names_what_there_is(recipe: str, override: str, said: str) -> None:
+    with pytest.raises(RecipeError, match=said):
+        load_recipe(recipe, [override])
+
+
+def test_a_stage_weighs_as_it_says() -> None:
+    recipe = load_recipe("dual", ["item_weight=2", "stages.0.weights={item: 0.5}"])
+    assert isinstance(recipe, DualRecipe)
+    first, second = recipe.stages[:2]
+    assert recipe.weight("item", first) == 0.5
+    assert recipe.weight("item", second) == 2
 
 
 def test_a_source_in_pairs_shows_every_item_twice(recipe: str) -> None:
@@ -164,13 +189,14 @@ def test_a_source_in_pairs_shows_every_item_twice(recipe: str) -> None:
     assert isinstance(loaded, DualRecipe)
     sets = [load_source(source, Path(), "train") for source in loaded.sources]
     batches = Batches(sets, train_tokenizer(sets, loaded), loaded)
-    items = batches.batch(0, 32).keys[4].tolist()
+    items = batches.batch(0, loaded.stages[0]).keys[4].tolist()
     assert sorted(Counter(items).values()) == [1, 2, 2, 2, 2]
     assert -1 not in items
     unpaired = load_recipe(recipe)
     assert isinstance(unpaired, DualRecipe)
     sets = [load_source(source, Path(), "train") for source in unpaired.sources]
-    assert set(Batches(sets, batches.tokenizer, unpaired).batch(0, 32).keys[4].tolist()) == {-1}
+    alone = Batches(sets, batches.tokenizer, unpaired).batch(0, loaded.stages[0])
+    assert set(alone.keys[4].tolist()) == {-1}
 
 
 def test_views_stand_behind_the_pictures_of_their_items(tmp_path: Path) -> None:

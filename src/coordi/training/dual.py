@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import lightning
 import numpy as np
@@ -17,8 +17,11 @@ from coordi.models.encoders.mini import Mini
 from coordi.objectives import SigmoidLoss, matryoshka
 from coordi.training.augment import augment
 from coordi.training.captions import truth_matrix, write_caption
-from coordi.training.dual_recipe import DualRecipe, Stage
+from coordi.training.dual_recipe import ContrastName, DualRecipe, Stage
 from coordi.training.examples import Example, ExampleSet
+
+CONTRASTS: tuple[ContrastName, ...] = get_args(ContrastName)
+"""In the order of `contrast_keys`."""
 
 
 class Batch(NamedTuple):
@@ -39,7 +42,6 @@ class Batches(IterableDataset[Batch]):
     ) -> None:
         super().__init__()
         self.sets, self.tokenizer, self.recipe, self.start = sets, tokenizer, recipe, start
-        self.counts = batch_counts(recipe)
         self.backgrounds = _backgrounds(sets)
         self.numbers = _numbering(key for s in sets for e in s.examples for key in contrast_keys(e))
 
@@ -47,23 +49,24 @@ class Batches(IterableDataset[Batch]):
         step = self.start
         for _, end, stage in _spans(self.recipe):
             while step < end:
-                yield self.batch(step, stage.size)
+                yield self.batch(step, stage)
                 step += 1
 
-    def batch(self, step: int, size: int) -> Batch:
+    def batch(self, step: int, stage: Stage) -> Batch:
         """The batch of one step."""
         seed = self.recipe.seed * 1_000_003 + step
         rng, numbers = random.Random(seed), np.random.default_rng(seed)
+        counts = batch_counts(self.recipe, stage)
         examples: list[Example] = []
         pixels: list[Tensor] = []
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            for examples_of, count in zip(self.sets, self.counts, strict=True):
+            for examples_of, count in zip(self.sets, counts, strict=True):
                 rows = _draw(numbers, examples_of, count)
                 chosen = [examples_of.examples[row] for row in rows]
                 clean = torch.tensor([e.clean for e in chosen])
                 pictures = _floats(examples_of.pictures[rows])
-                pixels.append(augment(pictures, clean, self.backgrounds, size))
+                pixels.append(augment(pictures, clean, self.backgrounds, stage.size))
                 examples += chosen
         captions = [write_caption(example, rng) for example in examples]
         ids, mask = tokenize(self.tokenizer, [caption.text for caption in captions])
@@ -92,32 +95,23 @@ class DualModule(lightning.LightningModule):
         images = self.model.image(batch.pixels).float()
         texts = self.model.text(batch.input_ids, batch.attention_mask).float()
         with torch.autocast(images.device.type, enabled=False):
-            parts = {
-                "sigmoid": matryoshka(
-                    lambda i, t: self.sigmoid(i, t, batch.truth),
-                    self.recipe.matryoshka_dims, images, texts,
-                ),
-                "category": self._contrast(images, batch.keys[0]),
-                "label": self._contrast(images, batch.keys[1]),
-                "color": self._contrast(images, batch.keys[2]),
-                "variant": self._contrast(images, batch.keys[3]),
-                "item": self._contrast(images, batch.keys[4], self.item_contrast),
-            }  # fmt: skip
-        loss = (
-            parts["sigmoid"]
-            + self.recipe.category_weight * parts["category"]
-            + self.recipe.label_weight * parts["label"]
-            + self.recipe.color_weight * parts["color"]
-            + self.recipe.variant_weight * parts["variant"]
-            + self.recipe.item_weight * parts["item"]
-        )
+            parts: dict[str, Tensor] = {
+                name: self._contrast(images, labels, name)
+                for name, labels in zip(CONTRASTS, batch.keys, strict=True)
+            }
+            parts["sigmoid"] = matryoshka(
+                lambda i, t: self.sigmoid(i, t, batch.truth),
+                self.recipe.matryoshka_dims, images, texts,
+            )  # fmt: skip
+        stage = self._stage()
+        weighted = [self.recipe.weight(name, stage) * parts[name] for name in CONTRASTS]
+        loss = torch.stack([parts["sigmoid"], *weighted]).sum()
         self.log_dict({"loss": loss, **parts}, prog_bar=True)
         return loss
 
-    def _contrast(
-        self, images: Tensor, labels: Tensor, contrast: SupConLoss | None = None
-    ) -> Tensor:
-        known, contrast = labels >= 0, contrast or self.contrast
+    def _contrast(self, images: Tensor, labels: Tensor, name: ContrastName) -> Tensor:
+        known = labels >= 0
+        contrast = self.item_contrast if name == "item" else self.contrast
         return matryoshka(
             lambda rows: contrast(rows, labels[known]),
             self.recipe.matryoshka_dims,
@@ -166,10 +160,10 @@ class DualModule(lightning.LightningModule):
         return next(stages, self.recipe.stages[-1])
 
 
-def batch_counts(recipe: DualRecipe) -> list[int]:
+def batch_counts(recipe: DualRecipe, stage: Stage) -> list[int]:
     """Pictures of each source in a batch, in proportion to the shares, at least two each."""
-    total = sum(source.share for source in recipe.sources)
-    counts = [max(2, round(recipe.batch * source.share / total)) for source in recipe.sources]
+    shares = [stage.shares.get(source.name, source.share) for source in recipe.sources]
+    counts = [max(2, round(recipe.batch * share / sum(shares))) for share in shares]
     largest = int(np.argmax(counts))
     counts[largest] = max(2, counts[largest] + recipe.batch - sum(counts))
     return counts

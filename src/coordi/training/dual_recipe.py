@@ -1,10 +1,13 @@
 """The fields of the dual recipe: an image tower and a text tower in one space."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from coordi.training.recipe import Recipe, Strict
+
+ContrastName = Literal["category", "label", "color", "variant", "item"]
+"""What pictures are drawn together by."""
 
 
 class Source(Strict):
@@ -57,6 +60,10 @@ class Stage(Strict):
     """Peak learning rate of the image backbone; 0 freezes it."""
     frozen_blocks: int = Field(0, ge=0, le=17)
     """Blocks of the backbone, from the input, that stay as they are."""
+    shares: dict[str, float] = Field(default_factory=dict)
+    """Shares of sources that differ in this stage, by their names."""
+    weights: dict[ContrastName, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
+    """Weights of contrastion that differ in this stage."""
 
 
 class DualRecipe(Recipe):
@@ -103,3 +110,18 @@ class DualRecipe(Recipe):
         if self.matryoshka_dims[-1] != self.dim:
             raise ValueError(f"the last of matryoshka_dims must be dim ({self.dim})")
         return self
+
+    @model_validator(mode="after")
+    def _shares_are_of_sources(self) -> "DualRecipe":
+        names = {source.name for source in self.sources}
+        for stage in self.stages:
+            if unknown := sorted(set(stage.shares) - names):
+                raise ValueError(f"a stage has a share of {unknown[0]!r}, which is no source")
+            if any(share <= 0 for share in stage.shares.values()):
+                raise ValueError("shares of a stage must be above 0")
+        return self
+
+    def weight(self, name: ContrastName, stage: Stage) -> float:
+        """The weight of a contrastion in a stage."""
+        general: float = getattr(self, f"{name}_weight")
+        return stage.weights.get(name, general)
