@@ -149,6 +149,16 @@ def test_results_put_seeds_together(reports):
     assert results_markdown([*trained, other]).count("| net (seed") == 2
 
 
+def test_recipes_of_one_name_are_told_apart_by_what_they_learned_on(reports, painted):
+    both = [
+        replace(reports[0], model="head", seed=0, recipe={"encoder": encoder}, control=False)
+        for encoder in ("coordi-mini", "models/resnet")
+    ]
+    for text in (benchmark_markdown(both), page(both, painted.photos)):
+        assert "head (seed 0) on coordi-mini" in text
+        assert "head (seed 0) on resnet" in text
+
+
 def test_compare_tells_noise_from_a_difference(reports):
     good = reports[0]
     same = compare(good, good)

@@ -8,7 +8,14 @@ from coordi.data.images import crop, decode_image, read_bytes, thumbnail
 from coordi.errors import ImageError
 from coordi.evaluation.measure import MEDIAN
 from coordi.evaluation.report import Example, Found, Report, Slice
-from coordi.evaluation.tables import number, published_rows, terms_lines, title_of, value_text
+from coordi.evaluation.tables import (
+    name_of,
+    number,
+    published_rows,
+    terms_lines,
+    title_of,
+    value_text,
+)
 from coordi.types import Photo
 
 SIDE = 112
@@ -131,10 +138,9 @@ def _overview(reports: Sequence[Report]) -> str:
 
 
 def _overview_row(report: Report, metrics: Sequence[str]) -> str:
-    seed = "" if report.seed is None else f" (seed {report.seed})"
     cells = "".join(_value_cell(value_text(report.values[name], name)) for name in metrics)
     kind = ' class="control"' if report.control else ""
-    return f"<tr{kind}><td>{escape(report.model + seed)}</td>{cells}</tr>"
+    return f"<tr{kind}><td>{escape(name_of(report))}</td>{cells}</tr>"
 
 
 def _value_cell(text: str) -> str:
@@ -152,7 +158,7 @@ def _table(headings: Sequence[str], rows: Iterable[str], name: str) -> str:
 
 def _system(report: Report, pictures: _Pictures) -> str:
     return (
-        f"<section><h2>{escape(report.model)}</h2>{_slices(report)}"
+        f"<section><h2>{escape(name_of(report))}</h2>{_slices(report)}"
         f"<h3>Worst queries</h3>{_examples(report.worst, pictures)}"
         f"<h3>Best queries</h3>{_examples(report.best, pictures)}</section>"
     )

@@ -63,9 +63,19 @@ def benchmark_markdown(reports: Sequence[Report]) -> str:
 
 def system_row(report: Report, metrics: Sequence[str]) -> Row:
     """A system's line: values with intervals."""
-    name = f"*{report.model}*" if report.control else report.model
+    name = f"*{name_of(report)}*" if report.control else name_of(report)
+    return (name, *(value_text(report.values[metric], metric) for metric in metrics))
+
+
+def name_of(report: Report) -> str:
+    """A system as tables call it: its seed, and whose features it learned on, tell it apart."""
     seed = "" if report.seed is None else f" (seed {report.seed})"
-    return (name + seed, *(value_text(report.values[metric], metric) for metric in metrics))
+    return report.model + seed + _learned_on(report)
+
+
+def _learned_on(report: Report) -> str:
+    encoder = report.recipe.get("encoder")
+    return f" on {Path(str(encoder)).name}" if encoder else ""
 
 
 def value_text(value: Value, metric: str) -> str:
@@ -149,14 +159,12 @@ def _first(same: list[Report], metrics: Sequence[str]) -> float:
 
 
 def _seeds_row(same: list[Report], metrics: Sequence[str]) -> Row:
-    encoder = same[0].recipe.get("encoder")
-    learnt = f" on {Path(str(encoder)).name}" if encoder else ""
     if len(same) == 1:
-        name, *cells = system_row(same[0], metrics)
-        return (name + learnt, *cells)
+        return system_row(same[0], metrics)
     seeds = ", ".join(str(report.seed) for report in same)
     name = f"*{same[0].model}*" if same[0].control else same[0].model
-    return (f"{name} (seeds {seeds}){learnt}", *(_spread(same, metric) for metric in metrics))
+    name += f" (seeds {seeds}){_learned_on(same[0])}"
+    return (name, *(_spread(same, metric) for metric in metrics))
 
 
 def _spread(same: list[Report], metric: str) -> str:
