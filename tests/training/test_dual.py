@@ -27,6 +27,7 @@ from coordi.training.dual_run import train_tokenizer
 from coordi.training.examples import load_source
 from coordi.training.fit import run
 from coordi.training.recipes import load_recipe
+from coordi.training.trainer import steps_done
 
 RECIPE = {
     "name": "tiny",
@@ -66,7 +67,9 @@ def one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("one_thread")
-def test_a_killed_run_resumes_to_the_very_same_weights(recipe: str, tmp_path: Path) -> None:
+def test_a_run_killed_and_moved_resumes_to_the_very_same_weights(
+    recipe: str, tmp_path: Path
+) -> None:
     whole = run(recipe, output=tmp_path / "whole", quiet=True)
     command = [sys.executable, "-c", CODE, recipe, str(tmp_path / "killed")]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
@@ -77,7 +80,10 @@ def test_a_killed_run_resumes_to_the_very_same_weights(recipe: str, tmp_path: Pa
     process.wait()
     assert not (tmp_path / "killed" / "artifact").exists()
     assert 0 < torch.load(checkpoint, weights_only=False)["global_step"] < 5
-    resumed = run(recipe, output=tmp_path / "killed", quiet=True)
+    moved = (tmp_path / "killed").rename(tmp_path / "moved")
+    resumed = run(recipe, output=moved, quiet=True)
+    assert [path.name for path in (moved / "checkpoints").iterdir()] == ["last.ckpt"]
+    assert steps_done(moved) == steps_done(tmp_path / "whole")
     left, right = (load_file(f / "model.safetensors") for f in (whole, resumed))
     assert left.keys() == right.keys()
     for name, value in left.items():

@@ -89,6 +89,8 @@ def _callbacks(recipe: Recipe, output: Path, quiet: bool) -> list[Callback]:
             save_last=True,
             save_top_k=0,
             save_on_exception=True,
+            # In a folder that was moved, the default writes last-v1 and goes on from the old last.
+            enable_version_counter=False,
         ),
     ]
 
@@ -150,6 +152,7 @@ def _quiet_lightning() -> Iterator[None]:
         "The '.*' does not have many workers",  # batches are cheaper than handing them over
         "You're resuming from a checkpoint that ended before",  # batches know their step
         "Checkpoint directory .* exists and is not empty",  # a resumed run
+        "The dirpath has changed from",  # a resumed run whose folder was moved
         ".*LeafSpec.* is deprecated",  # Lightning's own call into torch
         r"Found \d+ module\(s\) in eval mode",  # backbones keep their batch normalisation
         "Using ModelCheckpoint with manual optimization",  # weights after the step are meant
