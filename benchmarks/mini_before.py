@@ -9,6 +9,7 @@ fair to both. Nothing is chosen by these numbers.
 """
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +37,8 @@ def main() -> None:
         rows += image_rows(sets, found, name)
         if "text" in encoder.modalities:
             kaggle = found["kaggle"]
-            rows += [title_row(sets["kaggle"], kaggle, encoder, encoder.dim, k) for k in (1, 10)]
+            titles = [title_row(sets["kaggle"], kaggle, encoder, encoder.dim, k) for k in (1, 10)]
+            rows += [replace(row, model=name) for row in titles]
     print(markdown(rows))
 
 

@@ -20,6 +20,7 @@ def compare(
     with reporting(as_json, debug) as out:
         from coordi.evaluation.compare import compare as paired
         from coordi.evaluation.report import Report
+        from coordi.evaluation.tables import name_of
 
         a, b = Report.load(first), Report.load(second)
         differences = paired(a, b)
@@ -34,5 +35,5 @@ def compare(
             )
             for d in differences
         ]  # fmt: skip
-        headings = ("metric", a.model, b.model, "difference", "95% interval", "p", "")
+        headings = ("metric", name_of(a), name_of(b), "difference", "95% interval", "p", "")
         out.table(headings, rows, title=f"{a.terms.benchmark}: {a.terms.queries:,} queries")

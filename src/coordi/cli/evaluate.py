@@ -126,13 +126,19 @@ def _brief(report: "Report") -> dict[str, Any]:
 
 
 def _show(reports: "Sequence[Report]", folder: Path, out: Any) -> None:
-    from coordi.evaluation.tables import published_rows, system_row, terms_lines, title_of
+    from coordi.evaluation.tables import (
+        name_of,
+        published_rows,
+        system_row,
+        terms_lines,
+        title_of,
+    )
 
     terms, metrics = reports[0].terms, list(reports[0].values)
     for line in terms_lines(reports):
         out.text(line)
     rows = [
-        (f"control: {report.model}" if report.control else report.model, *cells)
+        (f"control: {report.model}" if report.control else name_of(report), *cells)
         for report, (_, *cells) in ((report, system_row(report, metrics)) for report in reports)
     ]
     rows += published_rows(terms, metrics)

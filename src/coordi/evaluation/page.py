@@ -10,6 +10,7 @@ from coordi.evaluation.measure import MEDIAN
 from coordi.evaluation.report import Example, Found, Report, Slice
 from coordi.evaluation.tables import (
     name_of,
+    notes_of,
     number,
     published_rows,
     terms_lines,
@@ -131,9 +132,7 @@ def _overview(reports: Sequence[Report]) -> str:
         _table(("system", *metrics), rows, "Systems and controls")
         + f'<p class="muted">Below each value its 95% interval, a bootstrap over {groups:,} query '
         "groups. Controls are in italics: a number means something only where it beats them.</p>"
-        + "".join(
-            f'<p class="muted">{escape(r.model)}: {escape(r.note)}.</p>' for r in reports if r.note
-        )
+        + "".join(f'<p class="muted">{escape(note)}</p>' for note in notes_of(reports))
     )
 
 
@@ -173,7 +172,7 @@ def _slices(report: Report) -> str:
     more = (
         f'<p class="muted">{hidden} smaller categories are in the JSON file.</p>' if hidden else ""
     )
-    table = _table(("category", "queries", *names), rows, f"{report.model} by category")
+    table = _table(("category", "queries", *names), rows, f"{name_of(report)} by category")
     return f"<details><summary>By category ({len(report.slices)})</summary>{table}{more}</details>"
 
 

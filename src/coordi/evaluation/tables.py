@@ -49,33 +49,38 @@ def benchmark_markdown(reports: Sequence[Report]) -> str:
     terms, metrics = reports[0].terms, list(reports[0].values)
     rows: list[Row] = [system_row(report, metrics) for report in reports]
     rows += published_rows(terms, metrics)
-    notes = [f"{report.model}: {report.note}." for report in reports if report.note]
     parts = [
         f"# {title_of(terms)}",
         *terms_lines(reports),
         markdown_table(("system", *metrics), rows),
         f"Intervals: 95% bootstrap over query groups ({len(set(reports[0].groups)):,}). "
         "Controls are in italics.",
-        *notes,
+        *notes_of(reports),
     ]
     return "\n\n".join(parts) + "\n"
 
 
 def system_row(report: Report, metrics: Sequence[str]) -> Row:
     """A system's line: values with intervals."""
-    name = f"*{name_of(report)}*" if report.control else name_of(report)
-    return (name, *(value_text(report.values[metric], metric) for metric in metrics))
+    return (_emphasized(report), *(value_text(report.values[name], name) for name in metrics))
 
 
-def name_of(report: Report) -> str:
-    """A system as tables call it: its seed, and whose features it learned on, tell it apart."""
-    seed = "" if report.seed is None else f" (seed {report.seed})"
-    return report.model + seed + _learned_on(report)
+def name_of(*same: Report) -> str:
+    """A system as tables call it: its seeds, and whose features it learned on, tell it apart."""
+    seeds = [str(report.seed) for report in same if report.seed is not None]
+    seeded = f" (seed{'s' * (len(seeds) > 1)} {', '.join(seeds)})" if seeds else ""
+    encoder = same[0].recipe.get("encoder")
+    learned = f" on {Path(str(encoder)).name}" if encoder else ""
+    return same[0].model + seeded + learned
 
 
-def _learned_on(report: Report) -> str:
-    encoder = report.recipe.get("encoder")
-    return f" on {Path(str(encoder)).name}" if encoder else ""
+def _emphasized(*same: Report) -> str:
+    return f"*{name_of(*same)}*" if same[0].control else name_of(*same)
+
+
+def notes_of(reports: Sequence[Report]) -> list[str]:
+    """What systems say of themselves, once each."""
+    return sorted({f"{report.model}: {report.note}." for report in reports if report.note})
 
 
 def value_text(value: Value, metric: str) -> str:
@@ -141,9 +146,8 @@ def _section(reports: list[Report]) -> list[str]:
         systems.setdefault(system_key(report), []).append(report)
     ordered = sorted(systems.values(), key=lambda same: (same[0].control, -_first(same, metrics)))
     rows = [_seeds_row(same, metrics) for same in ordered] + published_rows(terms, metrics)
-    notes = {f"{r.model}: {r.note}." for r in reports if r.note}
     table = markdown_table(("system", *metrics), rows)
-    return [f"## {title_of(terms)}", *terms_lines(reports), table, *sorted(notes)]
+    return [f"## {title_of(terms)}", *terms_lines(reports), table, *notes_of(reports)]
 
 
 def system_key(report: Report) -> str:
@@ -161,10 +165,7 @@ def _first(same: list[Report], metrics: Sequence[str]) -> float:
 def _seeds_row(same: list[Report], metrics: Sequence[str]) -> Row:
     if len(same) == 1:
         return system_row(same[0], metrics)
-    seeds = ", ".join(str(report.seed) for report in same)
-    name = f"*{same[0].model}*" if same[0].control else same[0].model
-    name += f" (seeds {seeds}){_learned_on(same[0])}"
-    return (name, *(_spread(same, metric) for metric in metrics))
+    return (_emphasized(*same), *(_spread(same, metric) for metric in metrics))
 
 
 def _spread(same: list[Report], metric: str) -> str:
