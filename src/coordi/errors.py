@@ -13,7 +13,9 @@ CoordiError
 ├── EncoderError          an encoder cannot be opened or run
 │   └── FingerprintError  vectors of one encoder were asked about with another
 ├── StoreError            the store on disk cannot be opened, read or written
-│   └── StoreLockedError  another process is writing
+│   ├── StoreLockedError  another process is writing
+│   └── StoreDamagedError what the store's files hold is not what was written
+├── BusyError             too much is asked at once; the same request may go through soon
 └── MissingExtraError     an optional package is needed; the message is its install command
 """
 
@@ -82,6 +84,14 @@ class StoreError(CoordiError):
 
 class StoreLockedError(StoreError):
     """Another process is writing to the store."""
+
+
+class StoreDamagedError(StoreError):
+    """What the store's files hold is not what was written into them."""
+
+
+class BusyError(CoordiError):
+    """Too much is asked at once; the same request may go through in a moment."""
 
 
 class MissingExtraError(CoordiError):

@@ -55,6 +55,8 @@ class Item:
     fields: Mapping[str, FieldValue] = field(default_factory=dict)
     """Everything else the catalogue says (category, color, price, brand, url …), typed."""
     origin: Origin | None = None
+    more: tuple[ImageRef, ...] = ()
+    """Further pictures of the same garment, in the catalogue's order; `image` is the main one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +185,12 @@ class Answer:
     """The re-ranker that ordered the first hits; "" where none did."""
     reranked: int = 0
     """How many of the first hits, over all pages, it ordered."""
+    token: str = ""
+    """The commit of the store that everything in the answer was read from."""
+    without_vector: int = 0
+    """Items in the store that have no vector of this encoder, and so could not be found."""
+    notes: tuple[str, ...] = ()
+    """What the asker should know: words that the encoder does not know, an incomplete column."""
 
 
 @dataclass(frozen=True, slots=True)

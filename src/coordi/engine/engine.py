@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from coordi.data.catalog import Catalog
     from coordi.engine.ingest import OnProgress
     from coordi.engine.report import IngestReport
+    from coordi.engine.view import View
     from coordi.store.lance import EncoderColumn, LanceStore, Stats
 
 DEFAULT_ENCODER = "coordi-mini"
@@ -134,6 +135,20 @@ class Engine:
             prune=prune,
             on_progress=on_progress,
         )
+
+    def view(self) -> "View":
+        """The catalogue as it stands now, for one request."""
+        from coordi.engine.view import View
+
+        return View(self)
+
+    def state(self) -> tuple[str, str]:
+        """Whether searches can be answered: a word, and a sentence for people.
+
+        The word is "ready", "warming", "gone" (the store is not there any more), "damaged" or
+        "unreadable".
+        """
+        return ("ready", "Ready.") if self._warm else ("warming", "Not ready to search yet.")
 
     def search(self, query: Query) -> Answer:
         """Answer a query with this engine's encoder, pictures with its street side.

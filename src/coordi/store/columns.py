@@ -19,7 +19,7 @@ from coordi.errors import StoreError
 from coordi.types import FieldValue, ImageRef, Item, Origin, Vectors
 
 ITEM_COLUMNS = (
-    "id", "title", "description", "image_path", "image_bytes", "file", "line",
+    "id", "title", "description", "image_path", "image_bytes", "more", "file", "line",
 )  # fmt: skip
 """The store's own columns that make an `Item`."""
 
@@ -36,7 +36,15 @@ def base_schema() -> Any:
     texts = ("id", "title", "description", "image_path")
     columns = [("seq", pa.int64()), *((name, pa.string()) for name in texts)]
     columns += [("image_bytes", pa.binary()), ("hash", pa.string())]
-    return pa.schema([*columns, ("file", pa.string()), ("line", pa.int64())])
+    columns += [("more", more_type()), ("file", pa.string()), ("line", pa.int64())]
+    return pa.schema(columns)
+
+
+def more_type() -> Any:
+    """Arrow type of an item's further pictures."""
+    import pyarrow as pa
+
+    return pa.list_(pa.struct([("path", pa.string()), ("data", pa.binary())]))
 
 
 def arrow_type(letter: str) -> Any:
@@ -139,6 +147,7 @@ def item_columns(items: Sequence[Item], schema: Any) -> dict[str, Any]:
         "description": [item.description for item in items],
         "image_path": [_path(item.image) for item in items],
         "image_bytes": [item.image.data if item.image else None for item in items],
+        "more": [_more_cell(item) for item in items],
         "file": [item.origin.file if item.origin else None for item in items],
         "line": [item.origin.line if item.origin else None for item in items],
     }
@@ -149,6 +158,10 @@ def item_columns(items: Sequence[Item], schema: Any) -> dict[str, Any]:
                 cells = columns.setdefault(column, [None] * len(items))
                 cells[row] = str(value) if column[0] == "t" else value
     return {name: pa.array(cells, schema.field(name).type) for name, cells in columns.items()}
+
+
+def _more_cell(item: Item) -> list[dict[str, Any]] | None:
+    return [{"path": _path(ref), "data": ref.data} for ref in item.more] or None
 
 
 def _path(image: ImageRef | None) -> str | None:
@@ -194,7 +207,8 @@ def _item(
             values[name] = as_kind(found, kinds[name])
     image = _image(row["image_path"], row["image_bytes"])
     origin = Origin(row["file"], row["line"]) if row["file"] is not None else None
-    return Item(row["id"], image, row["title"], row["description"], values, origin)
+    more = tuple(_image(ref["path"], ref["data"]) for ref in row["more"] or ())
+    return Item(row["id"], image, row["title"], row["description"], values, origin, more)
 
 
 def _image(path: str | None, data: bytes | None) -> ImageRef | None:

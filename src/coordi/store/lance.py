@@ -226,6 +226,11 @@ class LanceStore:
         self._current()
         return [EncoderColumn(**entry) for entry in self._settings["encoders"]]
 
+    def roots(self) -> tuple[Path, ...]:
+        """Folders that pictures may be read from, as the ingests declared them."""
+        self._current()
+        return tuple(Path(root) for root in self._settings.get("roots", ()))
+
     def facets(self) -> list[Facet]:
         """The catalogue's fields as a page offers them for filtering."""
         with self._lock:
@@ -284,6 +289,15 @@ class LanceStore:
             self._widen(items, fingerprint, vectors.shape[1])
             batch = self._batch(items, fingerprint, vectors, hashes)
             self._commit(batch, [item.id for item in items])
+
+    def add_roots(self, roots: Sequence[Path]) -> None:
+        """Let pictures be read from these folders too."""
+        with self.writing():
+            known = [*self._settings.get("roots", ())]
+            missing = [str(root) for root in roots if str(root) not in known]
+            if missing:
+                self._settings = {**self._settings, "roots": [*known, *missing]}
+                write_atomically(self.path / "store.json", json.dumps(self._settings, indent=1))
 
     def delete(self, ids: Sequence[str]) -> int:
         """Remove items; how many were there."""
