@@ -279,7 +279,7 @@ def damage_identity(folder):
 
 
 def damage_missing_file(folder):
-    next(folder.glob("*/seqs.npy")).unlink()
+    next(folder.glob("*/rows.npz")).unlink()
 
 
 def damage_everything(folder):
@@ -335,5 +335,6 @@ def test_a_store_that_cannot_keep_derived_files_still_searches(tmp_path):
     rows = clustered(300)
     store = opened(tmp_path, floats=0, create=True)
     fill(store, rows)
+    shutil.rmtree(tmp_path / "store" / "derived")
     (tmp_path / "store" / "derived").write_text("in the way")
     assert store.index(A).nearest(rows[4], 1).rows.tolist() == [4]

@@ -204,11 +204,24 @@ def test_a_new_price_keeps_the_vectors_of_other_encoders(store):
     np.testing.assert_array_equal(store.vectors_of(["1"], A), one[:1])
 
 
-def test_the_encoder_used_last_stands_at_the_end(store):
+def test_encoders_stand_in_the_order_of_their_first_vector(store):
     put(store, [Item("1")], encoder="first")
     put(store, [Item("1")], fingerprint=B, encoder="second")
     put(store, [Item("2")], encoder="first")
-    assert [entry.name for entry in store.encoders()] == ["second", "first"]
+    assert [entry.name for entry in store.encoders()] == ["first", "second"]
+
+
+def test_the_store_keeps_its_encoder_until_somebody_changes_it(store, tmp_path):
+    assert store.snapshot().encoder is None
+    put(store, [Item("1"), Item("2")], encoder="first")
+    put(store, [Item("1")], vectors(1, 1), B, encoder="second")
+    assert store.snapshot().encoder.name == "first"
+    store.use_encoder(B)
+    assert store.snapshot().encoder.name == "second"
+    with pytest.raises(FingerprintError, match="no vectors of the encoder cccc"):
+        store.use_encoder("c" * 16)
+    put(store, [Item("3")], encoder="first")
+    assert open_store(tmp_path / "store").snapshot().encoder.name == "second"
 
 
 def test_an_item_without_a_vector_is_there_and_is_not_found(store, tmp_path):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from coordi.engine.ingest import OnProgress
     from coordi.engine.report import IngestReport
     from coordi.engine.view import View
-    from coordi.store.lance import EncoderColumn, LanceStore, Stats
+    from coordi.store import EncoderColumn, LanceStore, Stats
 
 DEFAULT_ENCODER = "coordi-mini"
 

@@ -1,5 +1,7 @@
 """The store: vectors and fields on disk, an index in memory."""
 
-from coordi.store.lance import EncoderColumn, LanceStore, Stats, open_store
+from coordi.store.lance import LanceStore, Stats, open_store
+from coordi.store.seal import EncoderColumn
+from coordi.store.snapshot import Snapshot
 
-__all__ = ["EncoderColumn", "LanceStore", "Stats", "open_store"]
+__all__ = ["EncoderColumn", "LanceStore", "Snapshot", "Stats", "open_store"]

@@ -34,7 +34,8 @@ def base_schema() -> Any:
     import pyarrow as pa
 
     texts = ("id", "title", "description", "image_path")
-    columns = [("seq", pa.int64()), *((name, pa.string()) for name in texts)]
+    columns = [("seq", pa.int64()), ("commit", pa.int64())]
+    columns += [(name, pa.string()) for name in texts]
     columns += [("image_bytes", pa.binary()), ("hash", pa.string())]
     columns += [("more", more_type()), ("file", pa.string()), ("line", pa.int64())]
     return pa.schema(columns)
@@ -207,7 +208,8 @@ def _item(
             values[name] = as_kind(found, kinds[name])
     image = _image(row["image_path"], row["image_bytes"])
     origin = Origin(row["file"], row["line"]) if row["file"] is not None else None
-    more = tuple(_image(ref["path"], ref["data"]) for ref in row["more"] or ())
+    refs = (_image(ref["path"], ref["data"]) for ref in row["more"] or ())
+    more = tuple(ref for ref in refs if ref is not None)
     return Item(row["id"], image, row["title"], row["description"], values, origin, more)
 
 

@@ -1,8 +1,13 @@
-"""Index files on disk: made from the table, checked when opened, thrown away when in doubt."""
+"""Index files on disk: made from the table, checked when opened, thrown away when in doubt.
+
+They carry the commit that they were made at and each row's own: a table that was put back to an
+earlier state, or came from elsewhere, does not fit them, and they are made again.
+"""
 
 import json
 import shutil
 import uuid
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +16,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from coordi.artifacts import checksum
+from coordi.artifacts import checksum, write_atomically
+from coordi.store.checks import Mark, mark
 from coordi.store.ivf import Ivf, assemble
-from coordi.store.lock import write_atomically
+from coordi.store.rows import Rows, locate
 from coordi.types import Vectors
 
-_FORMAT = 1
-_FILES = ("index.faiss", "calibration.npz", "seqs.npy", "vectors.npy")
+_FORMAT = 2
+MARKS = "checked.json"
+"""Where `coordi.store.checks` keeps its marks, beside the derived files."""
+
+_FILES = ("index.faiss", "calibration.npz", "rows.npz", "vectors.npy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +35,31 @@ class Saved:
 
     ivf: Ivf
     seqs: NDArray[np.int64]  # (n,)
+    commits: NDArray[np.int64]  # (n,)
     vectors: Vectors  # (n, dim), mapped from disk
+    seen: NDArray[np.int64]
+    """Commits that wrote any row of the table, with a vector or not, up to the last of `seqs`."""
+    mark: tuple[Path, Mark] | None = None
+    """The file behind `vectors`, and its mark when it was checked."""
+
+    def untouched(self) -> bool:
+        """Whether the file behind `vectors` is as it was when it was checked."""
+        try:
+            return self.mark is None or mark(self.mark[0]) == self.mark[1]
+        except OSError:
+            return False
+
+    def fits(self, rows: Rows) -> bool:
+        """Whether it was made from an earlier state of these rows."""
+        found = locate(rows.seqs, self.seqs)
+        there = found >= 0
+        if not np.array_equal(rows.commits[found[there]], self.commits[there]):
+            return False
+        upto = int(np.searchsorted(rows.seqs, self.seqs.max(initial=-1), "right"))
+        return bool(np.isin(rows.commits[:upto][rows.alive[:upto]], self.seen).all())
 
 
-def save(folder: Path, name: str, store: str, saved: Saved) -> None:
+def save(folder: Path, name: str, store: str, token: str, saved: Saved) -> None:
     """Write a new folder of files, then point `name` to it in one step and drop older ones.
 
     A disk that is full or read-only is no error: the files only save time.
@@ -39,13 +69,16 @@ def save(folder: Path, name: str, store: str, saved: Saved) -> None:
         target.mkdir(parents=True)
         _write(target, saved)
         meta = {
-            "format": _FORMAT, "store": store, "folder": target.name,
+            "format": _FORMAT, "store": store, "token": token, "folder": target.name,
             "trained": saved.ivf.trained, "checksums": _checksums(target),
         }  # fmt: skip
         write_atomically(folder / f"{name}.json", json.dumps(meta, indent=1))
-    except OSError:
+    except (OSError, RuntimeError):  # FAISS says "disk full" by a RuntimeError
         shutil.rmtree(target, ignore_errors=True)
         return
+    except BaseException:
+        shutil.rmtree(target, ignore_errors=True)
+        raise
     for old in folder.glob(f"{name}.*"):
         if old.is_dir() and old != target:
             shutil.rmtree(old, ignore_errors=True)
@@ -57,7 +90,7 @@ def _write(target: Path, saved: Saved) -> None:
     faiss.write_index(saved.ivf.index, str(target / "index.faiss"))
     tables = {"neighbors": saved.ivf.neighbors, "ranks": saved.ivf.ranks}
     np.savez(target / "calibration.npz", orders=saved.ivf.orders, **tables)  # type: ignore[arg-type]
-    np.save(target / "seqs.npy", saved.seqs)
+    np.savez(target / "rows.npz", seqs=saved.seqs, commits=saved.commits, seen=saved.seen)
     np.save(target / "vectors.npy", saved.vectors)
 
 
@@ -68,17 +101,44 @@ def load(folder: Path, name: str, store: str, dim: int) -> Saved | None:
         target = folder / meta["folder"]
         if meta["format"] != _FORMAT or meta["store"] != store:
             return None
-        if _checksums(target) != meta["checksums"]:
-            return None
-        return _read(target, meta, dim)
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError):
+        return None if fault(target, meta) else _read(target, meta, dim)
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, zipfile.BadZipFile):
         return None
+
+
+def faults(folder: Path, store: str) -> dict[str, str]:
+    """What is wrong with derived files: the name of each that cannot be used → why.
+
+    Each of them can be deleted: it is made again when it is needed.
+    """
+    found: dict[str, str] = {}
+    for file in sorted(folder.glob("*.json")):
+        if file.name == MARKS:
+            continue
+        try:
+            meta = json.loads(file.read_text(encoding="utf-8"))
+            foreign = meta["format"] != _FORMAT or meta["store"] != store
+            why = "of another store or version" if foreign else fault(folder / meta["folder"], meta)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            why = f"damaged: {error}"
+        if why:
+            found[file.name] = why
+    return found
+
+
+def fault(target: Path, meta: Mapping[str, Any]) -> str:
+    """What is not as `save` wrote it; "" where all is."""
+    for name, known in meta["checksums"].items():
+        if checksum(target / name) != known:
+            return f"{name} is not as it was written"
+    return "" if set(meta["checksums"]) == set(_FILES) else "files are missing in its list"
 
 
 def _read(target: Path, meta: Mapping[str, Any], dim: int) -> Saved | None:
     import faiss
 
-    seqs = np.load(target / "seqs.npy")
+    with np.load(target / "rows.npz") as tables:
+        seqs, commits, seen = tables["seqs"], tables["commits"], tables["seen"]
     vectors = np.load(target / "vectors.npy", mmap_mode="r")
     index = faiss.read_index(str(target / "index.faiss"))
     if vectors.shape != (len(seqs), dim) or index.ntotal != len(seqs) or index.d != dim:
@@ -86,7 +146,8 @@ def _read(target: Path, meta: Mapping[str, Any], dim: int) -> Saved | None:
     with np.load(target / "calibration.npz") as tables:
         calibration = tables["neighbors"], tables["ranks"], tables["orders"]
     ivf = assemble(index, len(seqs), int(meta["trained"]), *calibration)
-    return Saved(ivf, seqs, vectors)
+    place = target / "vectors.npy"
+    return Saved(ivf, seqs, commits, vectors, seen, (place, mark(place)))
 
 
 def _checksums(target: Path) -> dict[str, str]:

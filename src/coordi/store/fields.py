@@ -1,83 +1,66 @@
 """The catalogue's fields in memory, one Arrow column each, for filters and facets."""
 
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from coordi.store import columns as cols
-from coordi.store import filters, table
+from coordi.store import facets, filters, table
 from coordi.store.rows import Rows, locate
+from coordi.types import Facet
 
-_OWN = ("title", "description")
+OWN = ("title", "description")
 """Attributes of an item that can be filtered on like fields, unless a field has their name."""
 
 _MOST_CHUNKS = 64
+_CACHED_MASKS = 64
 
 
+@dataclass(frozen=True, slots=True)
 class FieldTable:
-    """Field columns aligned with the positions of `Rows`; follows newer versions row by row."""
+    """The fields of one version's rows; it never changes."""
 
-    def __init__(self) -> None:
-        """Read nothing before the first use."""
-        self.kinds: dict[str, str] = {}
-        """Field → kind, of the version that `at` was last asked for."""
-        self._key: tuple[Any, ...] = ()
-        self._table: Any = None
-        self._own: dict[str, Any] = {}
+    rows: Rows
+    kinds: Mapping[str, str]
+    """Field → kind."""
+    table: Any
+    """Arrow table of len(rows.seqs) rows, each field in one column of its kind. A row that is
+    dead and no longer readable is null."""
 
-    def at(self, rows: Rows, dataset: Any) -> Any:
-        """Arrow table (len(rows.seqs) rows) of the fields, each in one column of its kind."""
-        fields = cols.field_columns(rows.columns)
-        key = (rows.generation, tuple((name, *parts) for name, parts in fields.items()))
-        start = 0
-        if key == self._key and self._table is not None:
-            start = self._table.num_rows
-        else:
-            self._table = None
-        if start < len(rows.seqs) or self._table is None:
-            self._extend(rows, dataset, fields, start)
-            self._own.clear()
-        self._key = key
-        self.kinds = {name: cols.kind_of(parts) for name, parts in fields.items()}
-        return self._table.slice(0, len(rows.seqs))
 
-    def _extend(self, rows: Rows, dataset: Any, fields: dict[str, list[str]], start: int) -> None:
-        import pyarrow as pa
+def load(rows: Rows, dataset: Any, earlier: FieldTable | None = None) -> FieldTable:
+    """Read the fields of all rows; those that an earlier version's table has are taken over."""
+    import pyarrow as pa
 
-        wanted = [name for parts in fields.values() for name in parts]
-        found = aligned(rows, dataset, wanted, start)
-        arrays = {name: cols.logical_column(found, parts) for name, parts in fields.items()}
-        # A column keeps the number of rows where a catalogue has no fields at all.
-        added = pa.table(arrays or {"": found["seq"]})
-        whole = added if self._table is None else pa.concat_tables([self._table, added])
-        many = whole.num_columns and whole.column(0).num_chunks > _MOST_CHUNKS
-        self._table = whole.combine_chunks() if many else whole
+    fields = cols.field_columns(rows.columns)
+    kinds = {name: cols.kind_of(parts) for name, parts in fields.items()}
+    known = earlier.table if earlier is not None and _continues(earlier, rows, fields) else None
+    start = 0 if known is None else known.num_rows
+    if known is not None and start == len(rows.seqs):
+        return FieldTable(rows, kinds, known)
+    wanted = [name for parts in fields.values() for name in parts]
+    found = aligned(rows, dataset, wanted, start)
+    arrays = {name: cols.logical_column(found, parts) for name, parts in fields.items()}
+    # A column keeps the number of rows where a catalogue has no fields at all.
+    added = pa.table(arrays or {"": found["seq"]})
+    whole = added if known is None else pa.concat_tables([known, added])
+    many = whole.num_columns and whole.column(0).num_chunks > _MOST_CHUNKS
+    return FieldTable(rows, kinds, whole.combine_chunks() if many else whole)
 
-    def mask(
-        self, parsed: filters.Filter, text: str, rows: Rows, dataset: Any
-    ) -> NDArray[np.bool_]:
-        """Which positions pass a filter."""
-        fields = self.at(rows, dataset)
-        kinds = {**dict.fromkeys(("id", *_OWN), "text"), **self.kinds}
-        filters.check(parsed, text, kinds)
 
-        def column(name: str) -> Any:
-            return fields[name] if name in self.kinds else self._attribute(name, rows, dataset)
-
-        found = filters.evaluate(parsed, column)
-        return np.asarray(found.to_numpy(), dtype=np.bool_)
-
-    def _attribute(self, name: str, rows: Rows, dataset: Any) -> Any:
-        import pyarrow as pa
-
-        count = len(rows.seqs)
-        if name not in self._own or len(self._own[name]) < count:
-            if name == "id":
-                self._own[name] = pa.chunked_array([pa.array(rows.ids[:count], pa.string())])
-            else:
-                self._own[name] = aligned(rows, dataset, [name], 0)[name]
-        return self._own[name].slice(0, count)
+def _continues(earlier: FieldTable, rows: Rows, fields: Mapping[str, list[str]]) -> bool:
+    """Whether the earlier table's rows are the first of these, in the same columns."""
+    return (
+        earlier.rows.generation == rows.generation
+        and earlier.rows.ids is rows.ids
+        and len(earlier.rows.seqs) <= len(rows.seqs)
+        and cols.field_columns(earlier.rows.columns) == fields
+    )
 
 
 def aligned(rows: Rows, dataset: Any, columns: list[str], start: int) -> Any:
@@ -90,3 +73,71 @@ def aligned(rows: Rows, dataset: Any, columns: list[str], start: int) -> Any:
     if len(places) == found.num_rows and (places >= 0).all():
         return found
     return found.take(pa.array(places, mask=places < 0))
+
+
+class Filters:
+    """Which rows of one version pass a filter. Safe to use from several threads."""
+
+    def __init__(self, rows: Rows, dataset: Any, earlier: FieldTable | None) -> None:
+        """Read nothing before the first use; `earlier` is a version's table to go on from."""
+        self._rows, self._dataset, self._earlier = rows, dataset, earlier
+        self._own: dict[str, Any] = {}
+        self._masks: OrderedDict[str, NDArray[np.bool_]] = OrderedDict()
+        self._facets: list[Facet] | None = None
+        self._lock = threading.RLock()
+        self._found: FieldTable | None = None
+
+    @property
+    def known(self) -> FieldTable | None:
+        """What the next version may go on from."""
+        return self._found or self._earlier
+
+    @property
+    def fields(self) -> FieldTable:
+        """The fields, read at first use."""
+        with self._lock:
+            if self._found is None:
+                self._found = load(self._rows, self._dataset, self._earlier)
+                self._earlier = None
+            return self._found
+
+    def mask(self, where: str) -> NDArray[np.bool_]:
+        """Which positions are alive and pass; `FilterError` where the filter does not fit."""
+        with self._lock:
+            found = self._masks.get(where)
+            if found is None:
+                found = self._evaluate(where) & self._rows.alive
+                self._masks[where] = found
+                if len(self._masks) > _CACHED_MASKS:
+                    self._masks.popitem(last=False)
+            return found
+
+    def facets(self) -> list[Facet]:
+        """The fields as a page offers them for filtering."""
+        with self._lock:
+            if self._facets is None:
+                fields = self.fields
+                self._facets = facets.of(fields.table.filter(self._rows.alive), fields.kinds)
+            return list(self._facets)
+
+    def _evaluate(self, where: str) -> NDArray[np.bool_]:
+        parsed = filters.parse(where)
+        fields = self.fields
+        filters.check(parsed, where, {**dict.fromkeys(("id", *OWN), "text"), **fields.kinds})
+
+        def column(name: str) -> Any:
+            return fields.table[name] if name in fields.kinds else self._attribute(name)
+
+        found = filters.evaluate(parsed, column)
+        return np.asarray(found.to_numpy(), dtype=np.bool_)
+
+    def _attribute(self, name: str) -> Any:
+        """One of the items' own columns, read at first use."""
+        import pyarrow as pa
+
+        if name not in self._own and name == "id":
+            ids = self._rows.ids[: len(self._rows.seqs)]
+            self._own[name] = pa.chunked_array([pa.array(ids, pa.string())])
+        elif name not in self._own:
+            self._own[name] = aligned(self._rows, self._dataset, [name], 0)[name]
+        return self._own[name]

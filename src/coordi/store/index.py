@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from coordi.errors import NotFoundError
 from coordi.store import exact
+from coordi.store.derived import Saved
 from coordi.store.ivf import Ivf, Route
 from coordi.store.rows import Rows
 from coordi.types import Neighbors, Vectors
@@ -48,18 +49,27 @@ class VectorIndex:
         base: Vectors,
         extra: Vectors,
         ivf: Ivf | None,
-        masks: Callable[[str, Rows], NDArray[np.bool_]],
+        mask: Callable[[str], NDArray[np.bool_]],
+        mapped: Saved | None = None,
     ) -> None:
-        """`positions` are the store's of rows in `base` then `extra`, -1 where dead."""
-        self.version = rows.version
+        """`positions` are the store's of rows in `base` then `extra`, -1 where dead.
+
+        `mask` says which of the store's positions are alive and pass a filter; `mapped` is what
+        `base` is mapped from.
+        """
+        self._mapped = mapped
         self._rows, self._positions = rows, positions
-        self._base, self._extra, self._ivf, self._masks = base, extra, ivf, masks
+        self._base, self._extra, self._ivf, self._mask = base, extra, ivf, mask
         live = positions >= 0
         self._dead = len(positions) - int(np.count_nonzero(live))
         self._live = live if self._dead else None
         self._all = Selection(self._live, len(positions))
         self._selections: OrderedDict[str, Selection] = OrderedDict()
         self._lock = threading.Lock()
+
+    def untouched(self) -> bool:
+        """Whether nobody wrote to the file that some of its vectors are mapped from."""
+        return self._mapped is None or self._mapped.untouched()
 
     @property
     def total(self) -> int:
@@ -220,7 +230,7 @@ class VectorIndex:
         return found if found is not None else self._select(where)
 
     def _select(self, where: str) -> Selection:
-        mask = self._masks(where, self._rows)[self._positions]
+        mask = self._mask(where)[self._positions]
         if self._live is not None:
             mask &= self._live
         chosen = Selection(mask, len(mask))

@@ -1,54 +1,42 @@
 """The store: items, their fields and vectors in one Lance table, served from memory.
 
-A store is a folder: `items.lance` (the table), `store.json` (its format, its encoders), `derived/`
-(index files that can be made again), and the writer's lock. Every `put` and `delete` is one
-commit of the table: a process killed at any moment leaves the old version or the new one.
+A store is a folder: `items.lance` (the table, and in it the seals, one a commit), `store.json`
+(its format and id), `derived/` (files that can be made again), and the writer's lock. Every `put`
+and `delete` is one commit: a process killed at any moment leaves the old one or the new one.
 """
 
-import json
+import secrets
 import threading
-import uuid
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatch
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from coordi.errors import FingerprintError, NotFoundError, StoreError
+from coordi.errors import FingerprintError, NotFoundError, StoreDamagedError, StoreError
 from coordi.store import columns as cols
-from coordi.store import facets, filters, rows, table
-from coordi.store.fields import FieldTable
+from coordi.store import creation, derived, rows, seal, table
+from coordi.store.checks import Checks
 from coordi.store.index import VectorIndex
-from coordi.store.lock import WriterLock, write_atomically
+from coordi.store.lock import WriterLock
+from coordi.store.seal import EncoderColumn, Seal
+from coordi.store.snapshot import ItemCache, Snapshot
 from coordi.store.space import EXACT_FLOATS, Space
+from coordi.store.watch import Watch
 from coordi.types import Facet, Item, Vectors
 
-FORMAT = 1
-"""Version of the folder's layout."""
-
-_CHUNK = 8192
 _SEQ_BITS = 24  # rows of one step < 2**24
-_CACHED_ITEMS = 16_384  # about 1 KB each
-_CACHED_MASKS = 64
 _KEEP = timedelta(minutes=10)
 """How long a version stays readable after newer ones: longer than any reader holds one."""
 
-
-@dataclass(frozen=True, slots=True)
-class EncoderColumn:
-    """An encoder whose vectors the store holds."""
-
-    fingerprint: str
-    name: str
-    dim: int
-    created: str
-    """Time of its first vector, ISO 8601."""
+_TRIES = 5
+"""Times that a reader looks for the newest commit while a writer makes newer ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +47,17 @@ class Stats:
     bytes: int
     """On disk, with derived files and versions that are kept for readers."""
     version: int
+    token: str
+    """Names the commit that all of this is read from."""
     fields: Mapping[str, str]
     """Field → "text", "integer", "number" or "boolean"."""
     encoders: tuple[EncoderColumn, ...]
+    encoder: str
+    """Fingerprint of the encoder that the store is searched with; "" while it has none."""
     vectors: Mapping[str, int]
     """Fingerprint → items that have a vector of that encoder."""
+    roots: tuple[str, ...]
+    """Folders that pictures may be read from."""
 
 
 def open_store(
@@ -71,77 +65,70 @@ def open_store(
 ) -> "LanceStore":
     """Open the store in folder `path`; with `create`, make it where there is none.
 
-    `exact_floats` is the size, rows times dimensions, up to which search is exact.
+    `exact_floats` is the size, rows times dimensions, up to which search is exact. A store of an
+    earlier version of coordi is brought up to date.
     Raises `NotFoundError` where no store is, `StoreError` where it cannot be read.
     """
     folder = Path(path).expanduser().absolute()
-    if not (folder / "store.json").exists():
-        if not create:
-            raise NotFoundError(f"there is no store at {folder}. Make one: coordi ingest CATALOG")
-        _create(folder)
+    there = (folder / creation.SETTINGS).exists()
+    if not there and not create:
+        raise NotFoundError(f"there is no store at {folder}. Make one: coordi ingest CATALOG")
+    if not there or (create and creation.is_empty(folder)):
+        creation.make(folder)
+    elif creation.read_settings(folder)["format"] < creation.FORMAT:
+        creation.upgrade(folder)
     return LanceStore(folder, exact_floats)
 
 
-def _create(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreError(f"cannot make a store at {folder}: {error.strerror}") from error
-    with WriterLock(folder).held():
-        if (folder / "store.json").exists():  # another process was faster
-            return
-        if not (folder / "items.lance").exists():
-            table.create(folder / "items.lance", cols.base_schema())
-        settings = {"format": FORMAT, "store": uuid.uuid4().hex, "encoders": []}
-        write_atomically(folder / "store.json", json.dumps(settings, indent=1))
-
-
 class LanceStore:
-    """Implements `coordi.types.SearchStore`; safe to use from several threads and processes.
+    """Implements `coordi.types.Store`; safe to use from several threads and processes.
 
-    One process writes at a time. Readers notice its commits at their next call and read only
-    what is new.
+    One process writes at a time. Reading is done on a `snapshot`, which never changes; the
+    reading methods here are those of the newest one.
     """
 
     def __init__(self, folder: Path, exact_floats: int = EXACT_FLOATS) -> None:
         """Use `open_store`."""
         self.path = folder
+        self._table = folder / creation.TABLE
         self._exact_floats = exact_floats
         self._writer = WriterLock(folder)
-        self._stamp = table.Stamp(folder / "items.lance")
+        self._watch = Watch(self._table)
+        self._checks = Checks(self._table, folder / creation.DERIVED / derived.MARKS)
         self._lock = threading.RLock()
-        self._settings = self._read_settings()
-        seen = self._stamp.read()
-        self._dataset = table.open_table(folder / "items.lance")
-        self._rows = rows.load(self._dataset)
-        self._stamp.mark(seen)
-        self._fields = FieldTable()
-        self._masks: OrderedDict[str, NDArray[np.bool_]] = OrderedDict()
-        self._facets: list[Facet] | None = None
-        self._items: OrderedDict[int, Item] = OrderedDict()
-        self._spaces: dict[str, Space] = {}
+        self._now: Snapshot | None = None
+        self.snapshot()
 
     # Reading
 
+    def snapshot(self) -> Snapshot:
+        """The store as it stands now; costs microseconds while nothing is written.
+
+        Raises `StoreError` where the store is gone, `StoreDamagedError` where its files are not
+        what was written.
+        """
+        now = self._now
+        if now is not None and not self._watch.changed():
+            return now
+        with self._lock:
+            return self._follow()
+
     @property
     def version(self) -> int:
-        """Grows with every change, also when another process made it; costs microseconds."""
-        return self._current().version
+        """Grows with every commit, also when another process made it; costs microseconds."""
+        return self.snapshot().version
 
     def count(self) -> int:
         """Items in the store."""
-        return self._current().count
+        return self.snapshot().count()
 
     def ids(self) -> list[str]:
         """Ids of all items, in store order."""
-        now = self._current()
-        return [now.ids[position] for position in np.flatnonzero(now.alive)]
+        return self.snapshot().ids()
 
     def ids_from(self, source: str) -> list[str]:
         """Ids of the items that came from a file, from under a folder, or from a glob's files."""
-        with self._lock:
-            self._current()
-            found = self._dataset.to_table(columns=["seq", "id", "file"]).sort_by("seq")
+        found = table.read(self.snapshot().dataset, ["seq", "id", "file"]).sort_by("seq")
         inside = source.rstrip("/") + "/"
         pairs = zip(found["id"].to_pylist(), found["file"].to_pylist(), strict=True)
         return [
@@ -152,115 +139,65 @@ class LanceStore:
 
     def get(self, ids: Sequence[str]) -> list[Item]:
         """Items in the order of `ids`; `NotFoundError` names the first that is missing."""
-        with self._lock:
-            now = self._current()
-            positions = [self._position(now, id) for id in ids]
-            seqs = [int(now.seqs[position]) for position in positions]
-            missing = [place for place, seq in enumerate(seqs) if seq not in self._items]
-            if missing:
-                self._read_items([positions[place] for place in missing], now)
-            found = [self._items[seq] for seq in seqs]
-            while len(self._items) > _CACHED_ITEMS:
-                self._items.popitem(last=False)
-            return found
+        return self.snapshot().get(ids)
 
     def select(self, where: str | None) -> NDArray[np.bool_]:
         """Which items pass a filter: a mask over `ids()`; `FilterError` where it does not fit."""
-        with self._lock:
-            now = self._current()
-            mask = now.alive if where is None else self._mask(where, now)
-            return mask[now.alive]
+        return self.snapshot().select(where)
 
     def signatures(self, fingerprint: str) -> dict[str, str]:
         """Id → content hash of every item that has a vector of this encoder."""
-        with self._lock:
-            now = self._current()
-            column = cols.vector_column(fingerprint)
-            if column not in now.columns:
-                return {}
-            found = self._dataset.to_table(columns=["id", "hash"], filter=f"{column} is not null")
-        return dict(zip(found["id"].to_pylist(), found["hash"].to_pylist(), strict=True))
+        return self.snapshot().signatures(fingerprint)
 
     def vectors(self, fingerprint: str) -> Iterator[tuple[list[str], Vectors]]:
         """All ids and vectors of one encoder, in store order, in chunks."""
-        index = self.index(fingerprint)
-        live = index.live_rows()
-        for start in range(0, len(live), _CHUNK):
-            chunk = live[start : start + _CHUNK]
-            yield index.ids(chunk), index.vectors(chunk)
+        return self.snapshot().vectors(fingerprint)
 
     def vectors_of(self, ids: Sequence[str], fingerprint: str) -> Vectors:
         """Vectors of items in the order of `ids`; `NotFoundError` where an item has none."""
-        index = self.index(fingerprint)
-        return index.vectors(np.array([index.row(id) for id in ids], dtype=np.int64))
+        return self.snapshot().vectors_of(ids, fingerprint)
 
     def index(self, fingerprint: str) -> VectorIndex:
         """The vectors of one encoder as they stand now, ready to be searched.
 
         Raises `FingerprintError` where the store has no vectors of this encoder.
         """
-        now = self._current()
-        space = self._spaces.get(fingerprint)
-        if (
-            space is not None
-            and (index := space.index) is not None
-            and index.version == now.version
-        ):
-            return index
-        with self._lock:
-            now = self._current()
-            if space is None:
-                entry = self._encoder(fingerprint)
-                space = Space(
-                    fingerprint,
-                    entry.dim,
-                    self.path / "derived",
-                    self._identity,
-                    exact_floats=self._exact_floats,
-                )
-                self._spaces[fingerprint] = space
-            return space.at(now, self._dataset, self._mask)
+        return self.snapshot().index(fingerprint)
 
     def encoders(self) -> list[EncoderColumn]:
-        """Encoders whose vectors the store holds, the one ingested with last at the end."""
-        self._current()
-        return [EncoderColumn(**entry) for entry in self._settings["encoders"]]
+        """Encoders whose vectors the store holds, the oldest first."""
+        return self.snapshot().encoders()
 
     def roots(self) -> tuple[Path, ...]:
         """Folders that pictures may be read from, as the ingests declared them."""
-        self._current()
-        return tuple(Path(root) for root in self._settings.get("roots", ()))
+        return self.snapshot().roots
 
     def facets(self) -> list[Facet]:
         """The catalogue's fields as a page offers them for filtering."""
-        with self._lock:
-            now = self._current()
-            if self._facets is None:
-                fields = self._fields.at(now, self._dataset)
-                self._facets = facets.of(fields.filter(now.alive), self._fields.kinds)
-            return list(self._facets)
+        return self.snapshot().facets()
 
     def stats(self) -> Stats:
         """What the store holds and how large it is."""
-        with self._lock:
-            now = self._current()
-            fields = cols.field_columns(now.columns)
-            names = [entry.fingerprint for entry in self.encoders()]
-            return Stats(
-                items=now.count,
-                bytes=table.folder_bytes(self.path),
-                version=now.version,
-                fields={name: cols.kind_of(parts) for name, parts in sorted(fields.items())},
-                encoders=tuple(self.encoders()),
-                vectors={name: self._count_vectors(name) for name in names},
-            )
+        now = self.snapshot()
+        return Stats(
+            items=now.count(),
+            bytes=table.folder_bytes(self.path),
+            version=now.version,
+            token=now.token,
+            fields=now.fields(),
+            encoders=tuple(now.encoders()),
+            encoder=now.seal.encoder,
+            vectors={e.fingerprint: now.vector_count(e.fingerprint) for e in now.encoders()},
+            roots=now.seal.roots,
+        )
 
     # Writing
 
     @contextmanager
     def writing(self) -> Iterator[None]:
         """Hold the writer's lock over several calls; `StoreLockedError` says who has it."""
-        with self._writer.held(), self._lock:
+        self.snapshot()  # taking the lock of a store that is gone would make its folder
+        with self._writer.held():
             yield
 
     def put(
@@ -277,50 +214,55 @@ class LanceStore:
         `vectors` is (len(items), dim); a row with a NaN says that the item has no vector.
         `hashes` are of the items' content; the part before "-" is what vectors are made from. An
         item that comes again with another such part loses its vectors of other encoders, which
-        are no longer true. `encoder` is the name to remember the fingerprint by.
+        are no longer true. `encoder` is the name to remember the fingerprint by. The first
+        encoder of a store becomes its own.
         """
         if not len(items) == len(vectors) == len(hashes):
             raise StoreError(f"{len(items)} items, {len(vectors)} vectors, {len(hashes)} hashes")
         if not items:
             return
-        with self.writing():
-            self._current()
-            self._register(fingerprint, encoder, vectors.shape[1])
-            self._widen(items, fingerprint, vectors.shape[1])
-            batch = self._batch(items, fingerprint, vectors, hashes)
-            self._commit(batch, [item.id for item in items])
-
-    def add_roots(self, roots: Sequence[Path]) -> None:
-        """Let pictures be read from these folders too."""
-        with self.writing():
-            known = [*self._settings.get("roots", ())]
-            missing = [str(root) for root in roots if str(root) not in known]
-            if missing:
-                self._settings = {**self._settings, "roots": [*known, *missing]}
-                write_atomically(self.path / "store.json", json.dumps(self._settings, indent=1))
+        with self._changing() as (now, dataset):
+            dim = vectors.shape[1]
+            known = _registered(now.seal.encoders, fingerprint, encoder, dim)
+            dataset = _widened(dataset, items, fingerprint, dim)
+            batch = _batch(now, dataset, items, fingerprint, vectors, hashes)
+            dataset = table.commit(dataset, batch, _doomed(now, [item.id for item in items]))
+            self._seal(dataset, encoders=known, encoder=now.seal.encoder or fingerprint)
 
     def delete(self, ids: Sequence[str]) -> int:
         """Remove items; how many were there."""
-        with self.writing():
-            now = self._current()
-            there = {id for id in ids if now.position(id) is not None}
+        with self._changing() as (now, dataset):
+            there = sorted({id for id in ids if now.has(id)})
             if there:
-                self._commit(None, sorted(there))
+                self._seal(table.commit(dataset, None, _doomed(now, there)))
             return len(there)
+
+    def use_encoder(self, fingerprint: str) -> None:
+        """Search with this encoder from now on; `FingerprintError` where it has no vectors."""
+        with self._changing() as (now, dataset):
+            if fingerprint not in {entry.fingerprint for entry in now.encoders()}:
+                raise FingerprintError(f"the store has no vectors of the encoder {fingerprint}")
+            self._seal(dataset, encoder=fingerprint)
+
+    def add_roots(self, roots: Sequence[Path]) -> None:
+        """Let pictures be read from these folders too."""
+        with self._changing() as (now, dataset):
+            known = tuple(dict.fromkeys([*now.seal.roots, *map(str, roots)]))
+            if known != now.seal.roots:
+                self._seal(dataset, roots=known)
 
     def compact(self) -> None:
         """Join small fragments and drop old versions; worth it at the end of an ingest."""
-        with self.writing():
-            self._current()
-            table.compact(self._dataset, keep=_KEEP)
-            self._current(force=True)
+        with self._changing() as (now, dataset):
+            dataset = table.join_fragments(dataset)
+            if dataset.version != now.seal.version:
+                self._seal(dataset)
+            self._forget(dataset)
 
     def close(self) -> None:
         """Let go of memory; the store on disk is always complete."""
         with self._lock:
-            self._spaces.clear()
-            self._items.clear()
-            self._masks.clear()
+            self._now = None
 
     def __enter__(self) -> Self:
         return self
@@ -328,171 +270,213 @@ class LanceStore:
     def __exit__(self, *error: object) -> None:
         self.close()
 
-    # Inside
+    # Following other processes' commits
 
-    def _current(self, *, force: bool = False) -> rows.Rows:
-        if not force and not self._stamp.changed():
-            return self._rows
+    def _follow(self) -> Snapshot:
+        """Reach the newest commit, which a writer may replace while it is opened."""
+        for attempt in range(_TRIES):
+            seen = self._watch.read()
+            try:
+                now = self._reach()
+            except (FileNotFoundError, StoreDamagedError):
+                if attempt + 1 == _TRIES or self._watch.read() == seen:
+                    raise
+                continue
+            self._watch.mark(seen)
+            self._now = now
+            return now
+        raise AssertionError("unreachable")
+
+    def _reach(self) -> Snapshot:
+        head = self._head()
+        now = self._now
+        if now is not None and head.token == now.token:
+            return now
+        self._checks.ensure(head.files)
+        dataset = table.open_version(self._table, head.version)
+        if now is None or not self._descends(head, now.seal):
+            spaces: dict[str, Space] = {}
+            make_index = partial(self._index, spaces)
+            return Snapshot(
+                head, rows.load(dataset), dataset, ItemCache(), self._checks, make_index
+            )
+        return now.followed_by(head, rows.advance(now.rows, dataset), dataset)
+
+    def _head(self) -> Seal:
+        """The newest commit."""
+        found = seal.numbers(self._table)
+        if not found:
+            raise StoreDamagedError(f"the store has no commit at all. {seal.VERIFY}")
+        head = seal.load(self._table, found[-1])
+        if self._now is None and head.store != creation.read_settings(self.path)["store"]:
+            raise StoreDamagedError(
+                f"{creation.TABLE} belongs to another store than {creation.SETTINGS}. Put the "
+                "folder back as a whole, or make it anew: coordi ingest CATALOG"
+            )
+        return head
+
+    def _descends(self, head: Seal, known: Seal) -> bool:
+        """Whether a commit follows from a known one: not in a store that was made anew in its
+        place, or put back to an earlier state. Where seals between are gone, nobody can tell.
+        """
+        if head.store != known.store or head.number <= known.number:
+            return False
+        parent = head.parent
+        for number in range(head.number - 1, known.number, -1):
+            try:
+                between = seal.load(self._table, number)
+            except FileNotFoundError:
+                return False
+            if between.token != parent:
+                return False
+            parent = between.parent
+        return parent == known.token
+
+    def _index(self, spaces: dict[str, Space], at: Snapshot, entry: EncoderColumn) -> VectorIndex:
+        """The index of a snapshot; `spaces` belong to the commits that follow from one another."""
         with self._lock:
-            seen = self._stamp.read()
-            dataset = table.open_table(self.path / "items.lance")
-            if dataset.version != self._rows.version:
-                self._follow(dataset)
-            self._stamp.mark(seen)
-            return self._rows
+            space = spaces.get(entry.fingerprint)
+            if space is None or not space.untouched():
+                space = spaces[entry.fingerprint] = self._space(at, entry)
+            if space.version > at.rows.version:  # it has followed a newer commit meanwhile
+                space = self._space(at, entry)
+            return space.at(at.rows, at.dataset, at.filters.mask, at.token)
 
-    def _follow(self, dataset: Any) -> None:
-        newer = rows.advance(self._rows, dataset)
-        if newer.columns != self._rows.columns:
-            self._items.clear()  # a field may have become wider
-            self._settings = self._read_settings()
-        elif dataset.version > self._rows.version + 1:
-            self._settings = self._read_settings()
-        self._dataset, self._rows, self._facets = dataset, newer, None
-        self._masks.clear()
-
-    def _position(self, now: rows.Rows, id: str) -> int:
-        position = now.position(id)
-        if position is None:
-            raise NotFoundError(f"there is no item {id!r} in the store")
-        return position
-
-    def _read_items(self, positions: Sequence[int], now: rows.Rows) -> None:
-        fields = cols.field_columns(now.columns)
-        wanted = [*cols.ITEM_COLUMNS, *(name for parts in fields.values() for name in parts)]
-        addresses = [int(now.addresses[position]) for position in positions]
-        found = cols.items_of(table.take(self._dataset, addresses, wanted), fields)
-        for position, item in zip(positions, found, strict=True):
-            self._items[int(now.seqs[position])] = item
-
-    def _mask(self, where: str, now: rows.Rows) -> NDArray[np.bool_]:
-        """Which positions of `now` are alive and pass a filter."""
-        with self._lock:
-            found = self._masks.get(where) if now is self._rows else None
-            if found is None:
-                parsed = filters.parse(where)
-                found = self._fields.mask(parsed, where, now, self._dataset) & now.alive
-                if now is self._rows:
-                    self._masks[where] = found
-                while len(self._masks) > _CACHED_MASKS:
-                    self._masks.popitem(last=False)
-            return found
-
-    def _count_vectors(self, fingerprint: str) -> int:
-        column = cols.vector_column(fingerprint)
-        if column not in self._rows.columns:
-            return 0
-        return int(self._dataset.count_rows(filter=f"{column} is not null"))
-
-    def _encoder(self, fingerprint: str) -> EncoderColumn:
-        known = self.encoders()
-        for entry in known:
-            if entry.fingerprint == fingerprint:
-                return entry
-        names = ", ".join(f"{entry.name} ({entry.fingerprint})" for entry in known) or "none"
-        raise FingerprintError(
-            f"the store has no vectors of the encoder {fingerprint}; it has: {names}. "
-            "Ingest the catalogue with this encoder, or search with one that is there."
+    def _space(self, at: Snapshot, entry: EncoderColumn) -> Space:
+        return Space(
+            entry.fingerprint,
+            entry.dim,
+            self.path / creation.DERIVED,
+            at.seal.store,
+            exact_floats=self._exact_floats,
         )
 
-    @property
-    def _identity(self) -> str:
-        return str(self._settings["store"])
+    # Committing
 
-    def _read_settings(self) -> dict[str, Any]:
-        path = self.path / "store.json"
-        try:
-            settings: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            written = int(settings["format"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise StoreError(f"cannot read {path}: {error}") from error
-        if written != FORMAT:
-            raise StoreError(f"{path} has format {written}; this version of coordi reads {FORMAT}")
-        return settings
+    @contextmanager
+    def _changing(self) -> Iterator[tuple[Snapshot, Any]]:
+        """Hold the writer's lock; yields the newest commit, and the table at it, to be changed.
 
-    def _register(self, fingerprint: str, name: str | None, dim: int) -> None:
-        """Make this encoder the last in store.json."""
-        known = self._settings["encoders"]
-        old = next((entry for entry in known if entry["fingerprint"] == fingerprint), None)
-        if old is not None and old["dim"] != dim:
-            raise StoreError(f"vectors of {fingerprint} have {old['dim']} dimensions, not {dim}")
-        if old is not None and old is known[-1] and name in (None, old["name"]):
-            return
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        entry = old or asdict(EncoderColumn(fingerprint, name or fingerprint, dim, now))
-        entry = {**entry, "name": name or entry["name"]}
-        others = [other for other in known if other is not old]
-        self._settings = {**self._settings, "encoders": [*others, entry]}
-        write_atomically(self.path / "store.json", json.dumps(self._settings, indent=1))
-
-    def _widen(self, items: Sequence[Item], fingerprint: str, dim: int) -> None:
-        """Add the columns that these items need."""
-        import pyarrow as pa
-
-        schema = cols.new_columns(items, self._rows.columns)
-        column = cols.vector_column(fingerprint)
-        if column not in self._rows.columns:
-            schema = schema.append(pa.field(column, pa.list_(pa.float32(), dim)))
-        if len(schema):
-            self._dataset.add_columns(schema)
-            self._current(force=True)
-
-    def _batch(
-        self, items: Sequence[Item], fingerprint: str, vectors: Vectors, hashes: Sequence[str]
-    ) -> Any:
-        """The rows to append, with the schema of the table."""
-        import pyarrow as pa
-
-        if len({item.id for item in items}) < len(items):
-            raise StoreError("the same id stands twice in one step")
-        schema = self._dataset.schema
-        cells = cols.item_columns(items, schema)
-        # Versions only rise, so a number made from one is never used again, deletions or not.
-        start = (self._dataset.version + 1) << _SEQ_BITS
-        cells["seq"] = pa.array(range(start, start + len(items)), pa.int64())
-        cells["hash"] = pa.array(hashes, pa.string())
-        cells |= self._carried(items, fingerprint, hashes)
-        cells[cols.vector_column(fingerprint)] = cols.vector_array(vectors, vectors.shape[1])
-        empty = {name: pa.nulls(len(items), schema.field(name).type) for name in schema.names}
-        return pa.table({**empty, **cells}, schema=schema)
-
-    def _carried(
-        self, items: Sequence[Item], fingerprint: str, hashes: Sequence[str]
-    ) -> dict[str, Any]:
-        """Vectors of other encoders that are still true.
-
-        They are where the part of the hash before "-", what vectors are made from, is the same.
+        A snapshot's own handle of the table is left alone: Lance moves a handle that is written
+        through on to the new version.
         """
-        import pyarrow as pa
+        with self.writing():
+            now = self.snapshot()
+            dataset = table.open_version(self._table, now.seal.version)
+            if dataset.latest_version != now.seal.version:
+                # A writer was killed, or ran out of disk, before it had sealed its commit.
+                self._seal(table.restore(dataset))
+                now = self.snapshot()
+                dataset = table.open_version(self._table, now.seal.version)
+            yield now, dataset
 
-        own = cols.vector_column(fingerprint)
-        others = [name for name in self._rows.columns if name[:2] == "v_" and name != own]
-        places = [(row, self._rows.position(item.id)) for row, item in enumerate(items)]
-        known = [(row, position) for row, position in places if position is not None]
-        if not others or not known:
-            return {}
-        addresses = [int(self._rows.addresses[position]) for _, position in known]
-        old = table.take(self._dataset, addresses, ["hash", *others])
-        same = zip(known, old["hash"].to_pylist(), range(len(known)), strict=True)
-        kept = {
-            row: at
-            for (row, _), before, at in same
-            if before.partition("-")[0] == hashes[row].partition("-")[0]
-        }
-        indices = pa.array([kept.get(row) for row in range(len(items))], pa.int64())
-        return {name: old[name].take(indices) for name in others}
+    def _seal(self, dataset: Any, **changed: Any) -> None:
+        """Make a version of the table the store's newest commit."""
+        assert self._now is not None
+        head = self._now.seal
+        with table.translated("cannot write to the store"):
+            files = {
+                name: head.files.get(name) or self._checks.learn(name)
+                for name in table.files_of(dataset)
+            }
+            seal.write(self._table, head.next(dataset.version, files, **changed))
+        with self._lock:
+            self._follow()
 
-    def _commit(self, batch: Any | None, ids: Sequence[str]) -> None:
-        """Append a batch and remove the rows that `ids` have now, in one step."""
-        now = self._rows
-        doomed: dict[int, list[int]] = {}
-        for id in ids:
-            position = now.position(id)
-            if position is not None:
-                fragment = int(now.addresses[position]) >> 32
-                doomed.setdefault(fragment, []).append(int(now.seqs[position]))
-        try:
-            table.commit(self._dataset, batch, doomed)
-        except OSError as error:
-            raise StoreError(f"cannot write to {self.path}: {error}") from error
-        self._current(force=True)
+    def _forget(self, dataset: Any) -> None:
+        """Drop old versions, their seals first: a seal without its version would look damaged."""
+        gone = set(table.forgettable(dataset, _KEEP))
+        for number in seal.numbers(self._table)[:-1]:
+            try:
+                if seal.load(self._table, number).version in gone:
+                    seal.place(self._table, number).unlink()
+            except StoreDamagedError:
+                continue  # `verify` tells
+        table.forget(dataset, gone)
+
+
+def _registered(
+    known: tuple[EncoderColumn, ...], fingerprint: str, name: str | None, dim: int
+) -> tuple[EncoderColumn, ...]:
+    """The known encoders and this one, under its newest name."""
+    old = next((entry for entry in known if entry.fingerprint == fingerprint), None)
+    if old is None:
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        return (*known, EncoderColumn(fingerprint, name or fingerprint, dim, now))
+    if old.dim != dim:
+        raise StoreError(f"vectors of {fingerprint} have {old.dim} dimensions, not {dim}")
+    named = replace(old, name=name or old.name)
+    return tuple(named if entry is old else entry for entry in known)
+
+
+def _widened(dataset: Any, items: Sequence[Item], fingerprint: str, dim: int) -> Any:
+    """The table with the columns that these items need."""
+    import pyarrow as pa
+
+    known = dataset.schema.names
+    schema = cols.new_columns(items, known)
+    column = cols.vector_column(fingerprint)
+    if column not in known:
+        schema = schema.append(pa.field(column, pa.list_(pa.float32(), dim)))
+    return table.add_columns(dataset, schema) if len(schema) else dataset
+
+
+def _batch(
+    now: Snapshot, dataset: Any, items: Sequence[Item], fingerprint: str, vectors: Vectors,
+    hashes: Sequence[str],
+) -> Any:  # fmt: skip
+    """The rows to append, with the schema of the table."""
+    import pyarrow as pa
+
+    if len({item.id for item in items}) < len(items):
+        raise StoreError("the same id stands twice in one step")
+    schema, count = dataset.schema, len(items)
+    cells = cols.item_columns(items, schema)
+    # Versions only rise, so a number made from one is never used again, deletions or not.
+    start = (dataset.version + 1) << _SEQ_BITS
+    cells["seq"] = pa.array(range(start, start + count), pa.int64())
+    cells["commit"] = pa.array([secrets.randbits(63)] * count, pa.int64())
+    cells["hash"] = pa.array(hashes, pa.string())
+    cells |= _carried(now, items, fingerprint, hashes)
+    cells[cols.vector_column(fingerprint)] = cols.vector_array(vectors, vectors.shape[1])
+    empty = {name: pa.nulls(count, schema.field(name).type) for name in schema.names}
+    return pa.table({**empty, **cells}, schema=schema)
+
+
+def _carried(
+    now: Snapshot, items: Sequence[Item], fingerprint: str, hashes: Sequence[str]
+) -> dict[str, Any]:
+    """Vectors of other encoders that are still true.
+
+    They are where the part of the hash before "-", what vectors are made from, is the same.
+    """
+    import pyarrow as pa
+
+    own = cols.vector_column(fingerprint)
+    others = [name for name in now.rows.columns if name[:2] == "v_" and name != own]
+    places = [(row, now.rows.position(item.id)) for row, item in enumerate(items)]
+    known = [(row, position) for row, position in places if position is not None]
+    if not others or not known:
+        return {}
+    addresses = [int(now.rows.addresses[position]) for _, position in known]
+    now.check(addresses)
+    old = table.take(now.dataset, addresses, ["hash", *others])
+    same = zip(known, old["hash"].to_pylist(), range(len(known)), strict=True)
+    kept = {
+        row: at
+        for (row, _), before, at in same
+        if before.partition("-")[0] == hashes[row].partition("-")[0]
+    }
+    indices = pa.array([kept.get(row) for row in range(len(items))], pa.int64())
+    return {name: old[name].take(indices) for name in others}
+
+
+def _doomed(now: Snapshot, ids: Sequence[str]) -> dict[int, list[int]]:
+    """Fragment → `seq` of the rows that these ids have now."""
+    doomed: dict[int, list[int]] = {}
+    for id in ids:
+        position = now.rows.position(id)
+        if position is not None:
+            fragment = int(now.rows.addresses[position]) >> 32
+            doomed.setdefault(fragment, []).append(int(now.rows.seqs[position]))
+    return doomed

@@ -1,5 +1,6 @@
 """One writer at a time: an operating-system lock that dies with its process."""
 
+import contextlib
 import json
 import os
 import socket
@@ -10,6 +11,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from coordi.artifacts import write_atomically
 from coordi.errors import StoreError, StoreLockedError
 
 
@@ -51,7 +53,9 @@ class WriterLock:
             message = f"cannot write to {self._holder.parent}: {error.strerror or error}"
             raise StoreError(message) from error
         if first:
-            self._sign()
+            # The name is for people: a full disk must not keep anybody from deleting items.
+            with contextlib.suppress(OSError):
+                self._sign()
 
     def _sign(self) -> None:
         command = " ".join([Path(sys.argv[0]).name, *sys.argv[1:]])[:200]
@@ -68,13 +72,3 @@ class WriterLock:
             )
         except (OSError, ValueError, KeyError, TypeError):
             return ""
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Replace `path` by a file holding `text`; readers see the old file or the new one."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)

@@ -2,14 +2,20 @@
 
 Rows are numbered by position in the order of `seq`, the order in which they were written. A row
 never changes: an updated item is a new row, and the old one is dead. So a newer version is
-reached by reading only the new rows and marking the dead ones.
+reached by reading only the new rows and marking the dead ones. `commit` is a random number that
+each commit writes into its rows: a table that was put back to an earlier state and went on from
+there gives the same `seq` to other rows, and `commit` tells them apart.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from coordi.store import table
+
+COLUMNS = ["seq", "id", "commit"]
 
 _DEAD_SHARE = 0.5
 """Above this share of dead rows everything is read again without them."""
@@ -23,10 +29,12 @@ class Rows:
     generation: int
     """Changes when positions were given anew; what was aligned with the old ones is void."""
     seqs: NDArray[np.int64]  # (n,) rising
+    commits: NDArray[np.int64]  # (n,) 0 where an earlier version of coordi wrote the row
     addresses: NDArray[np.int64]  # (n,) where Lance finds the row; stale where dead
     alive: NDArray[np.bool_]  # (n,)
     ids: list[str]  # at least n; only the first n are this version's
     positions: dict[str, int]  # id → newest position, shared with newer versions
+    before: list[int]  # at least n; position of the same id before that row, -1 for none
     fragments: dict[int, int]  # fragment id → rows deleted in it
     columns: tuple[str, ...]
 
@@ -37,24 +45,26 @@ class Rows:
 
     def position(self, id: str) -> int | None:
         """Position of an item; None where there is no such item."""
-        found = self.positions.get(id)
-        if found is None or found >= len(self.seqs) or not self.alive[found]:
-            return None
-        return found
+        found = self.positions.get(id, -1)
+        while found >= len(self.seqs):  # what a newer version wrote
+            found = self.before[found]
+        return found if found >= 0 and self.alive[found] else None
 
 
 def load(dataset: Any, generation: int = 0) -> Rows:
     """Read all rows of a dataset's version."""
-    table = dataset.to_table(columns=["seq", "id"], with_row_id=True).sort_by("seq")
-    ids = table["id"].to_pylist()
+    found = table.read(dataset, COLUMNS, with_row_id=True).sort_by("seq")
+    ids = found["id"].to_pylist()
     return Rows(
         version=dataset.version,
         generation=generation,
-        seqs=_integers(table["seq"]),
-        addresses=_integers(table["_rowid"]),
+        seqs=_integers(found["seq"]),
+        commits=commits_of(found),
+        addresses=_integers(found["_rowid"]),
         alive=np.ones(len(ids), dtype=np.bool_),
         ids=ids,
         positions={id: position for position, id in enumerate(ids)},
+        before=[-1] * len(ids),
         fragments=_fragments(dataset),
         columns=tuple(dataset.schema.names),
     )
@@ -79,45 +89,40 @@ def _extended(
     alive: NDArray[np.bool_],
     addresses: NDArray[np.int64],
 ) -> Rows:
-    table = _newer(rows, dataset)
+    found = _newer(rows, dataset)
     start = len(rows.seqs)
-    added = table["id"].to_pylist()
-    del rows.ids[start:]
-    rows.ids.extend(added)
-    rows.positions.update({id: start + place for place, id in enumerate(added)})
-    return Rows(
+    added = found["id"].to_pylist()
+    newer = replace(
+        rows,
         version=dataset.version,
-        generation=rows.generation,
-        seqs=np.concatenate([rows.seqs, _integers(table["seq"])]),
-        addresses=np.concatenate([addresses, _integers(table["_rowid"])]),
+        seqs=np.concatenate([rows.seqs, _integers(found["seq"])]),
+        commits=np.concatenate([rows.commits, commits_of(found)]),
+        addresses=np.concatenate([addresses, _integers(found["_rowid"])]),
         alive=np.concatenate([alive, np.ones(len(added), dtype=np.bool_)]),
-        ids=rows.ids,
-        positions=rows.positions,
         fragments=fragments,
         columns=tuple(dataset.schema.names),
     )
+    # Last, because these are shared: nothing may fail between here and the caller's taking over.
+    rows.before.extend([rows.positions.get(id, -1) for id in added])
+    rows.ids.extend(added)
+    rows.positions.update({id: start + place for place, id in enumerate(added)})
+    return newer
 
 
 def _newer(rows: Rows, dataset: Any) -> Any:
     fresh = [part for part in dataset.get_fragments() if part.fragment_id not in rows.fragments]
     last = int(rows.seqs[-1]) if len(rows.seqs) else -1
-    columns = ["seq", "id"]
     if not fresh:
-        return (
-            dataset.schema.empty_table()
-            .select(columns)
-            .append_column("_rowid", [np.empty(0, dtype=np.uint64)])
-        )
-    scanner = dataset.scanner(
-        columns=columns, filter=f"seq > {last}", with_row_id=True, fragments=fresh
-    )
-    return scanner.to_table().sort_by("seq")
+        empty = dataset.schema.empty_table().select(COLUMNS)
+        return empty.append_column("_rowid", [np.empty(0, dtype=np.uint64)])
+    found = table.read(dataset, COLUMNS, filter=f"seq > {last}", with_row_id=True, fragments=fresh)
+    return found.sort_by("seq")
 
 
 def _survivors(rows: Rows, dataset: Any) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
     """Which known rows are still there, and where: after deletions, updates or compaction."""
-    table = dataset.to_table(columns=["seq"], with_row_id=True)
-    seqs, places = _integers(table["seq"]), _integers(table["_rowid"])
+    found_rows = table.read(dataset, ["seq"], with_row_id=True)
+    seqs, places = _integers(found_rows["seq"]), _integers(found_rows["_rowid"])
     order = np.argsort(seqs, kind="stable")
     found = locate(seqs[order], rows.seqs)
     alive = found >= 0
@@ -133,6 +138,11 @@ def locate(haystack: NDArray[np.int64], needles: NDArray[np.int64]) -> NDArray[n
     places = np.searchsorted(haystack, needles)
     places[places == len(haystack)] = 0
     return np.where(haystack[places] == needles, places, -1).astype(np.int64)
+
+
+def commits_of(found: Any) -> NDArray[np.int64]:
+    """The `commit` of each row of an Arrow table."""
+    return _integers(found["commit"].fill_null(0))
 
 
 def _fragments(dataset: Any) -> dict[int, int]:

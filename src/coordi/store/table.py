@@ -1,71 +1,58 @@
-"""The Lance table: opening, committing in one step, noticing other processes' commits."""
+"""The Lance table: opening one version, committing in one step, naming the files of a version."""
 
 import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from coordi.errors import NotFoundError, StoreError
+from coordi.errors import CoordiError, StoreDamagedError, StoreError
 
-_SETTLED_NS = 50_000_000
-"""A folder's time stamp this old cannot hide a second change within the clock's own tick."""
+_NEWEST = 2**64 - 1
+"""Lance names the manifest of version v by this minus v, so that the newest is listed first."""
+
+_NEVER = timedelta(days=36_500)
+
+
+@contextmanager
+def translated(what: str, kind: type[StoreError] = StoreError) -> Iterator[None]:
+    """Turn whatever Lance and the system raise into a `StoreError` that begins with `what`."""
+    try:
+        yield
+    except (CoordiError, KeyboardInterrupt, SystemExit, GeneratorExit):
+        raise
+    except OSError as error:
+        raise StoreError(f"{what}: {error.strerror or error}") from error
+    except BaseException as error:  # Lance's Rust code panics with one of its own
+        full = "No space left" in str(error)
+        reason = "the disk is full" if full else f"{type(error).__name__}: {error}"
+        raise (StoreError if full else kind)(f"{what}: {reason}") from error
 
 
 def create(path: Path, schema: Any) -> Any:
     """Make an empty table."""
     import lance
 
-    return lance.write_dataset(schema.empty_table(), str(path), mode="create")
+    with translated("cannot make the store's table"):
+        return lance.write_dataset(schema.empty_table(), str(path), mode="create")
 
 
-def open_table(path: Path) -> Any:
-    """Open the newest version of the table."""
+def open_version(path: Path, version: int | None = None) -> Any:
+    """Open a version of the table, the newest where None."""
     import lance
 
-    try:
-        return lance.dataset(str(path))
-    except (ValueError, FileNotFoundError) as error:
-        raise NotFoundError(f"there is no table at {path}: {error}") from error
-    except OSError as error:
-        raise StoreError(f"cannot read the table at {path}: {error}") from error
-
-
-class Stamp:
-    """Tells in microseconds whether the table may have a newer version.
-
-    Every commit adds a manifest to the table's folder of versions, which changes the folder's
-    time. Nothing else has to be written, so a writer killed after a commit leaves nothing to
-    heal. A time younger than the clock's tick is not trusted: the next check looks again.
-    """
-
-    def __init__(self, table: Path) -> None:
-        """Watch the table at `table`."""
-        self._folder = str(table / "_versions")
-        self._seen: int | None = None
-
-    def changed(self) -> bool:
-        """Whether the folder differs from what `mark` saw."""
-        return self._seen is None or self.read() != self._seen
-
-    def read(self) -> int:
-        """The folder's time in nanoseconds; read it before opening the table."""
-        try:
-            return os.stat(self._folder).st_mtime_ns  # noqa: PTH116 - pathlib doubles the cost
-        except OSError as error:
-            raise NotFoundError(f"the store's table is gone: {error}") from error
-
-    def mark(self, seen: int) -> None:
-        """Remember the time that was read before the table was opened."""
-        self._seen = seen if abs(time.time_ns() - seen) > _SETTLED_NS else None
+    with translated("cannot open the store's table", StoreDamagedError):
+        return lance.dataset(str(path), version=version)
 
 
 def add_columns(dataset: Any, schema: Any) -> Any:
-    """Add empty columns; costs no rewriting."""
-    if len(schema):
+    """Add empty columns, which rewrites nothing; return the new version."""
+    with translated("cannot add columns to the store"):
         dataset.add_columns(schema)
-    return dataset
+        return dataset.checkout_version(dataset.latest_version)
 
 
 def commit(dataset: Any, rows: Any | None, doomed: Mapping[int, Sequence[int]]) -> Any:
@@ -76,16 +63,17 @@ def commit(dataset: Any, rows: Any | None, doomed: Mapping[int, Sequence[int]]) 
     import lance
     from lance.fragment import write_fragments
 
-    if rows is not None and not doomed:
-        return lance.write_dataset(rows, dataset, mode="append")
-    changed = [(name, _delete(dataset, name, seqs)) for name, seqs in doomed.items()]
-    operation = lance.LanceOperation.Update(
-        removed_fragment_ids=[name for name, left in changed if left is None],
-        updated_fragments=[left for _, left in changed if left is not None],
-        new_fragments=write_fragments(rows, dataset) if rows is not None else [],
-        fields_modified=[],
-    )
-    return lance.LanceDataset.commit(dataset, operation, read_version=dataset.version)
+    with translated("cannot write to the store"):
+        if rows is not None and not doomed:
+            return lance.write_dataset(rows, dataset, mode="append")
+        changed = [(name, _delete(dataset, name, seqs)) for name, seqs in doomed.items()]
+        operation = lance.LanceOperation.Update(
+            removed_fragment_ids=[name for name, left in changed if left is None],
+            updated_fragments=[left for _, left in changed if left is not None],
+            new_fragments=write_fragments(rows, dataset) if rows is not None else [],
+            fields_modified=[],
+        )
+        return lance.LanceDataset.commit(dataset, operation, read_version=dataset.version)
 
 
 def _delete(dataset: Any, fragment: int, seqs: Iterable[int]) -> Any | None:
@@ -94,25 +82,95 @@ def _delete(dataset: Any, fragment: int, seqs: Iterable[int]) -> Any | None:
     return dataset.get_fragment(fragment).delete(f"seq in ({numbers})")
 
 
-def compact(dataset: Any, *, keep: timedelta) -> None:
-    """Join small fragments, and drop versions older than `keep` that readers no longer need."""
-    dataset.optimize.compact_files()
-    # The caller holds the writer lock, so unfinished files can only be a killed writer's.
-    dataset.cleanup_old_versions(older_than=keep, delete_unverified=True)
+def drop_fragments(dataset: Any, fragments: Sequence[int]) -> Any:
+    """Remove whole fragments, read or not; return the new version."""
+    import lance
+
+    operation = lance.LanceOperation.Update(
+        removed_fragment_ids=list(fragments), updated_fragments=[], new_fragments=[],
+        fields_modified=[],
+    )  # fmt: skip
+    with translated("cannot repair the store's table"):
+        return lance.LanceDataset.commit(dataset, operation, read_version=dataset.version)
+
+
+def join_fragments(dataset: Any) -> Any:
+    """Join small fragments; return the new version."""
+    with translated("cannot compact the store"):
+        dataset.optimize.compact_files()
+        return dataset.checkout_version(dataset.latest_version)
+
+
+def restore(dataset: Any) -> Any:
+    """Make an old version the newest again; return it."""
+    with translated("cannot undo an unfinished commit"):
+        dataset.restore()
+        return dataset.checkout_version(dataset.latest_version)
+
+
+def forgettable(dataset: Any, keep: timedelta) -> list[int]:
+    """Versions that a newer one replaced longer than `keep` ago.
+
+    A version that was the newest until just now is none of them, however old it is: somebody
+    reads it.
+    """
+    with translated("cannot read the store's table"):
+        versions = sorted(entry["version"] for entry in dataset.versions())
+    made = {v: (Path(dataset.uri) / _manifest(dataset, v)).stat().st_mtime for v in versions}
+    latest = time.time() - keep.total_seconds()
+    return [version for version, newer in pairwise(versions) if made[newer] < latest]
+
+
+def forget(dataset: Any, versions: Iterable[int]) -> None:
+    """Drop versions, and files that belong to none: the caller holds the writer's lock, so
+    unfinished ones can only be a killed writer's.
+    """
+    which: dict[str, Any] = {"versions": sorted(versions)}
+    if not which["versions"]:
+        which = {"older_than": _NEVER}
+    with translated("cannot drop old versions of the store"):
+        dataset.cleanup_old_versions(**which, delete_unverified=True)
 
 
 def take(dataset: Any, addresses: Sequence[int], columns: Sequence[str]) -> Any:
     """Read rows by address, in the order given."""
-    return dataset._take_rows(list(addresses), columns=list(columns))
+    with translated("cannot read items of the store", StoreDamagedError):
+        return dataset._take_rows(list(addresses), columns=list(columns))
 
 
 def newer_than(dataset: Any, seq: int, columns: Sequence[str]) -> Any:
     """Rows with a `seq` above `seq`, rising, with `seq` as the first column."""
-    wanted = ["seq", *columns]
-    everything = seq < 0
-    table = dataset.to_table(columns=wanted, filter=None if everything else f"seq > {seq}")
+    table = read(dataset, ["seq", *columns], filter=None if seq < 0 else f"seq > {seq}")
     seqs = table["seq"].to_numpy()
     return table if (seqs[1:] > seqs[:-1]).all() else table.sort_by("seq")
+
+
+def read(dataset: Any, columns: Sequence[str], **options: Any) -> Any:
+    """Columns of a version as an Arrow table; `options` are those of Lance's `scanner`."""
+    with translated("cannot read the store's table", StoreDamagedError):
+        return dataset.scanner(columns=list(columns), **options).to_table()
+
+
+def files_of(dataset: Any) -> dict[str, int | None]:
+    """Every file that this version consists of, relative to the table's folder.
+
+    → path to the fragment that is lost with the file; None where the whole version is.
+    """
+    found: dict[str, int | None] = {_manifest(dataset, dataset.version): None}
+    for fragment in dataset.get_fragments():
+        for file in fragment.data_files():
+            found[f"data/{file.path}"] = fragment.fragment_id
+        deletions = fragment.deletion_file()
+        if deletions is not None:
+            found[deletions] = fragment.fragment_id
+    return found
+
+
+def _manifest(dataset: Any, version: int) -> str:
+    for name in (f"{_NEWEST - version:020d}", str(version)):
+        if (Path(dataset.uri) / f"_versions/{name}.manifest").exists():
+            return f"_versions/{name}.manifest"
+    raise StoreDamagedError(f"version {version} of the store's table has no manifest")
 
 
 def folder_bytes(path: Path) -> int:

@@ -1,0 +1,213 @@
+"""A store as it stood at one commit: rows, fields, vectors and index, all of that commit."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from coordi.errors import FingerprintError, NotFoundError
+from coordi.store import columns as cols
+from coordi.store import table
+from coordi.store.checks import Checks
+from coordi.store.fields import FieldTable, Filters
+from coordi.store.index import VectorIndex
+from coordi.store.rows import Rows
+from coordi.store.seal import EncoderColumn, Seal
+from coordi.types import Facet, Item, Vectors
+
+_CHUNK = 8192
+_CACHED_ITEMS = 16_384  # about 1 KB each
+
+MakeIndex = Callable[["Snapshot", EncoderColumn], VectorIndex]
+
+
+class ItemCache:
+    """Items read lately, by the `seq` of their row; a row never changes."""
+
+    def __init__(self) -> None:
+        """Hold nothing yet."""
+        self._items: OrderedDict[int, Item] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def known(self, seqs: Sequence[int]) -> dict[int, Item]:
+        """Those of the rows that are here."""
+        with self._lock:
+            return {seq: self._items[seq] for seq in seqs if seq in self._items}
+
+    def keep(self, items: dict[int, Item]) -> None:
+        """Take items in, and let go of the oldest."""
+        with self._lock:
+            self._items.update(items)
+            while len(self._items) > _CACHED_ITEMS:
+                self._items.popitem(last=False)
+
+
+class Snapshot:
+    """Implements `coordi.types.Snapshot`. Immutable: whatever is written later, it answers as at
+    its commit. Safe to use from several threads.
+    """
+
+    def __init__(
+        self, seal: Seal, rows: Rows, dataset: Any, items: ItemCache, checks: Checks,
+        make_index: MakeIndex, earlier: FieldTable | None = None,
+    ) -> None:  # fmt: skip
+        """Use `LanceStore.snapshot`. `items` belongs to rows of this lineage and these columns."""
+        self.seal, self.rows, self.dataset = seal, rows, dataset
+        self.filters = Filters(rows, dataset, earlier)
+        self.items = items
+        self._checks, self._make_index = checks, make_index
+        self._indexes: dict[str, VectorIndex] = {}
+        self._lock = threading.Lock()
+
+    def followed_by(self, seal: Seal, rows: Rows, dataset: Any) -> Self:
+        """The snapshot of a commit that follows from this one, with what both can share."""
+        wider = rows.columns != self.rows.columns  # a field may then read as another kind
+        items = ItemCache() if wider else self.items
+        earlier = self.filters.known
+        return type(self)(seal, rows, dataset, items, self._checks, self._make_index, earlier)
+
+    @property
+    def token(self) -> str:
+        """Names the commit."""
+        return self.seal.token
+
+    @property
+    def version(self) -> int:
+        """Grows with every commit."""
+        return self.seal.number
+
+    def count(self) -> int:
+        """Items in the store."""
+        return self.rows.count
+
+    def ids(self) -> list[str]:
+        """Ids of all items, in store order."""
+        return [self.rows.ids[position] for position in np.flatnonzero(self.rows.alive)]
+
+    def has(self, id: str) -> bool:
+        """Whether there is such an item."""
+        return self.rows.position(id) is not None
+
+    def get(self, ids: Sequence[str]) -> list[Item]:
+        """Items in the order of `ids`; `NotFoundError` names the first that is missing."""
+        positions = [self._position(id) for id in ids]
+        seqs = [int(self.rows.seqs[position]) for position in positions]
+        found = self.items.known(seqs)
+        missing = {s: p for s, p in zip(seqs, positions, strict=True) if s not in found}
+        if missing:
+            found |= self._read(missing)
+        return [found[seq] for seq in seqs]
+
+    def select(self, where: str | None) -> NDArray[np.bool_]:
+        """Which items pass a filter: a mask over `ids()`; `FilterError` where it does not fit."""
+        mask = self.rows.alive if where is None else self.filters.mask(where)
+        return mask[self.rows.alive]
+
+    def facets(self) -> list[Facet]:
+        """The catalogue's fields as a page offers them for filtering."""
+        return self.filters.facets()
+
+    def fields(self) -> dict[str, str]:
+        """Field → kind ("text", "integer", "number" or "boolean"), by name."""
+        found = cols.field_columns(self.rows.columns)
+        return {name: cols.kind_of(parts) for name, parts in sorted(found.items())}
+
+    def encoders(self) -> list[EncoderColumn]:
+        """Encoders whose vectors the store holds, the oldest first."""
+        there = set(self.rows.columns)
+        return [e for e in self.seal.encoders if cols.vector_column(e.fingerprint) in there]
+
+    @property
+    def encoder(self) -> EncoderColumn | None:
+        """The one that the store is searched with unless told otherwise."""
+        own = [e for e in self.seal.encoders if e.fingerprint == self.seal.encoder]
+        return own[0] if own else None
+
+    @property
+    def roots(self) -> tuple[Path, ...]:
+        """Folders that pictures may be read from, as the ingests declared them."""
+        return tuple(Path(root) for root in self.seal.roots)
+
+    def index(self, fingerprint: str) -> VectorIndex:
+        """One encoder's vectors, ready to be searched.
+
+        Raises `FingerprintError` where the store has no vectors of this encoder.
+        """
+        with self._lock:
+            found = self._indexes.get(fingerprint)
+        if found is None or not found.untouched():
+            found = self._make_index(self, self._column(fingerprint))
+            with self._lock:
+                self._indexes[fingerprint] = found
+        return found
+
+    def vectors(self, fingerprint: str) -> Iterator[tuple[list[str], Vectors]]:
+        """All ids and vectors of one encoder, in store order, in chunks."""
+        index = self.index(fingerprint)
+        live = index.live_rows()
+        for start in range(0, len(live), _CHUNK):
+            chunk = live[start : start + _CHUNK]
+            yield index.ids(chunk), index.vectors(chunk)
+
+    def vectors_of(self, ids: Sequence[str], fingerprint: str) -> Vectors:
+        """Vectors of items in the order of `ids`; `NotFoundError` where an item has none."""
+        index = self.index(fingerprint)
+        return index.vectors(np.array([index.row(id) for id in ids], dtype=np.int64))
+
+    def vector_count(self, fingerprint: str) -> int:
+        """Items that have a vector of an encoder."""
+        column = cols.vector_column(fingerprint)
+        if column not in self.rows.columns:
+            return 0
+        with table.translated("cannot read the store's table"):
+            return int(self.dataset.count_rows(filter=f"{column} is not null"))
+
+    def signatures(self, fingerprint: str) -> dict[str, str]:
+        """Id → content hash of every item that has a vector of this encoder."""
+        column = cols.vector_column(fingerprint)
+        if column not in self.rows.columns:
+            return {}
+        found = table.read(self.dataset, ["id", "hash"], filter=f"{column} is not null")
+        return dict(zip(found["id"].to_pylist(), found["hash"].to_pylist(), strict=True))
+
+    def _position(self, id: str) -> int:
+        position = self.rows.position(id)
+        if position is None:
+            raise NotFoundError(f"there is no item {id!r} in the store")
+        return position
+
+    def _read(self, missing: dict[int, int]) -> dict[int, Item]:
+        """Items of some rows, given as `seq` → position, from the table."""
+        fields = cols.field_columns(self.rows.columns)
+        wanted = [*cols.ITEM_COLUMNS, *(name for parts in fields.values() for name in parts)]
+        addresses = [int(self.rows.addresses[position]) for position in missing.values()]
+        self.check(addresses)
+        found = cols.items_of(table.take(self.dataset, addresses, wanted), fields)
+        items = dict(zip(missing, found, strict=True))
+        self.items.keep(items)
+        return items
+
+    def check(self, addresses: Sequence[int]) -> None:
+        """Raise `StoreDamagedError` where a file behind these rows is not as it was written."""
+        fragments = {address >> 32 for address in addresses}
+        files = [
+            f"data/{file.path}"
+            for number in fragments
+            for file in self.dataset.get_fragment(number).data_files()
+        ]
+        self._checks.still(files, self.seal.files)
+
+    def _column(self, fingerprint: str) -> EncoderColumn:
+        known = self.encoders()
+        for entry in known:
+            if entry.fingerprint == fingerprint:
+                return entry
+        names = ", ".join(f"{entry.name} ({entry.fingerprint})" for entry in known) or "none"
+        raise FingerprintError(
+            f"the store has no vectors of the encoder {fingerprint}; it has: {names}. "
+            "Ingest the catalogue with this encoder, or search with one that is there."
+        )
