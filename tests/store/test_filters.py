@@ -228,3 +228,42 @@ def test_integers_beyond_64_bits_compare_as_numbers():
     table = table_of([{**EMPTY, "size": 5}])
     assert run(f"size < {2**70}", table) == [True]
     assert run("size > 4.5", table) == [True]
+
+
+NUMBERS = st.one_of(
+    st.integers(-(2**80), 2**80),
+    st.sampled_from([2**53 + 1, -(2**53) - 1, 2**63, 2**63 - 1, -(2**63), -(2**63) - 1, 10**299]),
+    st.floats(allow_nan=False, allow_infinity=False),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.sampled_from(["=", "!=", "<", "<=", ">", ">=", "in"]),
+    NUMBERS,
+    st.integers(-(2**63), 2**63 - 1),
+    st.floats(allow_nan=False, allow_infinity=False),
+)
+def test_numbers_of_any_size_compare_exactly(operator, number, whole, broken):
+    written = f"({number!r})" if operator == "in" else repr(number)
+    table = table_of([{**EMPTY, "size": whole, "price": broken}, EMPTY])
+    for field, value in (("size", whole), ("price", broken)):
+        wanted = passes((operator, field, [number] if operator == "in" else number), {field: value})
+        assert run(f"{field} {operator} {written}", table) == [wanted, False]
+
+
+def test_more_than_a_filter_may_hold_is_refused_with_the_limit():
+    many = " or ".join(["size = 1"] * 5_000)
+    with pytest.raises(FilterError, match="more than 1,000 conditions") as caught:
+        filters.parse(many)
+    assert len(str(caught.value)) < 1_000
+    with pytest.raises(FilterError, match="more than 10,000 values"):
+        filters.parse(f"size in ({', '.join(['1'] * 10_001)})")
+    with pytest.raises(FilterError, match="more than 300 digits"):
+        filters.parse(f"size < {'9' * 5_000}")
+    assert run(f"size in ({', '.join(map(str, range(9_000)))})", table_of([EMPTY])) == [False]
+
+
+def test_a_thousand_conditions_are_evaluated_at_the_recursion_limit_of_a_server():
+    text = " or ".join(f"size = {number}" for number in range(999)) + " or color like '%x%'"
+    assert run(text, table_of([{**EMPTY, "size": 998}, {**EMPTY, "size": -1}])) == [True, False]

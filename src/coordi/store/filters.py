@@ -12,14 +12,19 @@
     field      := name | `any name`
     value      := 'text' | "text" | number | true | false
 
+At most 1,000 conditions and 10,000 values, nested at most 50 deep, numbers of at most 300 digits.
+Comparisons are exact: a number that a field's type cannot hold lies above or below all of it.
+
 A condition on a missing value is false ("is null" apart), and "not" turns false into true: there
 is no third truth value. So `not price < 50` keeps items without a price, `price >= 50` does not.
 """
 
+import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import partial
 from typing import Any, NoReturn
 
 from coordi.errors import FilterError
@@ -63,21 +68,20 @@ class Not:
 
 @dataclass(frozen=True, slots=True)
 class Both:
-    """`left and right`."""
+    """`part and part and …`."""
 
-    left: "Filter"
-    right: "Filter"
+    parts: tuple["Filter", ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Either:
-    """`left or right`."""
+    """`part or part or …`."""
 
-    left: "Filter"
-    right: "Filter"
+    parts: tuple["Filter", ...]
 
 
-Filter = Compare | OneOf | IsNull | Not | Both | Either
+Condition = Compare | OneOf | IsNull
+Filter = Condition | Not | Both | Either
 
 _TOKEN = re.compile(
     r"""\s*(?:
@@ -90,7 +94,13 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 _WORDS = frozenset(["and", "or", "not", "in", "between", "like", "is", "null", "true", "false"])
-_DEEPEST = 200
+_DEEPEST = 50
+_MOST_CONDITIONS = 1_000
+_MOST_VALUES = 10_000
+_MOST_DIGITS = 300
+_SHOWN = 200
+"""Characters of a filter that a message shows to either side of the fault."""
+_INT64 = range(-(2**63), 2**63)
 _SAME = {"==": "=", "<>": "!="}
 _OPERATORS = frozenset(["=", "!=", "<", "<=", ">", ">=", "~"])
 
@@ -109,7 +119,9 @@ def parse(text: str) -> Filter:
 
 def fail(text: str, at: int, message: str) -> NoReturn:
     """Raise a `FilterError` that shows the filter with a caret under position `at`."""
-    line = re.sub(r"\s", " ", text)
+    start = max(0, at - _SHOWN)
+    line = re.sub(r"\s", " ", text[start : at + _SHOWN])
+    at -= start
     raise FilterError(f"{message}\n  {line}\n  {' ' * at}^")
 
 
@@ -123,6 +135,8 @@ def _tokens(text: str) -> list[_Token]:
             at += len(text[at:]) - len(text[at:].lstrip())
             fail(text, at, _stray(text[at]))
         kind = str(match.lastgroup)
+        if kind == "number" and len(match[kind]) > _MOST_DIGITS:
+            fail(text, match.start(kind), f"a number of more than {_MOST_DIGITS} digits")
         tokens.append(_token(kind, match[kind], match.start(kind)))
         at = match.end()
     return [*tokens, _Token("end", "the end", len(text))]
@@ -154,6 +168,8 @@ class _Parser:
         self._tokens = _tokens(text)
         self._next = 0
         self._depth = 0
+        self._conditions = 0
+        self._values = 0
 
     def whole(self) -> Filter:
         if self._peek().kind == "end":
@@ -164,16 +180,16 @@ class _Parser:
         return found
 
     def _either(self) -> Filter:
-        left = self._both()
+        parts = [self._both()]
         while self._takes("or"):
-            left = Either(left, self._both())
-        return left
+            parts.append(self._both())
+        return parts[0] if len(parts) == 1 else Either(tuple(parts))
 
     def _both(self) -> Filter:
-        left = self._negated()
+        parts = [self._negated()]
         while self._takes("and"):
-            left = Both(left, self._negated())
-        return left
+            parts.append(self._negated())
+        return parts[0] if len(parts) == 1 else Both(tuple(parts))
 
     def _negated(self) -> Filter:
         self._depth += 1
@@ -197,6 +213,9 @@ class _Parser:
         token = self._peek()
         if token.kind != "field":
             self._expected("a field's name")
+        self._conditions += 1
+        if self._conditions > _MOST_CONDITIONS:
+            fail(self._text, token.at, f"more than {_MOST_CONDITIONS:,} conditions; use in (…)")
         self._next += 1
         if self._takes("is"):
             negated = self._takes("not")
@@ -226,7 +245,7 @@ class _Parser:
         if self._takes("between"):
             low = self._compare(token, ">=")
             self._needs("and")
-            return Both(low, self._compare(token, "<="))
+            return Both((low, self._compare(token, "<=")))
         if self._takes("like"):
             return self._compare(token, "like")
         return self._expected("in, between or like")
@@ -248,6 +267,9 @@ class _Parser:
 
     def _value(self) -> Value:
         token = self._peek()
+        self._values += 1
+        if self._values > _MOST_VALUES:
+            fail(self._text, token.at, f"more than {_MOST_VALUES:,} values")
         if token.kind in ("number", "text"):
             self._next += 1
             value: Value = token.value
@@ -279,27 +301,31 @@ class _Parser:
         fail(self._text, token.at, f"expected {what}, found {token.value!r}")
 
 
+def conditions(filter: Filter) -> Iterator[Condition]:
+    """All conditions of a filter, left to right."""
+    waiting = [filter]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, Not):
+            waiting.append(part.inner)
+        elif isinstance(part, Both | Either):
+            waiting.extend(reversed(part.parts))
+        else:
+            yield part
+
+
 def fields_of(filter: Filter) -> set[str]:
     """Names of all fields that a filter mentions."""
-    if isinstance(filter, Not):
-        return fields_of(filter.inner)
-    if isinstance(filter, Both | Either):
-        return fields_of(filter.left) | fields_of(filter.right)
-    return {filter.field}
+    return {condition.field for condition in conditions(filter)}
 
 
 def check(filter: Filter, text: str, kinds: Mapping[str, str]) -> None:
     """Check names and types against the fields' kinds; `FilterError` says what does not fit."""
-    if isinstance(filter, Not):
-        check(filter.inner, text, kinds)
-    elif isinstance(filter, Both | Either):
-        check(filter.left, text, kinds)
-        check(filter.right, text, kinds)
-    else:
-        _check_condition(filter, text, kinds)
+    for condition in conditions(filter):
+        _check_condition(condition, text, kinds)
 
 
-def _check_condition(filter: Compare | OneOf | IsNull, text: str, kinds: Mapping[str, str]) -> None:
+def _check_condition(filter: Condition, text: str, kinds: Mapping[str, str]) -> None:
     if filter.field not in kinds:
         fail(text, filter.at, _unknown(filter.field, kinds))
     kind = kinds[filter.field]
@@ -339,15 +365,20 @@ def _article(kind: str) -> str:
 
 
 def evaluate(filter: Filter, column: Callable[[str], Any]) -> Any:
-    """Evaluate a checked filter over Arrow columns → a boolean Arrow array without nulls."""
+    """Evaluate a checked filter over Arrow columns → a boolean Arrow array without nulls.
+
+    Depth is bounded by the parser; lists of parts are worked off one by one, whatever their length.
+    """
     import pyarrow.compute as pc
 
     if isinstance(filter, Not):
         return pc.invert(evaluate(filter.inner, column))
-    if isinstance(filter, Both):
-        return pc.and_(evaluate(filter.left, column), evaluate(filter.right, column))
-    if isinstance(filter, Either):
-        return pc.or_(evaluate(filter.left, column), evaluate(filter.right, column))
+    if isinstance(filter, Both | Either):
+        join = pc.and_ if isinstance(filter, Both) else pc.or_
+        found = evaluate(filter.parts[0], column)
+        for part in filter.parts[1:]:
+            found = join(found, evaluate(part, column))
+        return found
     cells = column(filter.field)
     if isinstance(filter, IsNull):
         return pc.is_null(cells)
@@ -355,14 +386,15 @@ def evaluate(filter: Filter, column: Callable[[str], Any]) -> Any:
 
 
 def _condition(filter: Compare | OneOf, cells: Any) -> Any:
+    import pyarrow as pa
     import pyarrow.compute as pc
 
-    if isinstance(filter, OneOf):
-        found = _compare(cells, "=", filter.values[0])
-        for value in filter.values[1:]:
-            found = pc.or_(found, _compare(cells, "=", value))
-        return found
-    return _compare(cells, filter.operator, filter.value)
+    if isinstance(filter, Compare):
+        return _compare(cells, filter.operator, filter.value)
+    known = [
+        value for value in map(partial(_exact, cells.type), filter.values) if value is not None
+    ]
+    return pc.is_in(cells, value_set=pa.array(known, cells.type))
 
 
 def _compare(cells: Any, operator: str, value: Value) -> Any:
@@ -373,9 +405,53 @@ def _compare(cells: Any, operator: str, value: Value) -> Any:
         return pc.match_substring(cells, value, ignore_case=True)
     if operator == "like":
         return pc.match_like(cells, value, ignore_case=True)
-    if cells.type == pa.int64() and (isinstance(value, float) or abs(int(value)) >= 2**63):
-        cells, value = pc.cast(cells, pa.float64(), safe=False), float(value)
-    scalar = pa.scalar(value, cells.type)
+    exact = _exact(cells.type, value)
+    if exact is None:
+        assert not isinstance(value, str)
+        return _between(cells, operator, value)
     names = {"=": "equal", "!=": "not_equal", "<": "less", "<=": "less_equal"}
     names |= {">": "greater", ">=": "greater_equal"}
-    return pc.call_function(names[operator], [cells, scalar])
+    return pc.call_function(names[operator], [cells, pa.scalar(exact, cells.type)])
+
+
+def _exact(kind: Any, value: Value) -> Value | None:
+    """The value in a column's type; None where that type has no such value."""
+    import pyarrow as pa
+
+    if kind == pa.float64():
+        rounded = float(value)
+        return rounded if rounded == value else None
+    if kind == pa.int64() and not isinstance(value, str):
+        whole = value == math.floor(value) if math.isfinite(value) else False
+        return int(value) if whole and int(value) in _INT64 else None
+    return value
+
+
+def _between(cells: Any, operator: str, value: float) -> Any:
+    """Compare with a number that lies between two of the column's values, or outside them all."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if operator in ("=", "!="):
+        return _constant(cells, operator == "!=")
+    if cells.type == pa.float64():
+        # An integer that no float is: the nearest float lies on one side of it.
+        nearest = float(value)
+        above = nearest > value
+        test = {
+            True: {"<": "less", "<=": "less", ">": "greater_equal", ">=": "greater_equal"},
+            False: {"<": "less_equal", "<=": "less_equal", ">": "greater", ">=": "greater"},
+        }
+        return pc.call_function(test[above][operator], [cells, pa.scalar(nearest)])
+    if not math.isfinite(value) or math.floor(value) not in _INT64:
+        return _constant(cells, (value > 0) == (operator in ("<", "<=")))
+    below = pa.scalar(math.floor(value), cells.type)
+    return pc.less_equal(cells, below) if operator in ("<", "<=") else pc.greater(cells, below)
+
+
+def _constant(cells: Any, answer: bool) -> Any:
+    """The same answer for every value, and none for a missing one."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    return pc.if_else(pc.is_valid(cells), pa.scalar(answer), pa.scalar(None, pa.bool_()))

@@ -103,7 +103,7 @@ def write(table: Path, seal: Seal) -> None:
 
 def numbers(table: Path) -> list[int]:
     """Numbers of the seals that are there, rising."""
-    found = (_NAME.fullmatch(name) for name in os.listdir(table / FOLDER))
+    found = (_NAME.fullmatch(name) for name in os.listdir(table / FOLDER))  # noqa: PTH208
     return sorted(int(match[1]) for match in found if match)
 
 
