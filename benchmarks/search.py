@@ -189,7 +189,7 @@ def compare(
     encoder = GivenVector(queries)
     asked = [Query(text=str(i), where=where, limit=K) for i in range(len(queries))]
     began = perf_counter()
-    first = search(asked[0], store=store, encoder=encoder)
+    first = search(asked[0], store=store.snapshot(), encoder=encoder)
     cold = perf_counter() - began
     truth = truth_of(index, where, queries)
     contenders = {"bare": bare_flat(index, where, queries)}
@@ -200,7 +200,7 @@ def compare(
 
     def ask(i: int, *, keep: bool) -> None:
         began = perf_counter()
-        answer = search(asked[i], store=store, encoder=encoder)
+        answer = search(asked[i], store=store.snapshot(), encoder=encoder)
         spent = perf_counter() - began
         found[i] = [hit.item.id for hit in answer.hits]
         if keep:

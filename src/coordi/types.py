@@ -1,6 +1,6 @@
 """The words that all rooms share: small frozen dataclasses, and the Protocols between rooms."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -137,7 +137,7 @@ class Query:
     explain: bool = False
     rerank: int | None = None
     """How many of the nearest hits a re-ranker puts in its own order, 0 for none; None leaves it
-    to the search: 100 for a picture alone where there is a re-ranker, else none."""
+    to the search: `RERANK_DEPTH` for a picture alone where there is a re-ranker, else none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,31 +279,6 @@ class Reranker(Protocol):
         """
 
 
-class Store(Protocol):
-    """Items, fields and one vector column per encoder fingerprint, on disk."""
-
-    @property
-    def version(self) -> int:
-        """Grows with every change; cheap to read, also when another process made the change."""
-
-    def count(self) -> int:
-        """Items in the store."""
-
-    def get(self, ids: Sequence[str]) -> list[Item]:
-        """Items in the order of `ids`; `NotFoundError` names the first that is missing."""
-
-    def put(
-        self, items: Sequence[Item], fingerprint: str, vectors: Vectors, hashes: Sequence[str]
-    ) -> None:
-        """Add items, or replace those whose id is there, in one atomic step."""
-
-    def delete(self, ids: Sequence[str]) -> int:
-        """Remove items; how many were there."""
-
-    def vectors(self, fingerprint: str) -> Iterator[tuple[list[str], Vectors]]:
-        """All ids and vectors of one encoder, in store order, in chunks."""
-
-
 @dataclass(frozen=True, slots=True)
 class Neighbors:
     """The nearest rows of an index, best first; ties stand in store order."""
@@ -337,11 +312,36 @@ class Index(Protocol):
         """The `k` nearest rows to a unit vector (dim,) among those that pass a filter."""
 
 
-class SearchStore(Store, Protocol):
-    """A store that can be searched."""
+class Snapshot(Protocol):
+    """A store as it stood at one commit; whatever is written later, it answers as then."""
+
+    @property
+    def token(self) -> str:
+        """Names the commit, and no other of any store."""
+
+    def count(self) -> int:
+        """Items in the store."""
+
+    def get(self, ids: Sequence[str]) -> list[Item]:
+        """Items in the order of `ids`; `NotFoundError` names the first that is missing."""
 
     def index(self, fingerprint: str) -> Index:
         """The index of one encoder; `FingerprintError` where the store has none of its vectors."""
+
+
+class Store(Protocol):
+    """Items, fields and one vector column per encoder fingerprint, on disk."""
+
+    def snapshot(self) -> Snapshot:
+        """The store as it stands now, also when another process changed it; cheap."""
+
+    def put(
+        self, items: Sequence[Item], fingerprint: str, vectors: Vectors, hashes: Sequence[str]
+    ) -> None:
+        """Add items, or replace those whose id is there, in one atomic step."""
+
+    def delete(self, ids: Sequence[str]) -> int:
+        """Remove items; how many were there."""
 
 
 class Composer(Protocol):

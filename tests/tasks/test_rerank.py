@@ -77,7 +77,7 @@ def picture(row):
 
 def ask(store, reranker=None, **query):
     reranker = reranker or Backwards()
-    return search(Query(**query), store=store, encoder=RowEncoder(), reranker=reranker)
+    return search(Query(**query), store=store.snapshot(), encoder=RowEncoder(), reranker=reranker)
 
 
 def ids(answer):
@@ -180,7 +180,7 @@ def test_what_cannot_be_reranked_is_refused(store, query, message):
 def test_a_depth_without_a_reranker_is_refused(store):
     query = Query(image=picture(1), rerank=5)
     with pytest.raises(QueryError, match="there is no re-ranker"):
-        search(query, store=store, encoder=RowEncoder())
+        search(query, store=store.snapshot(), encoder=RowEncoder())
 
 
 def test_vectors_of_another_encoder_are_refused(store):

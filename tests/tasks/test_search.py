@@ -54,7 +54,7 @@ def store(tmp_path_factory):
 
 
 def ask(store, encoder=None, **query):
-    return search(Query(**query), store=store, encoder=encoder or RowEncoder())
+    return search(Query(**query), store=store.snapshot(), encoder=encoder or RowEncoder())
 
 
 def ids(answer):

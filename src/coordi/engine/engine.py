@@ -11,7 +11,7 @@ from coordi.data.images import MAX_PIXELS, crop, decode_image, read_bytes, thumb
 from coordi.engine.pictures import ByteCache, media_type, pixel_size
 from coordi.engine.shuffle import Shuffle
 from coordi.engine.signature import picture_key
-from coordi.errors import FingerprintError, NotFoundError
+from coordi.errors import FingerprintError, NotFoundError, StoreDamagedError, StoreError
 from coordi.types import Answer, Box, Encoder, Facet, Image, ImageRef, Item, Query, Reranker
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from coordi.engine.ingest import OnProgress
     from coordi.engine.report import IngestReport
     from coordi.engine.view import View
-    from coordi.store import EncoderColumn, LanceStore, Stats
+    from coordi.store import EncoderColumn, LanceStore, Snapshot, Stats
 
 DEFAULT_ENCODER = "coordi-mini"
 
@@ -40,17 +40,23 @@ class Engine:
         encoder: Encoder | str,
         dim: int | None = None,
         reranker: Reranker | str | None = None,
+        *,
+        follows: bool = False,
     ) -> None:
-        """Use `open`, unless store and encoder are open already."""
+        """Use `open`, unless store and encoder are open already.
+
+        `follows` says that the encoder is the store's own, and changes with it.
+        """
         self.store = store
         self._reranker = reranker
         self._encoder = None if isinstance(encoder, str) else encoder
         self._name = encoder if isinstance(encoder, str) else encoder.name
         self._dim = dim
+        self._follows = follows
         self._opening = threading.Lock()
         self._warm = False
         self._thumbnails = ByteCache(THUMBNAIL_BYTES)
-        self._shuffle = Shuffle(store)
+        self.shuffle = Shuffle()
 
     @classmethod
     def open(
@@ -64,23 +70,28 @@ class Engine:
     ) -> Self:
         """Open the store in folder `path`, or make it where `create` is set.
 
-        `encoder` is a name, a folder or an open encoder; by default the one that the store was
-        last ingested with, else coordi-mini. `dim` is how many of its columns to keep; by
-        default as many as the store has. `reranker` is the folder of a trained re-ranker, or an
-        open one, that orders the first hits of a search. Raises `NotFoundError` where no store is.
+        `encoder` is a name, a folder or an open encoder; by default the store's own (the one it
+        was made with, until somebody changes it), else coordi-mini. `dim` is how many of its
+        columns to keep; by default as many as the store has. `reranker` is the folder of a
+        trained re-ranker, or an open one, that orders the first hits of a search. Raises
+        `NotFoundError` where no store is.
         """
         from coordi.store.lance import open_store
 
         store = open_store(path, create=create)
-        known = store.encoders()
+        at = store.snapshot()
+        known = at.encoders()
+        follows = encoder is None and dim is None
         if isinstance(encoder, str):
             encoder = _lasting(encoder)
             known = [entry for entry in known if entry.name == encoder]
         elif encoder is None:
+            known = [at.encoder] if at.encoder else []
             encoder = known[-1].name if known else DEFAULT_ENCODER
         if isinstance(reranker, Path):
             reranker = str(reranker)
-        return cls(store, encoder, dim or (known[-1].dim if known else None), reranker)
+        dim = dim or (known[-1].dim if known else None)
+        return cls(store, encoder, dim, reranker, follows=follows)
 
     @property
     def encoder_name(self) -> str:
@@ -96,6 +107,21 @@ class Engine:
 
                 self._encoder = open_encoder(self._name, dim=self._dim)
             return self._encoder
+
+    def encoder_at(self, at: "Snapshot") -> Encoder:
+        """The encoder that searches a snapshot: the store's own where none was named.
+
+        Raises `FingerprintError` where the snapshot holds vectors of other encoders only.
+        """
+        own = at.encoder
+        if self._follows and own is not None and own.name != self._name:
+            with self._opening:
+                self._encoder, self._name, self._dim = None, own.name, own.dim
+        encoder = self.encoder
+        known = at.encoders()
+        if known and encoder.fingerprint not in {entry.fingerprint for entry in known}:
+            raise FingerprintError(_mismatch(known, self.encoder_name, encoder))
+        return encoder
 
     @property
     def reranker(self) -> Reranker | None:
@@ -140,7 +166,7 @@ class Engine:
         """The catalogue as it stands now, for one request."""
         from coordi.engine.view import View
 
-        return View(self)
+        return View(self, self.store.snapshot())
 
     def state(self) -> tuple[str, str]:
         """Whether searches can be answered: a word, and a sentence for people.
@@ -148,26 +174,18 @@ class Engine:
         The word is "ready", "warming", "gone" (the store is not there any more), "damaged" or
         "unreadable".
         """
+        try:
+            self.store.snapshot().check_files()
+        except StoreDamagedError:
+            return "damaged", "The store's files are not what was written: coordi verify tells."
+        except StoreError:
+            gone = not self.store.path.exists()
+            return ("gone" if gone else "unreadable"), "The store cannot be read."
         return ("ready", "Ready.") if self._warm else ("warming", "Not ready to search yet.")
 
     def search(self, query: Query) -> Answer:
-        """Answer a query with this engine's encoder, pictures with its street side.
-
-        Raises `FingerprintError` where the store holds vectors of other encoders only.
-        """
-        from coordi.models.encoders.trained import query_side
-        from coordi.tasks.search import search
-
-        self._check_fingerprint()
-        return search(
-            query, store=self.store, encoder=query_side(self.encoder), reranker=self.reranker
-        )
-
-    def _check_fingerprint(self) -> None:
-        known = self.store.encoders()
-        if not known or self.encoder.fingerprint in {entry.fingerprint for entry in known}:
-            return
-        raise FingerprintError(_mismatch(known, self.encoder_name, self.encoder))
+        """Answer a query at the newest commit; see `View.search`."""
+        return self.view().search(query)
 
     def warm(self) -> None:
         """Load models and index, so that the first query is as fast as the next.
@@ -176,31 +194,27 @@ class Engine:
         """
         from coordi.tasks.rerank import check_origin
 
-        self._check_fingerprint()
+        at = self.store.snapshot()
+        encoder = self.encoder_at(at)
         if self.reranker is not None:
-            check_origin(self.reranker, self.encoder)
-        if self.store.encoders():
-            self.store.index(self.encoder.fingerprint)
+            check_origin(self.reranker, encoder)
+        if at.encoders():
+            at.index(encoder.fingerprint)
         self._warm = True
 
     def ready(self) -> bool:
-        """Whether `warm` is done: queries are answered at full speed."""
-        return self._warm
+        """Whether `warm` is done and the store is there: queries are answered at full speed."""
+        return self.state()[0] == "ready"
 
     def get(self, ids: Sequence[str]) -> list[Item]:
         """Items in the order of `ids`; `NotFoundError` names the first that is missing."""
-        return self.store.get(ids)
+        return self.view().get(ids)
 
     def browse(
         self, where: str | None = None, *, limit: int = 40, offset: int = 0
     ) -> tuple[list[Item], int]:
-        """A page of the items that pass a filter, in a mixed order that stays; and their number.
-
-        The order follows a hash of the id, so that neighbours in the catalogue (one garment in
-        six colours) do not stand side by side.
-        """
-        ids, total = self._shuffle.page(where, limit, offset)
-        return self.get(ids), total
+        """A page of the items at the newest commit; see `View.browse`."""
+        return self.view().browse(where, limit=limit, offset=offset)
 
     def delete(self, ids: Sequence[str]) -> int:
         """Remove items; how many were there."""
@@ -208,7 +222,7 @@ class Engine:
 
     def facets(self) -> list[Facet]:
         """The catalogue's fields as a page offers them for filtering."""
-        return self.store.facets()
+        return self.view().facets()
 
     def stats(self) -> "Stats":
         """What the store holds and how large it is."""

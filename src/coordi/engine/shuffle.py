@@ -1,6 +1,7 @@
 """A mixed order of a store's items that does not change while the items stay."""
 
 import threading
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -8,33 +9,39 @@ import xxhash
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from coordi.store.lance import LanceStore
+    from coordi.store import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """The order at one commit."""
+
+    token: str
+    ids: list[str]
+    rows: NDArray[np.intp]  # (len(ids),)
 
 
 class Shuffle:
     """Pages of a store's items in the order of a hash of their ids."""
 
-    def __init__(self, store: "LanceStore") -> None:
-        """Follow `store`; nothing is read before the first page."""
-        self._store = store
+    def __init__(self) -> None:
+        """Order nothing before the first page."""
         self._lock = threading.Lock()
-        self._version = -1
-        self._ids: list[str] = []
-        self._order: NDArray[np.intp] = np.empty(0, dtype=np.intp)
+        self._latest: _Order | None = None
 
-    def page(self, where: str | None, limit: int, offset: int) -> tuple[list[str], int]:
+    def page(
+        self, at: "Snapshot", where: str | None, limit: int, offset: int
+    ) -> tuple[list[str], int]:
         """Ids of a page of the items that pass `where`, and how many pass."""
-        with self._lock:
-            self._refresh()
-            order = self._order
-            if where:
-                order = order[self._store.select(where)[order]]
-            return [self._ids[row] for row in order[offset : offset + limit]], len(order)
+        order = self._order(at)
+        rows = order.rows[at.select(where)[order.rows]] if where else order.rows
+        return [order.ids[row] for row in rows[offset : offset + limit]], len(rows)
 
-    def _refresh(self) -> None:
-        version = self._store.version
-        if version != self._version:
-            self._ids = self._store.ids()
-            hashes = [xxhash.xxh3_64_intdigest(id.encode()) for id in self._ids]
-            self._order = np.argsort(np.array(hashes, dtype=np.uint64), kind="stable")
-            self._version = version
+    def _order(self, at: "Snapshot") -> _Order:
+        with self._lock:
+            if self._latest is None or self._latest.token != at.token:
+                ids = at.ids()
+                hashes = [xxhash.xxh3_64_intdigest(id.encode()) for id in ids]
+                rows = np.argsort(np.array(hashes, dtype=np.uint64), kind="stable")
+                self._latest = _Order(at.token, ids, rows)
+            return self._latest

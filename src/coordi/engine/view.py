@@ -7,36 +7,53 @@ from coordi.types import Answer, Facet, Item, Query
 
 if TYPE_CHECKING:
     from coordi.engine.engine import Engine
+    from coordi.store import Snapshot
 
 
 class View:
     """What a request asks of the engine, all of it at one commit. Take one a request."""
 
-    def __init__(self, engine: "Engine") -> None:
+    def __init__(self, engine: "Engine", at: "Snapshot") -> None:
         """Use `Engine.view`."""
         self._engine = engine
-        self.token = str(engine.store.version)
+        self.at = at
+
+    @property
+    def token(self) -> str:
+        """Names the commit."""
+        return self.at.token
 
     def search(self, query: Query) -> Answer:
         """Answer a query with the engine's encoder, pictures with its street side.
 
         Raises `FingerprintError` where the store holds vectors of other encoders only.
         """
-        return self._engine.search(query)
+        from coordi.models.encoders.trained import query_side
+        from coordi.tasks.search import search
+
+        encoder = self._engine.encoder_at(self.at)
+        return search(
+            query, store=self.at, encoder=query_side(encoder), reranker=self._engine.reranker
+        )
 
     def browse(
         self, where: str | None = None, *, limit: int = 40, offset: int = 0
     ) -> tuple[list[Item], int]:
-        """A page of the items that pass a filter, in a mixed order that stays; and their number."""
-        return self._engine.browse(where, limit=limit, offset=offset)
+        """A page of the items that pass a filter, in a mixed order that stays; and their number.
+
+        The order follows a hash of the id, so that neighbours in the catalogue (one garment in
+        six colours) do not stand side by side.
+        """
+        ids, total = self._engine.shuffle.page(self.at, where, limit, offset)
+        return self.get(ids), total
 
     def get(self, ids: Sequence[str]) -> list[Item]:
         """Items in the order of `ids`; `NotFoundError` names the first that is missing."""
-        return self._engine.get(ids)
+        return self.at.get(ids)
 
     def facets(self) -> list[Facet]:
         """The catalogue's fields as a page offers them for filtering."""
-        return self._engine.facets()
+        return self.at.facets()
 
     def image(self, id: str, number: int = 0) -> tuple[bytes, str]:
         """An item's picture `number` (0 is the main one): its bytes and media type."""

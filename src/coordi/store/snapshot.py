@@ -201,6 +201,10 @@ class Snapshot:
         ]
         self._checks.still(files, self.seal.files)
 
+    def check_files(self) -> None:
+        """Raise `StoreDamagedError` where any of the commit's files is not as it was written."""
+        self._checks.still(self.seal.files, self.seal.files)
+
     def _column(self, fingerprint: str) -> EncoderColumn:
         known = self.encoders()
         for entry in known:

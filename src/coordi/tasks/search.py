@@ -19,7 +19,7 @@ from coordi.types import (
     Neighbors,
     Query,
     Reranker,
-    SearchStore,
+    Snapshot,
     Vectors,
 )
 
@@ -33,9 +33,9 @@ Vector = NDArray[np.float32]
 
 
 def search(
-    query: Query, *, store: SearchStore, encoder: Encoder, reranker: Reranker | None = None
+    query: Query, *, store: Snapshot, encoder: Encoder, reranker: Reranker | None = None
 ) -> Answer:
-    """Answer a query from the vectors that `encoder` made.
+    """Answer a query from the vectors that `encoder` made, all of it at one commit of the store.
 
     The query's vector is the weighted sum of its parts' unit vectors, scaled to length one; the
     score is the cosine similarity to it. A `reranker` puts the first hits in its own order; see
@@ -54,7 +54,7 @@ def search(
     except FingerprintError:
         if store.count():
             raise
-        return Answer((), 0, 0, encoder.name, encoder.fingerprint, "exact")
+        return Answer((), 0, 0, encoder.name, encoder.fingerprint, "exact", token=store.token)
     parts = _parts(query, index, encoder)
     vector, scaled = combine(parts, query.weights)
     encoded = perf_counter()
@@ -79,6 +79,8 @@ def search(
         page.more,
         reranker.name if reranker is not None and depth else "",
         page.reranked,
+        token=store.token,
+        without_vector=store.count() - index.total,
     )
 
 
