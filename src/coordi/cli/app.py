@@ -9,7 +9,7 @@ from coordi.cli.compare import compare
 from coordi.cli.delete import delete
 from coordi.cli.demo import demo
 from coordi.cli.doctor import doctor
-from coordi.cli.encoders import encoders
+from coordi.cli.encoders import encoders_app
 from coordi.cli.evaluate import evaluate, results
 from coordi.cli.ingest import ingest
 from coordi.cli.recipes import recipes
@@ -18,6 +18,7 @@ from coordi.cli.serve import serve
 from coordi.cli.show import show
 from coordi.cli.stats import stats
 from coordi.cli.train import train
+from coordi.cli.verify import verify
 
 COMMANDS = (
     ingest,
@@ -25,7 +26,7 @@ COMMANDS = (
     show,
     delete,
     stats,
-    encoders,
+    verify,
     doctor,
     recipes,
     train,
@@ -58,4 +59,5 @@ def make_app() -> typer.Typer:
     app.callback()(coordi)
     for command in COMMANDS:
         app.command()(command)
+    app.add_typer(encoders_app())
     return app

@@ -7,6 +7,7 @@ from coordi.cli.options import DebugOption, JsonOption, StoreOption, open_engine
 from coordi.cli.output import reporting
 
 if TYPE_CHECKING:
+    from coordi.store import EncoderColumn, Stats
     from coordi.types import Facet
 
 SHOWN_VALUES = 6
@@ -23,12 +24,22 @@ def stats(
         document: dict[str, Any] = dataclasses.asdict(figures)
         fields = [dataclasses.asdict(facet) for facet in facets]
         out.json({"store": str(folder), **document, "fields": fields})
-        out.text(f"{folder}: {figures.items:,} items, {figures.bytes / 1e6:,.1f} MB on disk")
+        size = f"{figures.bytes / 1e6:,.1f} MB on disk"
+        out.text(f"{folder}: {figures.items:,} items, {size}, commit {figures.token}")
         for entry in figures.encoders:
-            count = figures.vectors[entry.fingerprint]
-            out.text(f"  {entry.name} ({entry.fingerprint}, {entry.dim}): {count:,} vectors")
+            out.text(_encoder(entry, figures))
+        for root in figures.roots:
+            out.text(f"  pictures below {root}")
         rows = ((f.name, f.kind, f"{f.distinct:,}", _values(f)) for f in facets)
         out.table(("field", "type", "distinct", "values"), rows)
+
+
+def _encoder(entry: "EncoderColumn", figures: "Stats") -> str:
+    """An encoder's line: how far its column is, and whether searches use it."""
+    count = figures.vectors[entry.fingerprint]
+    lacking = f", {figures.items - count:,} items have none" if count < figures.items else ""
+    used = "; searches use it" if entry.fingerprint == figures.encoder else ""
+    return f"  {entry.name} ({entry.fingerprint}, {entry.dim}): {count:,} vectors{lacking}{used}"
 
 
 def _values(facet: "Facet") -> str:

@@ -83,7 +83,7 @@ class Engine:
         known = at.encoders()
         follows = encoder is None and dim is None
         if isinstance(encoder, str):
-            encoder = _lasting(encoder)
+            encoder = lasting(encoder)
             known = [entry for entry in known if entry.name == encoder]
         elif encoder is None:
             known = [at.encoder] if at.encoder else []
@@ -278,7 +278,7 @@ class Engine:
         self.close()
 
 
-def _lasting(name: str) -> str:
+def lasting(name: str) -> str:
     """The encoder's name as it still holds in another working directory."""
     if name == DEFAULT_ENCODER:
         return name

@@ -39,6 +39,10 @@ class Checks:
         """The same for some of the files, which were ensured before; costs a look at each."""
         self._look({name: files[name] for name in names})
 
+    def legible(self) -> bool:
+        """Whether the marks on disk are as they were written, or none are there."""
+        return not self._memory.exists() or _load(self._memory) is not None
+
     def learn(self, name: str) -> FileSum:
         """Read a file that was just written, down to the disk: this is how it must stay."""
         path = self._table / name
@@ -87,7 +91,7 @@ class Checks:
     def _marks(self) -> dict[str, tuple[Mark, str]]:
         with self._lock:
             if self._known is None:
-                self._known = _load(self._memory)
+                self._known = _load(self._memory) or {}
             return self._known
 
     def _keep(self, files: Mapping[str, FileSum]) -> None:
@@ -115,15 +119,15 @@ def file_sum(path: Path) -> FileSum:
     return FileSum(path.stat().st_size, checksum(path))
 
 
-def _load(memory: Path) -> dict[str, tuple[Mark, str]]:
-    """Marks of an earlier process; none where they are absent or damaged."""
+def _load(memory: Path) -> dict[str, tuple[Mark, str]] | None:
+    """Marks of an earlier process; None where they are absent or damaged."""
     try:
         text, digest = memory.read_text("utf-8").splitlines()
         if xxhash.xxh3_128_hexdigest(text.encode()) != digest:
-            return {}
+            return None
         return {
             str(name): ((int(m[0]), int(m[1]), int(m[2]), int(m[3])), str(found))
             for name, (m, found) in json.loads(text).items()
         }
     except (OSError, ValueError, KeyError, TypeError, IndexError):
-        return {}
+        return None

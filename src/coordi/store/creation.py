@@ -3,6 +3,7 @@
 import json
 import shutil
 import uuid
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -64,7 +65,7 @@ def _make(folder: Path) -> None:
     store = uuid.uuid4().hex
     draft = folder / f".{TABLE}-{store}"
     dataset = table.create(draft, cols.base_schema())
-    seal.write(draft, seal.first(store, dataset.version, sums(dataset, draft)))
+    seal.write(draft, seal.first(store, **contents(dataset, draft)))
     if (folder / TABLE).exists():
         shutil.rmtree(folder / TABLE)
     shutil.rmtree(folder / DERIVED, ignore_errors=True)
@@ -91,9 +92,18 @@ def _sweep(folder: Path) -> None:
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def sums(dataset: Any, place: Path) -> dict[str, seal.FileSum]:
-    """Checksums of all files of a version."""
-    return {name: file_sum(place / name) for name in table.files_of(dataset)}
+def contents(dataset: Any, place: Path) -> dict[str, Any]:
+    """What a seal says of a version: its number and its files."""
+    files, aside = (
+        sums(place, names)
+        for names in (table.files_of(dataset), table.aside_of(dataset, dataset.version - 1))
+    )
+    return {"version": dataset.version, "files": files, "aside": aside}
+
+
+def sums(place: Path, names: Iterable[str]) -> dict[str, seal.FileSum]:
+    """Checksums of files as they are."""
+    return {name: file_sum(place / name) for name in names}
 
 
 def upgrade(folder: Path) -> None:
@@ -105,7 +115,7 @@ def upgrade(folder: Path) -> None:
         dataset = _with_columns(table.open_version(folder / TABLE))
         encoders = tuple(seal.EncoderColumn(**entry) for entry in settings.get("encoders", ()))
         made = seal.first(
-            settings["store"], dataset.version, sums(dataset, folder / TABLE),
+            settings["store"], **contents(dataset, folder / TABLE),
             encoders=tuple(sorted(encoders, key=lambda entry: entry.created)),
             encoder=encoders[-1].fingerprint if encoders else "",
         )  # fmt: skip

@@ -379,7 +379,9 @@ class LanceStore:
                 name: head.files.get(name) or self._checks.learn(name)
                 for name in table.files_of(dataset)
             }
-            seal.write(self._table, head.next(dataset.version, files, **changed))
+            aside = creation.sums(self._table, table.aside_of(dataset, head.version))
+            made = head.next(version=dataset.version, files=files, aside=aside, **changed)
+            seal.write(self._table, made)
         with self._lock:
             self._follow()
 

@@ -61,6 +61,8 @@ class Seal:
     """Random, so that two commits of one number are told apart."""
     files: Mapping[str, FileSum]
     """Every file of the version, relative to the table's folder."""
+    aside: Mapping[str, FileSum] = field(default_factory=dict)
+    """Files that come with the version and that no reader needs."""
     encoders: tuple[EncoderColumn, ...] = ()
     encoder: str = ""
     """Fingerprint of the encoder that the store is searched with unless told otherwise."""
@@ -72,17 +74,15 @@ class Seal:
         """Names this commit and no other, in answers and derived files."""
         return f"{self.number}-{self.nonce}"
 
-    def next(self, version: int, files: Mapping[str, FileSum], **changed: Any) -> Self:
-        """The seal of the commit that follows this one."""
-        return replace(
-            self, number=self.number + 1, parent=self.token, nonce=_nonce(), version=version,
-            files=files, **changed,
-        )  # fmt: skip
+    def next(self, **changed: Any) -> Self:
+        """The seal of the commit that follows this one, with what differs in it."""
+        following = {"number": self.number + 1, "parent": self.token, "nonce": _nonce()}
+        return replace(self, **{**following, **changed})
 
 
-def first(store: str, version: int, files: Mapping[str, FileSum], **settings: Any) -> Seal:
+def first(store: str, **settings: Any) -> Seal:
     """The seal of a store's first commit."""
-    return Seal(store, 1, version, "", _nonce(), files, **settings)
+    return Seal(store=store, number=1, parent="", nonce=_nonce(), **settings)
 
 
 def _nonce() -> str:
@@ -124,10 +124,13 @@ def load(table: Path, number: int) -> Seal:
 
 
 def _seal(content: dict[str, Any]) -> Seal:
-    files = {name: FileSum(**entry) for name, entry in content.pop("files").items()}
+    files, aside = (
+        {name: FileSum(**entry) for name, entry in content.pop(kind).items()}
+        for kind in ("files", "aside")
+    )
     encoders = tuple(EncoderColumn(**entry) for entry in content.pop("encoders"))
     roots = tuple(content.pop("roots"))
-    return Seal(**content, files=files, encoders=encoders, roots=roots)
+    return Seal(**content, files=files, aside=aside, encoders=encoders, roots=roots)
 
 
 def _digest(text: str) -> str:

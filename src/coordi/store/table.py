@@ -166,6 +166,27 @@ def files_of(dataset: Any) -> dict[str, int | None]:
     return found
 
 
+def aside_of(dataset: Any, since: int) -> list[str]:
+    """Files that came with this version and that no reader of it needs.
+
+    Lance's notes of the transactions after version `since`, and the versions between, which are
+    steps on the way (a column added before the rows that need it).
+    """
+    found = []
+    for version in range(since + 1, dataset.version + 1):
+        found += [_manifest(dataset, version)] if version < dataset.version else []
+        found += _transaction(dataset, version)
+    return [name for name in found if (Path(dataset.uri) / name).exists()]
+
+
+def _transaction(dataset: Any, version: int) -> list[str]:
+    try:
+        found = dataset.read_transaction(version)
+    except Exception:  # of a version that is forgotten, or by another writer of Lance's format
+        return []
+    return [f"_transactions/{found.read_version}-{found.uuid}.txn"]
+
+
 def _manifest(dataset: Any, version: int) -> str:
     for name in (f"{_NEWEST - version:020d}", str(version)):
         if (Path(dataset.uri) / f"_versions/{name}.manifest").exists():
