@@ -4,7 +4,6 @@ import json
 import shutil
 import uuid
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -119,15 +118,10 @@ def upgrade(folder: Path) -> None:
             encoders=tuple(sorted(encoders, key=lambda entry: entry.created)),
             encoder=encoders[-1].fingerprint if encoders else "",
         )  # fmt: skip
-        seal.write(folder / TABLE, replace(made, number=_next_number(folder)))
+        shutil.rmtree(folder / TABLE / seal.FOLDER, ignore_errors=True)  # of a killed upgrade
+        seal.write(folder / TABLE, made)
         shutil.rmtree(folder / DERIVED, ignore_errors=True)
         write_settings(folder, settings["store"])
-
-
-def _next_number(folder: Path) -> int:
-    """Behind what an upgrade that was killed has sealed."""
-    path = folder / TABLE
-    return 1 + max(seal.numbers(path) if (path / seal.FOLDER).is_dir() else [], default=0)
 
 
 def _with_columns(dataset: Any) -> Any:

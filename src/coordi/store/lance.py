@@ -77,6 +77,11 @@ def open_store(
         creation.make(folder)
     elif creation.read_settings(folder)["format"] < creation.FORMAT:
         creation.upgrade(folder)
+    if not (folder / creation.TABLE / seal.FOLDER).is_dir():
+        raise StoreDamagedError(
+            f"{folder} is only half of a store: {creation.TABLE} is not there, or was never "
+            "finished. Put it back, or make the store anew: coordi ingest CATALOG"
+        )
     return LanceStore(folder, exact_floats)
 
 
