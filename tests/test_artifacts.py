@@ -1,7 +1,9 @@
 """Model folders: whole or not at all, one fingerprint, the hub and its failures."""
 
 import json
+import os
 import shutil
+from pathlib import Path
 
 import huggingface_hub
 import pytest
@@ -13,7 +15,15 @@ from huggingface_hub.errors import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coordi.artifacts import atomic_folder, fetch, fingerprint, push, read_json, weight_patterns
+from coordi.artifacts import (
+    atomic_folder,
+    fetch,
+    fingerprint,
+    push,
+    read_json,
+    weight_patterns,
+    write_atomically,
+)
 from coordi.errors import EncoderError, NotFoundError
 
 
@@ -220,3 +230,32 @@ def test_push(monkeypatch, tmp_path):
     hub.error = OSError("no route")
     with pytest.raises(EncoderError, match="hf auth login"):
         push(tmp_path, "org/name")
+
+
+def test_a_rename_that_fails_leaves_the_old_folder(tmp_path, monkeypatch):
+    with atomic_folder(tmp_path / "one") as draft:
+        (draft / "a").write_text("old")
+    real = Path.rename
+
+    def failing(self, target):
+        if not self.name.endswith("-old") and Path(target).name == "one":
+            raise OSError("no")
+        return real(self, target)
+
+    monkeypatch.setattr(Path, "rename", failing)
+    with pytest.raises(OSError, match="no"), atomic_folder(tmp_path / "one") as draft:
+        (draft / "a").write_text("new")
+    assert files(tmp_path) == {"one/a": "old"}
+
+
+def test_a_file_is_replaced_whole_and_a_failure_leaves_the_old_one(tmp_path, monkeypatch):
+    write_atomically(tmp_path / "f", "first\n")
+    write_atomically(tmp_path / "f", b"second\r\n")
+
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        write_atomically(tmp_path / "f", "third")
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("f", b"second\r\n")]

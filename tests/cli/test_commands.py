@@ -302,6 +302,41 @@ def test_stats(store):
     assert (price["kind"], price["minimum"], price["maximum"]) == ("integer", 10, 33)
 
 
+def test_a_second_encoder_fills_beside_and_is_used_by_name(store, catalog):
+    one = catalog.with_name("one.csv")
+    one.write_text("\n".join(catalog.read_text().splitlines()[:2]))
+    run_json("ingest", one, "--store", store, "--encoder", "other", "--json")
+    figures = run_json("stats", "--store", store, "--json")
+    assert list(figures["vectors"].values()) == [24, 1]
+    shown = run("stats", "--store", store).output
+    assert "24 vectors; searches use it" in shown
+    assert "1 vectors, 23 items have none" in shown
+    refused = run("encoders", "use", "other", "--store", store)
+    assert refused.exit_code == 1
+    assert "only 1 of 24 items have a vector of other" in refused.output
+    run_json("ingest", catalog, "--store", store, "--encoder", "other", "--json")
+    run_json("encoders", "use", "other", "--store", store, "--json")
+    assert run_json("search", "red", "--store", store, "--json")["encoder"] == "other"
+    unknown = run("encoders", "use", "nope", "--store", store)
+    assert "unknown encoder of this store 'nope'" in unknown.output
+
+
+def test_verify(store):
+    found = run_json("verify", "--store", store, "--json")
+    assert (found["sound"], found["items"], found["faults"]) == (True, 24, [])
+    assert "sound. 24 items" in run("verify", "--store", store).output
+    for file in (store / "items.lance/data").iterdir():
+        file.write_bytes(file.read_bytes()[:-9])
+    shown = run("verify", "--store", store)
+    assert shown.exit_code == 1
+    assert "its items are lost" in shown.output
+    mended = run("verify", "--repair", "--store", store)
+    assert mended.exit_code == 3
+    assert "24 items were in damaged files" in mended.output
+    assert run("verify", "--store", store).exit_code == 0
+    assert run("verify", "--store", store / "nowhere").exit_code == 1
+
+
 def test_encoders():
     assert "coordi-mini" in run("encoders").stdout
     names = [entry["name"] for entry in run_json("encoders")["encoders"]]

@@ -1,6 +1,7 @@
 """The engine around a store: searching, browsing, pictures, and the wrong encoder."""
 
 import io
+import shutil
 import threading
 
 import numpy as np
@@ -11,9 +12,9 @@ import coordi.models.encoders
 from conftest import COLORS, make_catalog, paint
 from coordi.engine import Engine
 from coordi.engine.pictures import ByteCache, media_type, pixel_size
-from coordi.errors import FilterError, FingerprintError, ImageError, NotFoundError
+from coordi.errors import FilterError, FingerprintError, ImageError, NotFoundError, StoreError
 from coordi.types import ImageRef, Item, Query
-from fakes import ColorHistogram
+from fakes import ColorHistogram, open_fake
 
 
 @pytest.fixture
@@ -111,6 +112,81 @@ def test_the_store_remembers_its_encoder(engine, tmp_path, monkeypatch):
         again.search(Query(text="red"))
         again.search(Query(text="blue"))
     assert opened == [("color-histogram", 64)]
+
+
+def one_row(catalog):
+    file = catalog.with_name("one.csv")
+    file.write_text("\n".join(catalog.read_text().splitlines()[:2]))
+    return file
+
+
+def test_a_row_under_a_second_encoder_hides_nothing(engine, tmp_path, catalog, monkeypatch):
+    monkeypatch.setattr(coordi.models.encoders, "open_encoder", open_fake)
+    with Engine.open(tmp_path / "store", encoder="other") as second:
+        second.ingest(one_row(catalog))
+        answer = second.search(Query(text="red", limit=30))
+        assert (len(answer.hits), answer.total, answer.without_vector) == (1, 1, 23)
+    with Engine.open(tmp_path / "store") as again:
+        assert again.encoder_name == "color-histogram"
+        answer = again.search(Query(text="red", limit=30))
+        assert (len(answer.hits), answer.total, answer.without_vector) == (24, 24, 0)
+        again.store.use_encoder("0123456789abcdef")
+        assert again.search(Query(text="red", limit=30)).total == 1
+        assert again.encoder_name == "other"
+
+
+def test_a_new_edition_of_the_stores_encoder_takes_over_once_it_is_complete(
+    engine, tmp_path, catalog
+):
+    newer = ColorHistogram(fingerprint="0123456789abcdef")
+    with Engine.open(tmp_path / "store", encoder=newer) as second:
+        second.ingest(one_row(catalog))
+        assert second.stats().encoder == engine.encoder.fingerprint
+        second.ingest(catalog)
+        assert second.stats().encoder == newer.fingerprint
+
+
+def test_a_view_is_of_one_commit_and_says_which(engine, catalog):
+    view = engine.view()
+    before = view.browse(limit=24), view.facets(), view.search(Query(text="red")).hits
+    engine.delete(["item-0", "item-8"])
+    assert (view.browse(limit=24), view.facets(), view.search(Query(text="red")).hits) == before
+    answer = view.search(Query(item="item-0"))
+    assert answer.token == view.token != engine.view().token
+    assert engine.search(Query(text="red")).token == engine.view().token
+    with pytest.raises(NotFoundError):
+        engine.view().get(["item-0"])
+
+
+def test_a_store_made_anew_under_the_engine_is_searched_as_it_is(
+    engine, tmp_path, catalog, monkeypatch
+):
+    monkeypatch.setattr(coordi.models.encoders, "open_encoder", open_fake)
+    with Engine.open(tmp_path / "store") as served:
+        served.warm()
+        assert served.search(Query(text="red")).total == 24
+        shutil.rmtree(tmp_path / "store")
+        assert served.state()[0] == "gone"
+        with pytest.raises(StoreError, match="not there any more"):
+            served.search(Query(text="red"))
+        with Engine.open(tmp_path / "store", encoder="other", create=True) as maker:
+            maker.ingest(one_row(catalog))
+        assert served.state()[0] == "ready"
+        assert (served.search(Query(text="red")).total, served.encoder_name) == (1, "other")
+
+
+def test_damage_under_a_running_engine_shows_in_its_state(engine, tmp_path):
+    engine.warm()
+    assert engine.state()[0] == "ready"
+    for file in (tmp_path / "store/items.lance/data").iterdir():
+        data = bytearray(file.read_bytes())
+        data[len(data) // 2] ^= 1
+        file.write_bytes(data)
+    assert engine.state() == (
+        "damaged",
+        "The store's files are not what was written: coordi verify tells.",
+    )
+    assert not engine.ready()
 
 
 def test_a_new_store_takes_the_default_encoder(tmp_path):

@@ -153,7 +153,7 @@ class Engine:
         catalog = source
         if isinstance(catalog, str | Path):
             catalog = open_absolute(catalog, mapping=mapping, images=images)
-        return ingest(
+        report = ingest(
             catalog,
             self.store,
             self.encoder,
@@ -161,6 +161,16 @@ class Engine:
             prune=prune,
             on_progress=on_progress,
         )
+        self._renew()
+        return report
+
+    def _renew(self) -> None:
+        """Let the store's own encoder be its newer edition, once that has a vector of all items."""
+        at, mine = self.store.snapshot(), self.encoder.fingerprint
+        own = at.encoder
+        newer = own is not None and own.name == self.encoder_name and own.fingerprint != mine
+        if newer and at.vector_count(mine) == at.count():
+            self.store.use_encoder(mine)
 
     def view(self) -> "View":
         """The catalogue as it stands now, for one request."""
