@@ -169,6 +169,27 @@ def test_a_full_disk_at_the_index_files_costs_only_time(tmp_path, monkeypatch, e
         assert [path.name for path in (tmp_path / "store/derived").iterdir()] == [derived.MARKS]
 
 
+def test_a_file_that_came_out_short_is_never_committed(store, tmp_path, monkeypatch):
+    """Lance does not notice such a write."""
+    before = state(store.snapshot())
+    real = table.commit
+
+    def short(dataset, rows, doomed):
+        known = set((tmp_path / "store/items.lance/data").iterdir())
+        dataset = real(dataset, rows, doomed)
+        for file in set((tmp_path / "store/items.lance/data").iterdir()) - known:
+            file.write_bytes(file.read_bytes()[:500])
+        return dataset
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store_module.table, "commit", short)
+        with pytest.raises(StoreError, match="short"):
+            put(store, [100])
+    assert state(open_store(tmp_path / "store").snapshot()) == before
+    put(store, [100])
+    assert open_store(tmp_path / "store").count() == 41
+
+
 STEPS = ["create", "write", "rename", "write_settings"]
 
 

@@ -380,10 +380,10 @@ class LanceStore:
         assert self._now is not None
         head = self._now.seal
         with table.translated("cannot write to the store"):
-            files = {
-                name: head.files.get(name) or self._checks.learn(name)
-                for name in table.files_of(dataset)
-            }
+            dataset = table.open_version(self._table, dataset.version)
+            names = table.files_of(dataset)
+            table.check_written(dataset, names.keys() - head.files.keys())
+            files = {name: head.files.get(name) or self._checks.learn(name) for name in names}
             aside = creation.sums(self._table, table.aside_of(dataset, head.version))
             made = head.next(version=dataset.version, files=files, aside=aside, **changed)
             seal.write(self._table, made)

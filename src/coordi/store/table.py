@@ -166,6 +166,26 @@ def files_of(dataset: Any) -> dict[str, int | None]:
     return found
 
 
+def check_written(dataset: Any, names: Iterable[str]) -> None:
+    """Raise `StoreError` where files that were just written are not whole.
+
+    Lance takes no notice of a write that came out short, as they do where a disk runs full.
+    """
+    new = set(names)
+    for fragment in dataset.get_fragments():
+        files = fragment.data_files()
+        if not new & {*(f"data/{file.path}" for file in files), fragment.deletion_file()}:
+            continue
+        for file in files:
+            size = (Path(dataset.uri) / "data" / file.path).stat().st_size
+            if file.file_size_bytes not in (None, size):
+                raise StoreError(
+                    "cannot write to the store: a file came out short. Is the disk full?"
+                )
+        if read(dataset, ["seq"], fragments=[fragment]).num_rows != fragment.count_rows():
+            raise StoreError("cannot write to the store: rows are missing. Is the disk full?")
+
+
 def aside_of(dataset: Any, since: int) -> list[str]:
     """Files that came with this version and that no reader of it needs.
 
