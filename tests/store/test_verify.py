@@ -16,8 +16,8 @@ from coordi.store.verify import verify
 from coordi.types import Item
 
 A, B = "a" * 16, "b" * 16
-NOT_CHECKED = {"writer.lock", "writer.json"}
-"""Files that say who writes, and nothing of the store."""
+NOT_CHECKED = {"writer.lock", "writer.json", "latest_version_hint.json"}
+"""Files that say who writes, and a note of Lance's that nothing goes by."""
 
 
 def vectors(count, seed):
@@ -87,12 +87,10 @@ def lose(path, _):
 
 
 def may_be_absent(name):
-    """Derived files, Lance's hint, and the first and the last seal: a store that has forgotten its
-    first commit lacks the one, a store whose writer was killed before it was told lacks the other.
+    """Derived files, and the first and the last seal: a store that has forgotten its first commit
+    lacks the one, a store whose writer was killed before it was told lacks the other.
     """
-    return name.startswith("derived") or name.endswith(
-        ("hint.json", "0000000001.json", "0000000006.json")
-    )
+    return name.startswith("derived") or name.endswith(("0000000001.json", "0000000006.json"))
 
 
 def test_a_sound_store_is_sound_and_everything_in_it_is_looked_at(store):
@@ -184,6 +182,41 @@ def test_a_table_put_back_beside_newer_derived_files_is_answered_from_the_table(
             for row in (0, 50, 99):
                 assert index.ids(index.nearest(other[row], 1).rows) == [str(500 + row)]
             np.testing.assert_array_equal(one.vectors_of(["500"], A)[0], other[0])
+
+
+def test_a_note_of_lances_that_is_wrong_is_said_and_changes_nothing(store):
+    right = contents(store)
+    for text in ("", "x", '{"version": 99}', '{"version": 1}'):
+        (store / "items.lance/_versions/latest_version_hint.json").write_text(text)
+        found = verify(store)
+        assert found.sound
+        assert bool(found.notes) == (text != '{"version": 1}')
+        assert contents(store) == right
+
+
+def test_an_older_snapshot_does_not_take_derived_files_made_without_its_rows(tmp_path):
+    with open_store(tmp_path / "store", create=True, exact_floats=0) as opened:
+        opened.put([item(i) for i in range(100)], A, vectors(100, 1), ["-"] * 100)
+        old = opened.snapshot()
+        opened.delete([str(i) for i in range(60)])
+        assert opened.index(A).total == 40  # writes derived files of the 40
+        assert old.index(A).total == 100
+
+
+def test_a_table_put_back_that_only_lost_items_since_is_answered_from_the_table(tmp_path):
+    folder, backup = tmp_path / "store", tmp_path / "backup"
+    with open_store(folder, create=True, exact_floats=0) as opened:
+        opened.put([item(i) for i in range(100)], A, vectors(100, 1), ["-"] * 100)
+    shutil.copytree(folder / "items.lance", backup)
+    with open_store(folder, exact_floats=0) as opened:
+        opened.delete([str(i) for i in range(60)])
+        opened.index(A)
+    shutil.rmtree(folder / "items.lance")
+    shutil.copytree(backup, folder / "items.lance")
+    with open_store(folder, exact_floats=0) as opened:
+        for last in range(90, 94):
+            opened.delete([str(last)])
+        assert opened.index(A).total == 96
 
 
 def test_a_store_made_anew_in_its_place_is_opened_anew(tmp_path):

@@ -22,7 +22,7 @@ from coordi.store.ivf import Ivf, assemble
 from coordi.store.rows import Rows, locate
 from coordi.types import Vectors
 
-_FORMAT = 2
+_FORMAT = 3
 MARKS = "checked.json"
 """Where `coordi.store.checks` keeps its marks, beside the derived files."""
 
@@ -37,8 +37,8 @@ class Saved:
     seqs: NDArray[np.int64]  # (n,)
     commits: NDArray[np.int64]  # (n,)
     vectors: Vectors  # (n, dim), mapped from disk
-    seen: NDArray[np.int64]
-    """Commits that wrote any row of the table, with a vector or not, up to the last of `seqs`."""
+    alive: NDArray[np.int64]
+    """`seq` and `commit` (2, rows) of every row that was alive then, with a vector or not."""
     mark: tuple[Path, Mark] | None = None
     """The file behind `vectors`, and its mark when it was checked."""
 
@@ -50,13 +50,16 @@ class Saved:
             return False
 
     def fits(self, rows: Rows) -> bool:
-        """Whether it was made from an earlier state of these rows."""
-        found = locate(rows.seqs, self.seqs)
-        there = found >= 0
-        if not np.array_equal(rows.commits[found[there]], self.commits[there]):
-            return False
-        upto = int(np.searchsorted(rows.seqs, self.seqs.max(initial=-1), "right"))
-        return bool(np.isin(rows.commits[:upto][rows.alive[:upto]], self.seen).all())
+        """Whether what these rows have is either here or newer than all that was known.
+
+        Not so for an earlier state of the table, whose rows may have been left out here as dead,
+        nor for one that went on otherwise from such a state.
+        """
+        seqs, commits = self.alive
+        upto = int(np.searchsorted(rows.seqs, seqs.max(initial=-1), "right"))
+        there = rows.alive[:upto]
+        found = locate(seqs, rows.seqs[:upto][there])
+        return bool((found >= 0).all() and (commits[found] == rows.commits[:upto][there]).all())
 
 
 def save(folder: Path, name: str, store: str, token: str, saved: Saved) -> None:
@@ -90,7 +93,7 @@ def _write(target: Path, saved: Saved) -> None:
     faiss.write_index(saved.ivf.index, str(target / "index.faiss"))
     tables = {"neighbors": saved.ivf.neighbors, "ranks": saved.ivf.ranks}
     np.savez(target / "calibration.npz", orders=saved.ivf.orders, **tables)  # type: ignore[arg-type]
-    np.savez(target / "rows.npz", seqs=saved.seqs, commits=saved.commits, seen=saved.seen)
+    np.savez(target / "rows.npz", seqs=saved.seqs, commits=saved.commits, alive=saved.alive)
     np.save(target / "vectors.npy", saved.vectors)
 
 
@@ -138,7 +141,7 @@ def _read(target: Path, meta: Mapping[str, Any], dim: int) -> Saved | None:
     import faiss
 
     with np.load(target / "rows.npz") as tables:
-        seqs, commits, seen = tables["seqs"], tables["commits"], tables["seen"]
+        seqs, commits, alive = tables["seqs"], tables["commits"], tables["alive"]
     vectors = np.load(target / "vectors.npy", mmap_mode="r")
     index = faiss.read_index(str(target / "index.faiss"))
     if vectors.shape != (len(seqs), dim) or index.ntotal != len(seqs) or index.d != dim:
@@ -147,7 +150,7 @@ def _read(target: Path, meta: Mapping[str, Any], dim: int) -> Saved | None:
         calibration = tables["neighbors"], tables["ranks"], tables["orders"]
     ivf = assemble(index, len(seqs), int(meta["trained"]), *calibration)
     place = target / "vectors.npy"
-    return Saved(ivf, seqs, commits, vectors, seen, (place, mark(place)))
+    return Saved(ivf, seqs, commits, vectors, alive, (place, mark(place)))
 
 
 def _checksums(target: Path) -> dict[str, str]:

@@ -43,7 +43,6 @@ class _Mender:
 
     def mend(self) -> Repair:
         self._derived()
-        self._hint()
         head = self._head()
         if not (self.folder / creation.SETTINGS).exists() or creation.SETTINGS in self.damaged:
             creation.write_settings(self.folder, head.store)
@@ -62,12 +61,6 @@ class _Mender:
             if file.startswith(f"{creation.DERIVED}/"):
                 (self.folder / file).unlink(missing_ok=True)
                 self._did(f"{file} was removed; it is made again")
-
-    def _hint(self) -> None:
-        name = f"{creation.TABLE}/_versions/latest_version_hint.json"
-        if name in self.damaged:
-            (self.folder / name).unlink(missing_ok=True)
-            self._did(f"{name} was removed")
 
     def _head(self) -> Seal:
         """The newest commit that can be opened; the table is made to be at it."""

@@ -162,8 +162,8 @@ class Space:
         vectors = self._extra[:count]
         if len(self._base):
             vectors = np.concatenate([self._base, vectors])
-        seen = np.unique(rows.commits)
-        saved = derived.Saved(self._ivf, self._seqs, self._commits, vectors, seen)
+        alive = np.stack([rows.seqs[rows.alive], rows.commits[rows.alive]])
+        saved = derived.Saved(self._ivf, self._seqs, self._commits, vectors, alive)
         derived.save(self.folder, self.fingerprint, self.store, token, saved)
         self._saved = len(self._seqs)
 
