@@ -68,6 +68,9 @@ class Problem:
     """What is wrong and what to do about it, one line."""
     id: str | None = None
     column: str | None = None
+    rows: int = 1
+    """Rows that are lost by it: many where a block of a file is damaged, none where an item went
+    in without something that its row states."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -182,9 +182,38 @@ def test_deep_json_is_a_problem_not_a_crash(tmp_path):
     assert (len(good), len(bad)) == (1, 1)
 
 
-def test_a_json_array_is_refused_with_the_way_out(tmp_path):
-    with pytest.raises(CatalogError, match="jq -c"):
-        open_jsonlines(write(tmp_path, "[\n{}]", "c.json"))
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[{"id": 1},\n{"id": 2}]',
+        '[\n  {\n "id": 1},\n  {"id": 2}\n]\n',
+        '{\n  "products": [\n    {"id": 1},\n    {"id": 2}\n  ],\n "next": null}',
+        '{"products": [{"id": 1}, {"id": 2}]}',
+    ],
+)
+def test_a_json_document_of_objects_is_read(tmp_path, text):
+    good, bad = read(open_jsonlines(write(tmp_path, text, "c.json")))
+    assert [row["id"] for _, row in good] == [1, 2]
+    assert bad == []
+
+
+def test_a_json_document_says_where_it_is_damaged(tmp_path):
+    text = '[\n{"id": 1},\n{"id": 2},\n7,\n{"id": "\\ud800"},\n{"id": 4},\n{"id": 5'
+    good, bad = read(open_jsonlines(write(tmp_path, text, "c.json")))
+    assert [line for line, _ in good] == [2, 3, 6]
+    assert [line for line, _ in bad] == [4, 5, 7]
+    assert "nothing behind it was read" in bad[-1][1]
+    cut = open_jsonlines(write(tmp_path, '[{"id": 1},', "cut.json"))
+    (problem,) = (row for row in cut.records() if isinstance(row, Problem))
+    assert problem.rows == 0
+    assert "cut off" in problem.reason
+
+
+def test_json_lines_that_begin_with_a_list_stay_lines(tmp_path):
+    text = '{"images": [{"src": "a"}], "id": 1}\n{"images": [], "id": 2}\n'
+    good, bad = read(open_jsonlines(write(tmp_path, text, "c.json")))
+    assert [row["id"] for _, row in good] == [1, 2]
+    assert bad == []
 
 
 def test_parquet_pictures_vectors_and_scalars(tmp_path):
