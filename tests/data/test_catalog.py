@@ -227,7 +227,10 @@ def test_jsonl_with_uneven_objects(tmp_path):
     assert [item.id for item in items] == ["7", "8", "9"]
     assert [item.fields["price"] for item in items] == [None, 5.0, 5.5]
     assert items[0].fields["sizes"] == "S;M"
-    assert [p.origin.line for p in problems] == [4, 5]
+    assert [(p.origin.line, p.rows) for p in problems] == [(3, 0), (4, 1), (5, 1)]
+    assert problems[0].reason == (
+        f"1 of 2 pictures not used: image file {tmp_path / 'b.jpg'} is not there"
+    )
 
 
 IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])

@@ -6,8 +6,6 @@ import binascii
 import json
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import PurePosixPath
-from urllib.parse import unquote
 
 Entry = str | bytes
 """One picture as a cell states it: a path or an address, or the picture's own bytes."""
@@ -21,14 +19,19 @@ PICTURE_SUFFIXES = frozenset(
 )
 """Suffixes of pictures, also of those that no decoder here reads: they are reported by name."""
 
+_PICTURE = re.compile(
+    rf"(?:{'|'.join(map(re.escape, sorted(PICTURE_SUFFIXES, reverse=True)))})(?=$|[?#])",
+    re.IGNORECASE,
+)
 _BYTES_KEYS = ("bytes", "data")
 _PATH_KEYS = ("path", "src", "url", "file", "file_name", "filename", "href", "link", "image")
 _NESTED_KEYS = ("images", "media", "original", "full", "large")
 
 _ADDRESS = re.compile(r"(?:[a-z][a-z0-9+.-]+:)?//", re.IGNORECASE)
 _BEFORE_ADDRESS = re.compile(r"[\s,;|]+(?=(?:[a-z][a-z0-9+.-]+:)?//)", re.IGNORECASE)
-_BREAK = re.compile(r"(\s*[,;|]\s*|\s+)")
 _HARD_BREAK = re.compile(r"\s*[,;|\n]\s*")
+_MARKS = " \t\r\n,;|"
+_BREAK = re.compile(r"(\s*[,;|]\s*|\s+)")
 _DATA = re.compile(r"data:image/[\w.+-]+;base64,", re.IGNORECASE)
 _LONGEST = 1_000_000  # characters of a cell that is looked at as a list
 
@@ -110,25 +113,23 @@ def split_names(text: str) -> list[str]:
     A name ends before an address, or at a break behind a picture's suffix; other commas and
     blanks belong to it ("red dress.jpg", "https://cdn/w_100,h_100/a.jpg", "a.jpg?w=1,2").
     """
-    return [name for chunk in _BEFORE_ADDRESS.split(text.strip()) for name in _names(chunk)]
+    return [name for chunk in _BEFORE_ADDRESS.split(text.strip(_MARKS)) for name in _names(chunk)]
 
 
 def _names(text: str) -> list[str]:
     """Split what holds no further address behind its start."""
     names: list[str] = []
-    before = name = ""
+    name: list[str] = []  # parts of the one that grows, with the breaks before and between them
     for number, piece in enumerate(_BREAK.split(text)):
-        if number % 2 and not name:
-            before = piece  # the break behind a complete name
-            continue
-        name += piece
-        if number % 2 == 0 and is_picture_name(name):
-            names.append(name)
-            name = ""
-    if names and name:
-        names[-1] += before + name  # a rest that is no picture's name
-    elif name:
-        names.append(name)
+        name.append(piece)
+        if number % 2 == 0 and is_picture_name(piece):
+            names.append("".join(name[1:] if names else name))
+            name = []
+    rest = "".join(name)
+    if not names:
+        return [rest] if rest else []
+    if rest.strip(_MARKS):
+        names[-1] += rest  # it ends no name of its own
     return names
 
 
@@ -149,7 +150,4 @@ def bare_path(name: str) -> str:
 
 def is_picture_name(name: str) -> bool:
     """Whether a name ends as pictures' names do, behind its path or before a query."""
-    return any(
-        PurePosixPath(unquote(part)).suffix.lower() in PICTURE_SUFFIXES
-        for part in (name, bare_path(name))
-    )
+    return _PICTURE.search(name) is not None

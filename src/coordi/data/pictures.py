@@ -42,7 +42,8 @@ class PictureFinder:
     def find(self, cell: object, base: Path) -> Pictures:
         """Find the pictures of a cell, those that are there and why the others are not."""
         whole = cell.strip() if isinstance(cell, str) else ""
-        if whole and (path := self._exact(whole, self.folder or base)):
+        path = (self.folder or base) / whole
+        if whole and os.path.isfile(path):  # noqa: PTH113 - several times faster than Path.is_file
             return Pictures((ImageRef(path),))
         listed: tuple[Entry, ...] = entries(cell)
         if not listed:
@@ -90,7 +91,6 @@ class PictureFinder:
 
     def _exact(self, name: str, folder: Path) -> Path | None:
         """The file that a name means, by the letter or without what addresses add to it."""
-        # Several times faster than Path.is_file.
         there = (path for path in self._places(name, folder) if os.path.isfile(path))  # noqa: PTH113
         return next(there, None)
 
