@@ -6,17 +6,18 @@ import binascii
 import json
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import PurePosixPath
 
 Entry = str | bytes
 """One picture as a cell states it: a path or an address, or the picture's own bytes."""
 
-PICTURE_SUFFIXES = frozenset(
-    (
-        *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".avif", ".gif", ".bmp"),
-        *(".tif", ".tiff", ".jp2", ".ppm", ".pgm", ".mpo"),
-        *(".heic", ".heif", ".svg", ".psd", ".jxl", ".dng", ".cr2", ".nef", ".arw"),
-    )
+_RARELY_READ = frozenset(
+    (".heic", ".heif", ".svg", ".psd", ".jxl", ".dng", ".cr2", ".nef", ".arw")
 )
+PICTURE_SUFFIXES = _RARELY_READ | {
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".avif", ".gif", ".bmp"),
+    *(".tif", ".tiff", ".jp2", ".ppm", ".pgm", ".mpo"),
+}
 """Suffixes of pictures, also of those that no decoder here reads: they are reported by name."""
 
 _PICTURE = re.compile(
@@ -151,3 +152,8 @@ def bare_path(name: str) -> str:
 def is_picture_name(name: str) -> bool:
     """Whether a name ends as pictures' names do, behind its path or before a query."""
     return _PICTURE.search(name) is not None
+
+
+def is_rarely_read(name: str) -> bool:
+    """Whether a picture is of a kind that stands behind any other of the same name."""
+    return PurePosixPath(name).suffix.lower() in _RARELY_READ

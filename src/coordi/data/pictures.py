@@ -9,7 +9,14 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from coordi.data.listing import FolderListing, spelling_key
-from coordi.data.picturecells import Entry, bare_path, entries, is_address, plain_parts
+from coordi.data.picturecells import (
+    Entry,
+    bare_path,
+    entries,
+    is_address,
+    is_rarely_read,
+    plain_parts,
+)
 from coordi.data.readers.folder import open_folder
 from coordi.types import ImageRef
 
@@ -37,6 +44,8 @@ class PictureFinder:
     """The folder given with `images=`; the catalogue's own where None."""
     by_stem: Mapping[str, Path] = field(default_factory=dict)
     """File name without suffix → file: pictures that are named after their item's id."""
+    by_key: Mapping[str, Path] = field(default_factory=dict)
+    """The same by spelling, where one file alone is spelled so."""
     listing: FolderListing = field(default_factory=FolderListing, compare=False, repr=False)
 
     def find(self, cell: object, base: Path) -> Pictures:
@@ -57,13 +66,12 @@ class PictureFinder:
 
     def find_by_id(self, id_: str) -> Pictures:
         """Find the picture that is named after an item's id."""
-        path, key = self.by_stem.get(id_), _id_key(id_)
-        if path is None and key in self.by_stem:
-            return Pictures((ImageRef(self.by_stem[key]),), respelled=1)
-        if path is None:
-            reason = f"no image: {self.folder} has no file {id_}.*"
-            return Pictures((), (reason,), first_missing=True)
-        return Pictures((ImageRef(path),))
+        if path := self.by_stem.get(id_):
+            return Pictures((ImageRef(path),))
+        if path := self.by_key.get(_id_key(id_)):
+            return Pictures((ImageRef(path),), respelled=1)
+        reason = f"no image: {self.folder} has no file {id_}.*"
+        return Pictures((), (reason,), first_missing=True)
 
     def _find_one(self, entry: Entry, base: Path) -> "_Found | str":
         if isinstance(entry, bytes):
@@ -159,19 +167,14 @@ def find_pictures(images: Path | None, *, by_id: bool) -> PictureFinder:
     """Make the finder for a folder of pictures; `by_id` where no column names the files."""
     if images is None or not by_id:
         return PictureFinder(images)
-    return PictureFinder(images, _by_stem(images))
-
-
-def _by_stem(folder: Path) -> dict[str, Path]:
-    """File name without suffix → file, and under another spelling where that is one file's."""
     stems: dict[str, Path] = {}
     alike: dict[str, list[Path]] = {}
-    for name in open_folder(folder).names:
+    for name in sorted(open_folder(images).names, key=is_rarely_read):
         stem = PurePosixPath(name).stem
-        stems.setdefault(stem, folder / name)
-        alike.setdefault(_id_key(stem), []).append(folder / name)
-    near = {key: paths[0] for key, paths in alike.items() if len(paths) == 1}
-    return near | stems
+        stems.setdefault(stem, images / name)
+        alike.setdefault(_id_key(stem), []).append(images / name)
+    keys = {key: paths[0] for key, paths in alike.items() if len(paths) == 1}
+    return PictureFinder(images, stems, keys)
 
 
 def _id_key(id_: str) -> str:
