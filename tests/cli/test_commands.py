@@ -62,7 +62,7 @@ def test_ingest_json(catalog, tmp_path):
     assert set(report) == {
         "store", "interrupted", "source", "kind", "mapping", "encoder", "fingerprint", "read",
         "added", "updated", "unchanged", "failed", "pruned", "text_only", "problems", "seconds",
-        "images_per_second",
+        "images_per_second", "known_by", "notes",
     }  # fmt: skip
     assert (report["added"], report["kind"], report["encoder"]) == (24, "csv", "coordi-mini")
     assert report["mapping"]["id"] == "id"
@@ -108,7 +108,7 @@ def test_bad_rows_give_a_table_a_report_and_exit_code_3(tmp_path):
     assert str(report) in result.stdout
     problems = [json.loads(line) for line in report.read_text().splitlines()]
     assert [problem["id"] for problem in problems] == [f"item-{n}" for n in range(23)]
-    assert set(problems[0]) == {"file", "line", "id", "column", "reason"}
+    assert set(problems[0]) == {"file", "line", "id", "column", "reason", "rows"}
     document = run_json(*arguments, code=3)
     assert (document["failed"], len(document["problems"])) == (23, 20)
 

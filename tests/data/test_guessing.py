@@ -50,7 +50,10 @@ def guessed(names, pictures=()):
         (["asin", "img"], {"id": "asin", "image": "img"}),
         (["image_url", "image_path"], {"image": "image_path"}),
         (["filename", "label"], {"image": "filename", "category": "label"}),
-        (["g:id", "g:image_link", "g:title"], {"id": "g:id", "image": "g:image_link", "title": "g:title"}),
+        (
+            ["g:id", "g:image_link", "g:title"],
+            {"id": "g:id", "image": "g:image_link", "title": "g:title"},
+        ),
         (
             ["商品番号", "商品名", "画像", "価格", "ブランド", "カラー"],
             {
@@ -112,9 +115,25 @@ def test_no_column_plays_two_roles(names):
 @pytest.mark.parametrize(
     "name",
     [
-        *("base_image", "main image", "ProductPhoto", "Image 1", "image1", "Front", "Packshot File"),
+        *(
+            "base_image",
+            "main image",
+            "ProductPhoto",
+            "Image 1",
+            "image1",
+            "Front",
+            "Packshot File",
+        ),
         *("afbeelding_url", "zdjecie_1", "obrazek", "hero", "media", "Full Size", "asset", "src"),
-        *("large_image_link", "pic_main", "s3_key", "local_path", "cutout", "画像ファイル", "대표 사진"),
+        *(
+            "large_image_link",
+            "pic_main",
+            "s3_key",
+            "local_path",
+            "cutout",
+            "画像ファイル",
+            "대표 사진",
+        ),
     ],
 )
 @pytest.mark.parametrize(
@@ -153,7 +172,11 @@ def test_of_several_picture_columns_one_whose_pictures_are_there_is_taken():
 
 
 def test_words_about_pictures_are_no_pictures():
-    table = {"Image Alt Text": ["Front of the tee"], "Image Position": ["1"], "title": ["x.jpg tee"]}
+    table = {
+        "Image Alt Text": ["Front of the tee"],
+        "Image Position": ["1"],
+        "title": ["x.jpg tee"],
+    }
     assert "image" not in guess_roles(columns(table))
 
 

@@ -145,7 +145,9 @@ def test_a_written_price_comes_back(values, locale, currency, order):
     assert notation.unread == 0
 
 
-@given(st.lists(st.integers(0, 10**7), min_size=1), st.sampled_from(["円", "원", "₫", "JPY", "IDR"]))
+@given(
+    st.lists(st.integers(0, 10**7), min_size=1), st.sampled_from(["円", "원", "₫", "JPY", "IDR"])
+)
 def test_whole_prices_of_currencies_without_decimals_come_back(values, currency):
     for mark in ",.":
         cells = [f"{value:,}".replace(",", mark) + currency for value in values]

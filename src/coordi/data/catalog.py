@@ -137,8 +137,8 @@ class Catalog:
             return Problem(record.origin, "the row is empty"), []
         id_ = self._id(values, number)
         if not id_:
-            what, column = self._id_source()
-            return Problem(record.origin, f"no {what}: the cell is empty", column=column), []
+            what, source = self._id_source()
+            return Problem(record.origin, f"no {what}: the cell is empty", column=source), []
         pictures = self._pictures(values, id_, folder)
         if pictures is not None and not pictures.found:
             column = self.mapping.get("image")
@@ -359,8 +359,10 @@ def _read_prices(
     said: list[str] = []
     for column, cells in _cells(tables, asked).items():
         notation = find_notation(cells)
-        if notation.count and notation.count >= notation.unread and (
-            column == main or not notation.unread
+        if (
+            notation.count
+            and notation.count >= notation.unread
+            and (column == main or not notation.unread)
         ):
             found[column] = notation
             said += _price_notes(column, notation)

@@ -108,7 +108,9 @@ def _is_picture(cell: object, *, about: bool) -> bool:
 def _is_further(name: str, column: Column) -> tuple[bool, bool]:
     """Sorting key: columns of one picture for all (a logo) last, further views before them."""
     cells = [str(cell) for cell in column.sample]
-    return len(cells) > 2 and len(set(cells)) == 1, FURTHER_WORDS.search(name.casefold()) is not None
+    return len(cells) > 2 and len(set(cells)) == 1, FURTHER_WORDS.search(
+        name.casefold()
+    ) is not None
 
 
 def _is_filled_otherwise(column: Column) -> bool:

@@ -11,9 +11,7 @@ from pathlib import PurePosixPath
 Entry = str | bytes
 """One picture as a cell states it: a path or an address, or the picture's own bytes."""
 
-_RARELY_READ = frozenset(
-    (".heic", ".heif", ".svg", ".psd", ".jxl", ".dng", ".cr2", ".nef", ".arw")
-)
+_RARELY_READ = frozenset((".heic", ".heif", ".svg", ".psd", ".jxl", ".dng", ".cr2", ".nef", ".arw"))
 PICTURE_SUFFIXES = _RARELY_READ | {
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".avif", ".gif", ".bmp"),
     *(".tif", ".tiff", ".jp2", ".ppm", ".pgm", ".mpo"),

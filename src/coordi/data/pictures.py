@@ -146,9 +146,9 @@ def _spellings(name: str) -> list[str]:
     """
     path = _HOST.sub("", name, count=1) if is_address(name) else name
     path = path.replace("\\", "/").lstrip("/")
-    inside = (path, bare_path(path), unquote(path), unquote(bare_path(path)))
+    inside = [path, bare_path(path), unquote(path), unquote(bare_path(path))]
     if is_address(name):
-        inside = tuple(_without_climbing(one) for one in inside)
+        inside = [_without_climbing(one) for one in inside]
     return list(dict.fromkeys(one for one in inside if one)) or [name]
 
 
@@ -159,8 +159,7 @@ def _without_climbing(path: str) -> str:
 
 def file_name(cell: object) -> str:
     """Path of the first picture that an image cell states, "" where it states none by name."""
-    first = next((entry for entry in entries(cell) if isinstance(entry, str)), "")
-    return first
+    return next((entry for entry in entries(cell) if isinstance(entry, str)), "")
 
 
 def find_pictures(images: Path | None, *, by_id: bool) -> PictureFinder:

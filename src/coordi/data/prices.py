@@ -34,15 +34,34 @@ _SHARED: Mapping[str, str] = {
 }
 """Symbols of several currencies → what to say about them."""
 
-_CODES = frozenset(
+_ISO_4217 = (
     "AED AFN ALL AMD ARS AUD AZN BAM BDT BGN BHD BIF BND BOB BRL BWP BYN BZD CAD CHF CLP CNY COP "
     "CRC CZK DKK DOP DZD EGP ETB EUR GBP GEL GHS GTQ HKD HNL HRK HUF IDR ILS INR IQD IRR ISK JMD "
     "JOD JPY KES KGS KHR KRW KWD KZT LAK LBP LKR LYD MAD MDL MGA MKD MMK MNT MOP MUR MXN MYR MZN "
     "NAD NGN NIO NOK NPR NZD OMR PAB PEN PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SEK SGD SYP THB "
-    "TND TRY TTD TWD TZS UAH UGX USD UYU UZS VES VND XAF XOF YER ZAR ZMW".split()
+    "TND TRY TTD TWD TZS UAH UGX USD UYU UZS VES VND XAF XOF YER ZAR ZMW"
 )
-_WITHOUT_DECIMALS = frozenset("BIF CLP ISK JPY KRW PYG RWF UGX VND XAF XOF IDR HUF COP".split())
-_THREE_DECIMALS = frozenset("BHD IQD JOD KWD LYD OMR TND".split())
+_CODES = frozenset(_ISO_4217.split())
+_WITHOUT_DECIMALS = frozenset(
+    (
+        "BIF",
+        "CLP",
+        "ISK",
+        "JPY",
+        "KRW",
+        "PYG",
+        "RWF",
+        "UGX",
+        "VND",
+        "XAF",
+        "XOF",
+        "IDR",
+        "HUF",
+        "COP",
+    )
+)
+"""Currencies whose prices hardly have decimals; those below have three."""
+_THREE_DECIMALS = frozenset(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"))
 
 EMPTY = frozenset({"", "-", "–", "—", "n/a", "na", "nan", "null", "none", "#n/a"})
 """What stands, in lower case, where there is no price."""

@@ -113,7 +113,9 @@ def _unreadable(start: Sequence[str], dialect: Dialect) -> int:
         bad += bool(cells) and len(cells) != width
 
 
-def _reader(source: Iterable[str], dialect: Dialect, *, strict: bool = False) -> Iterator[list[str]]:
+def _reader(
+    source: Iterable[str], dialect: Dialect, *, strict: bool = False
+) -> Iterator[list[str]]:
     if dialect.backslashes:
         source = map(_doubled, source)  # unlike a generator, it goes on after lines put back
     return csv.reader(

@@ -51,10 +51,10 @@ def _fits(sample: bytes, spelling: _Spelling) -> bool:
 
 
 def _dense(sample: bytes) -> bool:
-    """Whether words are written in bytes beyond ASCII throughout, not with an accent here and there.
+    """Whether words are written in bytes beyond ASCII throughout, not with an accent or two.
 
     In the languages of the table a word with such bytes has hardly any others.
     """
-    words = [word for word in _WORDS.findall(sample) if max(word) > 0x7F]
+    words: list[bytes] = [word for word in _WORDS.findall(sample) if max(word) > 0x7F]
     high = sum(byte > 0x7F for word in words for byte in word)
     return 2 * high > sum(map(len, words))
