@@ -5,7 +5,7 @@ import json
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coordi.data.catalog import open_catalog
@@ -92,6 +92,7 @@ def damaged(draw):
     return name, bytes(content)
 
 
+@settings(deadline=None)
 @given(damaged())
 def test_a_damaged_catalogue_gives_rows_problems_or_an_error_of_ours(tmp_path_factory, damage):
     name, content = damage
@@ -113,6 +114,7 @@ def test_a_damaged_catalogue_gives_rows_problems_or_an_error_of_ours(tmp_path_fa
     catalog.remarks()
 
 
+@settings(deadline=None)
 @given(st.integers(0, len(FILES["rows.parquet"]) - 1), st.binary(min_size=1, max_size=30))
 def test_rows_of_damaged_parquet_add_up_to_what_the_file_states(tmp_path_factory, at, junk):
     content = bytearray(FILES["rows.parquet"])

@@ -1,7 +1,7 @@
 """Roles guessed from usual names and from what the columns hold."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coordi.data.columns import Column
@@ -105,6 +105,7 @@ def test_a_column_of_picture_bytes_is_the_image_whatever_its_name():
     assert guessed(["mask", "image"], ["mask", "image"])["image"] == "image"
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from([name for names in USUAL_NAMES.values() for name in names])))
 def test_no_column_plays_two_roles(names):
     found = list(guessed(names).values())
@@ -180,6 +181,7 @@ def test_words_about_pictures_are_no_pictures():
     assert "image" not in guess_roles(columns(table))
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_an_empty_column_never_beats_a_filled_one(data):
     role = data.draw(st.sampled_from([role for role in USUAL_NAMES if role != "image"]))

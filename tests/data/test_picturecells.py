@@ -5,7 +5,7 @@ import json
 import string
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coordi.data.picturecells import PICTURE_SUFFIXES, entries, split_names
@@ -69,6 +69,7 @@ addresses = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(
     st.lists(names, min_size=1, max_size=5, unique=True)
     | st.lists(addresses, min_size=1, max_size=5, unique=True),
@@ -80,7 +81,10 @@ def test_what_was_joined_is_split_again(listed, mark):
     assert entries(repr(listed)) == tuple(listed)
 
 
-@given(st.recursive(st.none() | st.text() | st.binary(max_size=4) | st.integers(), st.lists))
+@settings(deadline=None)
+@given(
+    st.text() | st.lists(st.none() | st.text() | st.binary(max_size=4) | st.integers(), max_size=4)
+)
 def test_any_cell_is_listed_without_losing_letters(cell):
     listed = entries(cell)
     assert len(listed) == len(set(listed))

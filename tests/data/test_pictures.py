@@ -3,7 +3,7 @@
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coordi.data.pictures import PictureFinder, file_name, find_pictures
@@ -136,6 +136,7 @@ def test_a_cell_that_is_not_empty_is_not_called_empty(tmp_path):
         assert "holds no path, address or bytes" in reason
 
 
+@settings(deadline=None)
 @given(st.text(), st.booleans())
 def test_any_text_is_found_or_missing(tmp_path_factory, cell, given):
     base = tmp_path_factory.getbasetemp()

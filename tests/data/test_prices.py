@@ -3,7 +3,7 @@
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coordi.data.prices import SYMBOLS, find_notation, is_empty_price, is_in_doubt, written
@@ -130,6 +130,7 @@ def formatted(amount, locale):
     return f"{amount:,.2f}".translate(str.maketrans({",": thousands, ".": decimal}))
 
 
+@settings(deadline=None)
 @given(
     st.lists(amounts, min_size=1, max_size=8),
     st.sampled_from(sorted(LOCALES)),
@@ -145,6 +146,7 @@ def test_a_written_price_comes_back(values, locale, currency, order):
     assert notation.unread == 0
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.integers(0, 10**7), min_size=1), st.sampled_from(["円", "원", "₫", "JPY", "IDR"])
 )
@@ -154,6 +156,7 @@ def test_whole_prices_of_currencies_without_decimals_come_back(values, currency)
         assert [amount for amount, _ in read(*cells)[0]] == values
 
 
+@settings(deadline=None)
 @given(st.text(max_size=20))
 def test_any_text_is_a_price_or_none(cell):
     price = written(cell)
