@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coordi.data.mapping import ITEM_ROLES, field_names, merge_mapping
@@ -53,6 +53,7 @@ def test_fields_are_named_after_roles_and_columns():
     }
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(max_size=8), unique=True, max_size=12), st.data())
 def test_every_column_becomes_one_safe_unique_field(columns, data):
     roles = data.draw(st.lists(st.sampled_from(list(USUAL_NAMES)), unique=True))

@@ -28,6 +28,7 @@ _SPELLINGS = (
 _BEYOND_ASCII = re.compile(r"[^\W\d_\x00-\x7f]")
 _WORDS = re.compile(rb"[A-Za-z\x80-\xff]+")
 _SAMPLE = 256 * 1024
+_DAMAGE = 50  # letters for each place that does not decode: a damaged byte, not another encoding
 
 
 def guess_encoding(data: bytes) -> tuple[str, str]:
@@ -41,13 +42,12 @@ def guess_encoding(data: bytes) -> tuple[str, str]:
 
 
 def _fits(sample: bytes, spelling: _Spelling) -> bool:
-    try:
-        text = sample.decode(spelling.codec)
-    except UnicodeDecodeError:
-        return False
+    text = sample.decode(spelling.codec, "replace")
     beyond = _BEYOND_ASCII.findall(text)
+    if not beyond or _DAMAGE * text.count("\ufffd") > len(beyond):
+        return False
     alike = sum(spelling.letters.match(letter) is not None for letter in beyond)
-    return bool(beyond) and alike >= spelling.share * len(beyond) and _dense(sample)
+    return alike >= spelling.share * len(beyond) and _dense(sample)
 
 
 def _dense(sample: bytes) -> bool:
