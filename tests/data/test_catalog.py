@@ -578,3 +578,16 @@ def test_a_workbook_is_refused_with_the_way_out(tmp_path):
     (tmp_path / "c.xlsx").write_bytes(b"PK\x03\x04")
     with pytest.raises(CatalogError, match="save the sheet as CSV"):
         open_catalog(tmp_path / "c.xlsx")
+
+
+def test_a_row_without_its_picture_tells_where_that_should_be(tmp_path):
+    path = csv(
+        tmp_path, "id,title,image\n1,Tee,p/gone.jpg\n2,Cap,https://s.example/a.jpg\n3,Hat,\n"
+    )
+    _, problems = rows(open_catalog(path))
+    assert [problem.item and problem.item.image for problem in problems] == [
+        ImageRef(tmp_path / "p/gone.jpg"),
+        None,
+        None,
+    ]
+    assert problems[0].item.title == "Tee"

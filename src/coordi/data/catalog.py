@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from coordi.data.columns import Column, read_columns
@@ -140,20 +140,25 @@ class Catalog:
             what, source = self._id_source()
             return Problem(record.origin, f"no {what}: the cell is empty", column=source), []
         pictures = self._pictures(values, id_, folder)
-        if pictures is not None and not pictures.found:
-            column = self.mapping.get("image")
-            return Problem(record.origin, _none_there(pictures), id_, column), []
         title, description = self._words(values, "title"), self._words(values, "description")
         if pictures is None and not title:
             reason = "no title: the cell is empty"
             return Problem(record.origin, reason, id_, self.mapping["title"]), []
         fields, unread = self._fields(values)
+        item = Item(id_, None, title, description, fields, record.origin)
+        if pictures is not None and not pictures.found:
+            return self._without_picture(item, pictures, record.origin), []
         main, more = self._kept(pictures)
-        item = Item(id_, main, title, description, fields, record.origin, more)
-        return item, [
+        return replace(item, image=main, more=more), [
             Problem(record.origin, reason, id_, column, rows=0)
             for column, reason in (*self._missing(pictures), *unread)
         ]
+
+    def _without_picture(self, item: Item, pictures: Pictures, origin: Origin) -> Problem:
+        """The problem of a row of whose pictures none is there, with the row if it names a file."""
+        row = replace(item, image=pictures.expected) if pictures.expected else None
+        column = self.mapping.get("image")
+        return Problem(origin, _none_there(pictures), item.id, column, item=row)
 
     def _id_source(self) -> tuple[str, str]:
         """What the id is read from: (what that is, its column)."""

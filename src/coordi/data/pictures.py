@@ -34,6 +34,8 @@ class Pictures(NamedTuple):
     first_missing: bool = False
     respelled: int = 0
     """How many were found under a name that differs in case, Unicode form or suffix."""
+    expected: ImageRef | None = None
+    """Where the first one should be, where none is found and it is named as a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ class PictureFinder:
             parts = [self._find_one(name, base) for name in plain_parts(listed[0])]
             if any(isinstance(part, _Found) for part in parts):
                 found = parts
-        return _gathered(found)
+        return _gathered(found)._replace(expected=self._expected(listed[0], base))
 
     def find_by_id(self, id_: str) -> Pictures:
         """Find the picture that is named after an item's id."""
@@ -88,6 +90,11 @@ class PictureFinder:
         if len(near) == 1:
             return _Found(ImageRef(near[0]), respelled=True)
         return self._missing(entry, folder, near)
+
+    def _expected(self, entry: Entry, base: Path) -> ImageRef | None:
+        if isinstance(entry, bytes) or is_address(entry):
+            return None
+        return ImageRef((self.folder or base) / entry.replace("\\", "/"))
 
     def _missing(self, name: str, folder: Path, near: list[Path]) -> str:
         if is_address(name):

@@ -228,6 +228,6 @@ def _checked(cells: list[str], width: int, taken: int) -> list[str] | str:
         )
         return f"{len(cells)} values where the header has {width} columns; {hint}"
     if not all(map(is_clean, cells)):
-        return "holds bytes that are not UTF-8, unlike the rest of the file; save it as UTF-8"
+        return "holds bytes that are no text, unlike the rest of the file; save it as UTF-8"
     # Spreadsheets keep the zeros of a code by writing it as a formula.
     return [_FORMULA.sub(r"\1", cell) if cell.startswith('="') else cell for cell in cells]
