@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from coordi.data.columns import Column, read_columns
@@ -145,20 +145,17 @@ class Catalog:
             reason = "no title: the cell is empty"
             return Problem(record.origin, reason, id_, self.mapping["title"]), []
         fields, unread = self._fields(values)
-        item = Item(id_, None, title, description, fields, record.origin)
-        if pictures is not None and not pictures.found:
-            return self._without_picture(item, pictures, record.origin), []
         main, more = self._kept(pictures)
-        return replace(item, image=main, more=more), [
-            Problem(record.origin, reason, id_, column, rows=0)
-            for column, reason in (*self._missing(pictures), *unread)
+        item = Item(id_, main, title, description, fields, record.origin, more)
+        if pictures is not None and not pictures.found:
+            reason, column = _none_there(pictures), self.mapping.get("image")
+            row = item if main else None
+            return Problem(record.origin, reason, id_, column, item=row), []
+        if pictures is not None and pictures.missing:
+            unread.append((self.mapping["image"], _some_missing(pictures)))
+        return item, [
+            Problem(record.origin, reason, id_, column, rows=0) for column, reason in unread
         ]
-
-    def _without_picture(self, item: Item, pictures: Pictures, origin: Origin) -> Problem:
-        """The problem of a row of whose pictures none is there, with the row if it names a file."""
-        row = replace(item, image=pictures.expected) if pictures.expected else None
-        column = self.mapping.get("image")
-        return Problem(origin, _none_there(pictures), item.id, column, item=row)
 
     def _id_source(self) -> tuple[str, str]:
         """What the id is read from: (what that is, its column)."""
@@ -182,22 +179,12 @@ class Catalog:
         return self.finder.find(values.get(column), folder)
 
     def _kept(self, pictures: Pictures | None) -> tuple[ImageRef | None, tuple[ImageRef, ...]]:
-        if pictures is None:
-            return None, ()
-        main, *more = pictures.found
-        self.seen.further += len(more)
+        """The main picture and the further ones; where none is there, the place of the first."""
+        if pictures is None or not pictures.found:
+            return pictures and pictures.expected, ()
+        self.seen.further += len(pictures.found) - 1
         self.seen.respelled += pictures.respelled
-        return main, tuple(more)
-
-    def _missing(self, pictures: Pictures | None) -> Iterator[tuple[str, str]]:
-        """(column, what is missing) of a row whose main picture is there."""
-        if pictures is None or not pictures.missing:
-            return
-        there, gone = len(pictures.found), len(pictures.missing)
-        said = f"{gone} of {there + gone} pictures not used: {pictures.missing[0]}"
-        if pictures.first_missing:
-            said += "; the first one that is there is the main one"
-        yield self.mapping["image"], said
+        return pictures.found[0], pictures.found[1:]
 
     def _fields(
         self, values: Mapping[str, object]
@@ -436,6 +423,13 @@ def _price(value: FieldValue, notation: PriceNotation) -> tuple[float | None, st
 def _none_there(pictures: Pictures) -> str:
     more = len(pictures.missing) - 1
     return pictures.missing[0] + (f" (nor are its {more} other pictures)" if more else "")
+
+
+def _some_missing(pictures: Pictures) -> str:
+    there, gone = len(pictures.found), len(pictures.missing)
+    said = f"{gone} of {there + gone} pictures not used: {pictures.missing[0]}"
+    promoted = "; the first one that is there is the main one" if pictures.first_missing else ""
+    return said + promoted
 
 
 def _first_of_id(item: Item, origin: Origin, seen: dict[str, Origin]) -> Item | Problem:

@@ -41,7 +41,8 @@ def entries(cell: object) -> tuple[Entry, ...]:
     Texts may hold one name or several between commas, semicolons, bars or blanks, or a list as
     JSON or Python writes it; lists and objects ({"src": …}, {"bytes": …}) may nest.
     """
-    return tuple(dict.fromkeys(_entries(cell)))
+    listed = tuple(_entries(cell))
+    return listed if len(listed) < 2 else tuple(dict.fromkeys(listed))  # bytes are slow to hash
 
 
 def _entries(cell: object, depth: int = 4) -> Iterator[Entry]:

@@ -52,6 +52,8 @@ class PictureFinder:
 
     def find(self, cell: object, base: Path) -> Pictures:
         """Find the pictures of a cell, those that are there and why the others are not."""
+        if isinstance(cell, Mapping) and isinstance(cell.get("bytes"), bytes) and cell["bytes"]:
+            return Pictures((ImageRef(data=cell["bytes"]),))
         whole = cell.strip() if isinstance(cell, str) else ""
         path = (self.folder or base) / whole
         if whole and os.path.isfile(path):  # noqa: PTH113 - several times faster than Path.is_file
@@ -138,8 +140,9 @@ class _Found(NamedTuple):
 
 def _gathered(found: list["_Found | str"]) -> Pictures:
     there = [one for one in found if isinstance(one, _Found)]
+    refs = tuple(one.ref for one in there)
     return Pictures(
-        tuple(dict.fromkeys(one.ref for one in there)),
+        refs if len(refs) < 2 else tuple(dict.fromkeys(refs)),
         tuple(one for one in found if isinstance(one, str)),
         first_missing=isinstance(found[0], str),
         respelled=sum(one.respelled for one in there),
