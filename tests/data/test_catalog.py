@@ -465,6 +465,10 @@ def test_the_picture_column_is_known_by_its_values_and_said(tmp_path):
     by_name = "by its name"
     assert catalog.known_by == {"id": by_name, "image": "by its values", "title": by_name}
     assert catalog.notes == ("only shot is read as the picture; shot_thumb hold pictures too",)
+    assert open_catalog(csv(tmp_path, text), mapping={"image": "name"}).notes == (
+        "none of the first 2 pictures of column name is there; give the folder they are in with "
+        "--images",
+    )
     given = open_catalog(csv(tmp_path, text), mapping={"image": "shot_thumb"})
     assert given.known_by["image"] == "given"
     assert given.notes == ()

@@ -1,39 +1,29 @@
 """Open a catalogue of any kind and stream its items, with a problem for every row left out."""
 
-from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from coordi.data.columns import Column, read_columns
 from coordi.data.fieldtypes import Kind, convert, plain, text
-from coordi.data.guessing import guess_roles, picture_columns
+from coordi.data.guessing import guess_roles
 from coordi.data.mapping import TEXT_ROLES, field_names, merge_mapping
 from coordi.data.pictures import PictureFinder, Pictures, file_name, find_pictures
-from coordi.data.plaintext import plain_text
-from coordi.data.prices import (
-    PriceNotation,
-    find_notation,
-    is_empty_price,
-    is_in_doubt,
+from coordi.data.picturesource import (
+    FROM_FILE_NAME,
+    FROM_ID,
+    FROM_ROW_NUMBER,
+    PictureSource,
 )
+from coordi.data.plaintext import plain_text
+from coordi.data.pricecolumns import CURRENCY, add_prices, price_of, read_prices
+from coordi.data.prices import PriceNotation, is_empty_price
 from coordi.data.readers.table import Record, Table
-from coordi.data.rolenames import USUAL_NAMES, bare
 from coordi.data.sources import open_tables
 from coordi.errors import CatalogError, NotFoundError
 from coordi.types import FieldValue, ImageRef, Item, Origin, Problem
 
-FROM_FILE_NAME = "(file name)"
-FROM_ROW_NUMBER = "(row number)"
-FROM_ID = "(files named after ids)"
-"""What a mapping says where a role is taken from no column."""
-
 GIVEN = "given"
-CURRENCY = "currency"
-"""Field that holds the currency of a price column whose cells state one."""
-
-TRIED = 20
-"""Pictures of a column that are looked for to find out whether they are there at all."""
 
 
 @dataclass(slots=True)
@@ -198,7 +188,7 @@ class Catalog:
             if notation is None:
                 fields[name] = convert(value, self.field_types[name])
                 continue
-            amount, currency = _price(value, notation)
+            amount, currency = price_of(value, notation)
             fields[name] = currency if name == CURRENCY else amount
             if amount is None and value is not None and name != CURRENCY:
                 shown = text(value)
@@ -233,7 +223,7 @@ def open_catalog(
     kind, tables = open_tables(str(source))
     columns, count = read_columns(tables)
     pictures = tuple(dict.fromkeys(name for table in tables for name in table.pictures))
-    looking = _Looking(columns, pictures, tables, images)
+    looking = PictureSource(columns, pictures, tables, images)
     guessed = guess_roles(columns, pictures, looking.resolves)
     roles = merge_mapping({role: one for role, (one, _) in guessed.items()}, given, tuple(columns))
     roles = looking.complete(roles, given)
@@ -244,8 +234,8 @@ def open_catalog(
         )
     fields = field_names((c for c in columns if c not in pictures), roles)
     types = _types(fields, columns)
-    prices, said = _read_prices(tables, columns, roles)
-    _add_prices(fields, types, prices, columns, roles)
+    prices, said = read_prices(tables, columns, roles)
+    add_prices(fields, types, prices, columns, roles)
     return Catalog(
         source=str(source),
         kind=kind,
@@ -255,7 +245,7 @@ def open_catalog(
         count=count,
         notes=(
             *(note for table in tables for note in table.notes),
-            *(looking.notes(roles) if "image" not in given else ()),
+            *looking.notes(roles, given),
             *said,
         ),
         unused=frozenset(pictures) - {roles.get("image", "")},
@@ -264,61 +254,6 @@ def open_catalog(
         known_by=_known_by(roles, given, guessed if kind != "folder" else {}),
         prices=prices,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Looking:
-    """Where the pictures of a catalogue come from, tried on its first rows."""
-
-    columns: Mapping[str, Column]
-    pictures: tuple[str, ...]
-    tables: tuple[Table, ...]
-    images: Path | None
-
-    def resolves(self, column: str) -> bool:
-        """Whether any of a column's first pictures is there."""
-        finder = PictureFinder(self.images)
-        bases = list(dict.fromkeys(table.folder for table in self.tables))[:4]
-        cells = self.columns[column].sample[:TRIED]
-        return any(finder.find(cell, base).found for cell in cells for base in bases)
-
-    def complete(self, roles: dict[str, str], given: Mapping[str, str]) -> dict[str, str]:
-        """Say where id and image come from when no column gives them."""
-        if self.images is not None and "image" not in given and "id" in roles:
-            column = roles.get("image")
-            if column is None or (self._is_named(column) and self._by_id(roles["id"], column)):
-                roles = roles | {"image": FROM_ID}
-        if "id" not in roles:
-            named = "image" in roles and roles["image"] not in self.pictures
-            roles = {"id": FROM_FILE_NAME if named else FROM_ROW_NUMBER} | roles
-        return roles
-
-    def _is_named(self, column: str) -> bool:
-        return column in self.columns and column not in self.pictures
-
-    def _by_id(self, ids: str, image: str) -> bool:
-        """Whether pictures are named after ids, and none is where the image column says."""
-        if self.resolves(image):
-            return False
-        finder = find_pictures(self.images, by_id=True)
-        cells = self.columns[ids].sample[:TRIED]
-        return any(finder.find_by_id(text(plain(cell))).found for cell in cells)
-
-    def notes(self, roles: Mapping[str, str]) -> Iterator[str]:
-        """What to say about the picture column that was chosen, or about there being none."""
-        image = roles.get("image")
-        if image is None:
-            yield "no column looks like a picture: items go in by their words alone"
-            return
-        others = [c for c in picture_columns(self.columns) if c not in roles.values()]
-        if others and image != FROM_ID:
-            yield f"only {image} is read as the picture; {', '.join(others)} hold pictures too"
-        if self._is_named(image) and self.columns[image].filled and not self.resolves(image):
-            tried = min(TRIED, self.columns[image].filled)
-            yield (
-                f"none of the first {tried} pictures of column {image} is there; "
-                "give the folder they are in with --images"
-            )
 
 
 def _known_by(
@@ -337,87 +272,6 @@ def _types(fields: Mapping[str, str], columns: Mapping[str, Column]) -> dict[str
         name: "text" if name in TEXT_ROLES else columns[column].kind or "text"
         for name, column in fields.items()
     }
-
-
-def _read_prices(
-    tables: Sequence[Table], columns: Mapping[str, Column], roles: Mapping[str, str]
-) -> tuple[dict[str, PriceNotation], list[str]]:
-    """Find out how columns of prices that are no plain numbers are written, from all rows."""
-    main = roles.get("price")
-    usual = {bare(name) for name in USUAL_NAMES["price"]}
-    free = [c for c in columns if c not in roles.values() and bare(c) in usual]
-    asked = [c for c in ([main] if main else []) + free if _needs_notation(columns[c])]
-    found: dict[str, PriceNotation] = {}
-    said: list[str] = []
-    for column, cells in _cells(tables, asked).items():
-        notation = find_notation(cells)
-        if (
-            notation.count
-            and notation.count >= notation.unread
-            and (column == main or not notation.unread)
-        ):
-            found[column] = notation
-            said += _price_notes(column, notation)
-        elif column == main:
-            example = next(iter(cells), "")
-            said.append(
-                f"column {column} holds no prices that can be read ({example[:40]!r}); it stays "
-                "text, and price < 50 would compare letters"
-            )
-    return found, said
-
-
-def _needs_notation(column: Column) -> bool:
-    return column.kind == "text" or (column.kind == "number" and is_in_doubt(column.sample))
-
-
-def _cells(tables: Sequence[Table], asked: Sequence[str]) -> dict[str, Counter[str]]:
-    """How often each text stands in some columns, in a pass over the rows of their own."""
-    cells: dict[str, Counter[str]] = {name: Counter() for name in asked}
-    for table in tables if asked else ():
-        for record in table.records(frozenset({*table.columns, *table.pictures}) - set(asked)):
-            if isinstance(record, Problem):
-                continue
-            for name in asked:
-                value = record.values.get(name)
-                if isinstance(value, str) and value.strip():
-                    cells[name][value.strip()] += 1
-    return cells
-
-
-def _price_notes(column: str, notation: PriceNotation) -> Iterator[str]:
-    mark = {".": "a point", ",": "a comma"}[notation.mark]
-    counts = ", ".join(f"{code} {count:,}" for code, count in notation.currencies.items())
-    stated = f", currency {counts}" if counts else ""
-    yield f"column {column} was read as numbers with {mark} before the decimals{stated}"
-    if len(notation.currencies) > 1:
-        yield f"column {column} has several currencies: filter by currency too"
-    yield from (f"column {column}: {note}" for note in notation.notes)
-
-
-def _add_prices(
-    fields: dict[str, str],
-    types: dict[str, Kind],
-    prices: Mapping[str, PriceNotation],
-    columns: Mapping[str, Column],
-    roles: Mapping[str, str],
-) -> None:
-    """Make price columns numbers, and the main one's currency a field where there is none."""
-    for name, column in fields.items():
-        if column in prices:
-            types[name] = "number"
-    main = roles.get("price", "")
-    stated = main in prices and prices[main].currencies
-    if stated and (CURRENCY not in fields or not columns[fields[CURRENCY]].filled):
-        fields[CURRENCY], types[CURRENCY] = main, "text"
-
-
-def _price(value: FieldValue, notation: PriceNotation) -> tuple[float | None, str | None]:
-    """Amount and currency of a plain value of a price column."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value), None
-    read = notation.read(value) if isinstance(value, str) else None
-    return (None, None) if read is None else (read[0], read[1] or None)
 
 
 def _none_there(pictures: Pictures) -> str:

@@ -78,8 +78,9 @@ class JsonListTable:
             yield Problem(origin, checked) if isinstance(checked, str) else Record(origin, checked)
             at = _after(text, at)
         if at >= len(text):
-            reason = "the list has no end: the file is cut off; fetch it again"
-            yield Problem(Origin(str(self.path), line), reason, rows=0)
+            # How many objects stood behind nobody knows: at least one row is unread.
+            reason = "the list has no end: the file is cut off here; fetch it again"
+            yield Problem(Origin(str(self.path), line), reason)
 
 
 def _after(text: str, at: int) -> int:
