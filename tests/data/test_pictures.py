@@ -136,6 +136,13 @@ def test_a_cell_that_is_not_empty_is_not_called_empty(tmp_path):
         assert "holds no path, address or bytes" in reason
 
 
+def test_a_name_with_a_line_break_is_told_in_one_line(tmp_path):
+    (reason,) = PictureFinder().find("red\ndress", tmp_path).missing
+    assert reason == f"image file {tmp_path / 'red dress'} is not there"
+    (reason,) = find_pictures(tmp_path, by_id=True).find_by_id("a\nb").missing
+    assert reason.endswith("has no file a b.*")
+
+
 @settings(deadline=None)
 @given(st.text(), st.booleans())
 def test_any_text_is_found_or_missing(tmp_path_factory, cell, given):

@@ -74,7 +74,7 @@ class PictureFinder:
             return Pictures((ImageRef(path),))
         if path := self.by_key.get(_id_key(id_)):
             return Pictures((ImageRef(path),), respelled=1)
-        reason = f"no image: {self.folder} has no file {id_}.*"
+        reason = _one_line(f"no image: {self.folder} has no file {id_}.*")
         return Pictures((), (reason,), first_missing=True)
 
     def _find_one(self, entry: Entry, base: Path) -> "_Found | str":
@@ -143,7 +143,7 @@ def _gathered(found: list["_Found | str"]) -> Pictures:
     refs = tuple(one.ref for one in there)
     return Pictures(
         refs if len(refs) < 2 else tuple(dict.fromkeys(refs)),
-        tuple(one for one in found if isinstance(one, str)),
+        tuple(_one_line(one) for one in found if isinstance(one, str)),
         first_missing=isinstance(found[0], str),
         respelled=sum(one.respelled for one in there),
     )
@@ -201,6 +201,10 @@ def _nothing_in(cell: object) -> str:
         f"no image: the cell holds no path, address or bytes of a picture ({_short(repr(cell))}); "
         'write "a.jpg", ["a.jpg", …] or {"path": "a.jpg"}'
     )
+
+
+def _one_line(reason: str) -> str:
+    return " ".join(reason.splitlines())
 
 
 def _short(text: str) -> str:
