@@ -68,6 +68,12 @@ class Problem:
     """What is wrong and what to do about it, one line."""
     id: str | None = None
     column: str | None = None
+    item: "Item | None" = None
+    """The row itself where only its picture is not there; `image` says where it should be. Who
+    measures keeps such rows: a benchmark does not get easier by losing files."""
+    rows: int = 1
+    """Rows that are lost by it: many where a block of a file is damaged, none where an item went
+    in without something that its row states."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,21 +1,41 @@
 """Open a catalogue of any kind and stream its items, with a problem for every row left out."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from coordi.data.fieldtypes import Kind, convert, kind_of, plain, text, widen
-from coordi.data.mapping import TEXT_ROLES, field_names, guess_mapping, merge_mapping
-from coordi.data.pictures import PictureFinder, file_name, find_pictures
+from coordi.data.columns import Column, read_columns
+from coordi.data.fieldtypes import Kind, convert, plain, text
+from coordi.data.guessing import guess_roles
+from coordi.data.mapping import TEXT_ROLES, field_names, merge_mapping
+from coordi.data.pictures import PictureFinder, Pictures, file_name, find_pictures
+from coordi.data.picturesource import (
+    FROM_FILE_NAME,
+    FROM_ID,
+    FROM_ROW_NUMBER,
+    PictureSource,
+)
+from coordi.data.plaintext import plain_text
+from coordi.data.pricecolumns import CURRENCY, add_prices, price_of, read_prices
+from coordi.data.prices import PriceNotation, is_empty_price
 from coordi.data.readers.table import Record, Table
 from coordi.data.sources import open_tables
 from coordi.errors import CatalogError, NotFoundError
 from coordi.types import FieldValue, ImageRef, Item, Origin, Problem
 
-FROM_FILE_NAME = "(file name)"
-FROM_ROW_NUMBER = "(row number)"
-FROM_ID = "(files named after ids)"
-"""What a mapping says where a role is taken from no column."""
+GIVEN = "given"
+
+
+@dataclass(slots=True)
+class Seen:
+    """What the latest pass over the rows found; it is complete when the pass is."""
+
+    further: int = 0
+    """Pictures kept beside the main ones."""
+    respelled: int = 0
+    """Pictures found under names that differ in case, Unicode form or suffix."""
+    unread: int = 0
+    """Rows that could not be read at all, so that nobody knows which items they list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,45 +58,94 @@ class Catalog:
     """Columns of picture bytes other than the mapped one; they are not read."""
     tables: tuple[Table, ...]
     finder: PictureFinder
+    known_by: dict[str, str] = field(default_factory=dict)
+    """Role → what its column was recognised by: "by its name", "by its values" or "given"."""
+    prices: dict[str, PriceNotation] = field(default_factory=dict)
+    """Columns of prices that are no plain numbers → how they are written."""
+    seen: Seen = field(default_factory=Seen, compare=False)
 
     def rows(self) -> Iterator[Item | Problem]:
         """Stream the rows in the order of the files.
 
         A row without id or image, with a missing image file, an id that an earlier item has,
-        or nothing in it, is a `Problem`. Pictures are looked for here and decoded later.
+        or nothing in it, is a `Problem`. So is, with `rows` 0 and behind its item, what an item
+        went in without: a further picture, a price. Pictures are looked for here and decoded
+        later.
         """
-        seen: dict[str, Origin] = {}
+        self.seen.further = self.seen.respelled = self.seen.unread = 0
+        ids: dict[str, Origin] = {}
         number = 0
         for table in self.tables:
             for record in table.records(self.unused):
-                number += 1
                 if isinstance(record, Problem):
+                    number += record.rows
+                    self.seen.unread += record.rows
                     yield record
                     continue
-                row = self._item(record, table.folder, number)
+                number += 1
+                row, asides = self._item(record, table.folder, number)
                 if isinstance(row, Item):
-                    row = _first_of_id(row, record.origin, seen)
+                    row = _first_of_id(row, record.origin, ids)
                 yield row
+                if isinstance(row, Item):
+                    yield from asides
 
-    def _item(self, record: Record, folder: Path, number: int) -> Item | Problem:
+    def remarks(self) -> tuple[str, ...]:
+        """What the latest pass over the rows did that the user should know of."""
+        said: list[str] = []
+        if self.seen.further:
+            said.append(
+                f"column {self.mapping['image']} lists several pictures: the first is the main "
+                f"one, {self.seen.further:,} further ones are kept"
+            )
+        if self.seen.respelled:
+            said.append(
+                f"{self.seen.respelled:,} pictures were found under names that are spelled "
+                "otherwise (case, accents or suffix)"
+            )
+        return tuple(said)
+
+    def unknown(self, listed: Collection[str]) -> str:
+        """Why the latest pass does not tell what the catalogue no longer lists; "" if it does."""
+        if self.seen.unread:
+            return (
+                f"nothing was pruned: {self.seen.unread:,} rows could not be read, and what they "
+                "list is not known; mend the file and run again"
+            )
+        if not listed:
+            return (
+                "nothing was pruned: the catalogue lists no items at all; if that is meant, "
+                "delete the store"
+            )
+        return ""
+
+    def _item(
+        self, record: Record, folder: Path, number: int
+    ) -> tuple[Item | Problem, list[Problem]]:
         values = record.values
         if all(_is_empty(value) for value in values.values()):
-            return Problem(record.origin, "the row is empty")
+            return Problem(record.origin, "the row is empty"), []
         id_ = self._id(values, number)
         if not id_:
-            what, column = self._id_source()
-            return Problem(record.origin, f"no {what}: the cell is empty", column=column)
-        image = self._image(values, id_, folder)
-        if isinstance(image, str):
-            return Problem(record.origin, image, id=id_, column=self.mapping.get("image"))
-        fields: dict[str, FieldValue] = {
-            name: convert(plain(values.get(column)), self.field_types[name])
-            for name, column in self.fields.items()
-        }
+            what, source = self._id_source()
+            return Problem(record.origin, f"no {what}: the cell is empty", column=source), []
+        pictures = self._pictures(values, id_, folder)
         title, description = self._words(values, "title"), self._words(values, "description")
-        if image is None and not title:
-            return Problem(record.origin, "no title: the cell is empty", id_, self.mapping["title"])
-        return Item(id_, image, title, description, fields, record.origin)
+        if pictures is None and not title:
+            reason = "no title: the cell is empty"
+            return Problem(record.origin, reason, id_, self.mapping["title"]), []
+        fields, unread = self._fields(values)
+        main, more = self._kept(pictures)
+        item = Item(id_, main, title, description, fields, record.origin, more)
+        if pictures is not None and not pictures.found:
+            reason, column = _none_there(pictures), self.mapping.get("image")
+            row = item if main else None
+            return Problem(record.origin, reason, id_, column, item=row), []
+        if pictures is not None and pictures.missing:
+            unread.append((self.mapping["image"], _some_missing(pictures)))
+        return item, [
+            Problem(record.origin, reason, id_, column, rows=0) for column, reason in unread
+        ]
 
     def _id_source(self) -> tuple[str, str]:
         """What the id is read from: (what that is, its column)."""
@@ -91,7 +160,7 @@ class Catalog:
             return text(plain(values.get(self.mapping["id"])))
         return file_name(values.get(self.mapping["image"])).replace("\\", "/")
 
-    def _image(self, values: Mapping[str, object], id_: str, folder: Path) -> ImageRef | str | None:
+    def _pictures(self, values: Mapping[str, object], id_: str, folder: Path) -> Pictures | None:
         column = self.mapping.get("image")
         if column is None:
             return None
@@ -99,9 +168,38 @@ class Catalog:
             return self.finder.find_by_id(id_)
         return self.finder.find(values.get(column), folder)
 
+    def _kept(self, pictures: Pictures | None) -> tuple[ImageRef | None, tuple[ImageRef, ...]]:
+        """The main picture and the further ones; where none is there, the place of the first."""
+        if pictures is None or not pictures.found:
+            return pictures and pictures.expected, ()
+        self.seen.further += len(pictures.found) - 1
+        self.seen.respelled += pictures.respelled
+        return pictures.found[0], pictures.found[1:]
+
+    def _fields(
+        self, values: Mapping[str, object]
+    ) -> tuple[dict[str, FieldValue], list[tuple[str, str]]]:
+        """The fields of a row, and (column, what is wrong) of prices that are none."""
+        fields: dict[str, FieldValue] = {}
+        unread: list[tuple[str, str]] = []
+        for name, column in self.fields.items():
+            value = plain(values.get(column))
+            notation = self.prices.get(column)
+            if notation is None:
+                fields[name] = convert(value, self.field_types[name])
+                continue
+            amount, currency = price_of(value, notation)
+            fields[name] = currency if name == CURRENCY else amount
+            if amount is None and value is not None and name != CURRENCY:
+                shown = text(value)
+                if not is_empty_price(shown):
+                    reason = f"{name} {shown[:40]!r} is no price; the item goes in without it"
+                    unread.append((column, reason))
+        return fields, unread
+
     def _words(self, values: Mapping[str, object], role: str) -> str:
         column = self.mapping.get(role)
-        return "" if column is None else text(plain(values.get(column)))
+        return "" if column is None else plain_text(text(plain(values.get(column)))).strip()
 
 
 def open_catalog(
@@ -112,74 +210,80 @@ def open_catalog(
 ) -> Catalog:
     """Open a catalogue: a file, a folder, a glob of files, or the name of a hub dataset.
 
-    `mapping` is role → column and overrules what is guessed from the columns' names; `images`
-    is the folder that image paths are relative to, instead of the catalogue's own. All rows
-    are read once, without pictures, to find the columns' types.
+    `mapping` is role → column and overrules what is guessed from the columns' names and values;
+    `images` is the folder that image paths are relative to, instead of the catalogue's own. All
+    rows are read once, without pictures, to find the columns' types.
 
     Raises `NotFoundError`, `CatalogError` where the source cannot be read at all or has neither
     images nor titles, and `MappingError` where `mapping` does not fit the columns.
     """
     if images is not None and not images.is_dir():
         raise NotFoundError(f"{images} is not a folder; give the folder of the pictures")
+    given = mapping or {}
     kind, tables = open_tables(str(source))
-    columns, count = _scan(tables)
+    columns, count = read_columns(tables)
     pictures = tuple(dict.fromkeys(name for table in tables for name in table.pictures))
-    guessed = guess_mapping(tuple(columns), pictures)
-    roles = merge_mapping(guessed, mapping or {}, tuple(columns))
-    roles = _complete(roles, pictures, images)
+    looking = PictureSource(columns, pictures, tables, images)
+    guessed = guess_roles(columns, pictures, looking.resolves)
+    roles = merge_mapping({role: one for role, (one, _) in guessed.items()}, given, tuple(columns))
+    roles = looking.complete(roles, given)
     if "image" not in roles and "title" not in roles:
         raise CatalogError(
             f"{source} has no column that looks like an image or a title. Columns: "
             f"{', '.join(columns) or 'none'}. Say which: --map image=COLUMN or --map title=COLUMN"
         )
     fields = field_names((c for c in columns if c not in pictures), roles)
+    types = _types(fields, columns)
+    prices, said = read_prices(tables, columns, roles)
+    add_prices(fields, types, prices, columns, roles)
     return Catalog(
         source=str(source),
         kind=kind,
         mapping=roles,
         fields=fields,
-        field_types=_types(fields, columns),
+        field_types=types,
         count=count,
-        notes=tuple(note for table in tables for note in table.notes),
+        notes=(
+            *(note for table in tables for note in table.notes),
+            *looking.notes(roles, given),
+            *said,
+        ),
         unused=frozenset(pictures) - {roles.get("image", "")},
         tables=tables,
         finder=find_pictures(images, by_id=roles.get("image") == FROM_ID),
+        known_by=_known_by(roles, given, guessed if kind != "folder" else {}),
+        prices=prices,
     )
 
 
-def _scan(tables: tuple[Table, ...]) -> tuple[dict[str, Kind | None], int]:
-    """Read all rows without their pictures → (type of every column, number of rows)."""
-    kinds: dict[str, Kind | None] = {name: None for table in tables for name in table.columns}
-    count = 0
-    for table in tables:
-        for record in table.records(table.pictures):
-            count += 1
-            if isinstance(record, Problem):
-                continue
-            for column, value in record.values.items():
-                known = kinds.setdefault(column, None)
-                if known != "text":
-                    kinds[column] = widen(known, kind_of(plain(value)))
-    return kinds, count
-
-
-def _types(fields: Mapping[str, str], columns: Mapping[str, Kind | None]) -> dict[str, Kind]:
+def _known_by(
+    roles: Mapping[str, str], given: Mapping[str, str], guessed: Mapping[str, tuple[str, str]]
+) -> dict[str, str]:
+    """What each role's column was recognised by; roles that no column plays are left out."""
     return {
-        name: "text" if name in TEXT_ROLES else columns[column] or "text"
+        role: GIVEN if given.get(role) else guessed[role][1]
+        for role, column in roles.items()
+        if given.get(role) or guessed.get(role, ("",))[0] == column
+    }
+
+
+def _types(fields: Mapping[str, str], columns: Mapping[str, Column]) -> dict[str, Kind]:
+    return {
+        name: "text" if name in TEXT_ROLES else columns[column].kind or "text"
         for name, column in fields.items()
     }
 
 
-def _complete(
-    roles: dict[str, str], pictures: tuple[str, ...], images: Path | None
-) -> dict[str, str]:
-    """Say where id and image come from when no column gives them."""
-    if "image" not in roles and "id" in roles and images is not None:
-        roles = roles | {"image": FROM_ID}
-    if "id" not in roles:
-        named = "image" in roles and roles["image"] not in pictures
-        roles = {"id": FROM_FILE_NAME if named else FROM_ROW_NUMBER} | roles
-    return roles
+def _none_there(pictures: Pictures) -> str:
+    more = len(pictures.missing) - 1
+    return pictures.missing[0] + (f" (nor are its {more} other pictures)" if more else "")
+
+
+def _some_missing(pictures: Pictures) -> str:
+    there, gone = len(pictures.found), len(pictures.missing)
+    said = f"{gone} of {there + gone} pictures not used: {pictures.missing[0]}"
+    promoted = "; the first one that is there is the main one" if pictures.first_missing else ""
+    return said + promoted
 
 
 def _first_of_id(item: Item, origin: Origin, seen: dict[str, Origin]) -> Item | Problem:
