@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image as Pillow
 
-from coordi.data import images
+from coordi.data import files, images
 from coordi.data.images import crop, decode_image, encode_jpeg, image_hash, read_bytes, thumbnail
 from coordi.errors import ImageError
 from coordi.types import ImageRef
@@ -179,7 +179,7 @@ def test_lab_becomes_rgb():
     assert decode_image(saved(white, "TIFF")).min() > 250
 
 
-@pytest.mark.parametrize("size", [(1, 1), (1, 3000), (3000, 1)])
+@pytest.mark.parametrize("size", [(1, 1), (1, 200), (200, 1)])
 @pytest.mark.parametrize("target", [None, 32])
 def test_extreme_shapes(size, target):
     for format in ("PNG", "JPEG"):
@@ -188,7 +188,7 @@ def test_extreme_shapes(size, target):
 
 
 @given(
-    st.integers(1, 700), st.integers(1, 700), st.integers(1, 300), st.sampled_from(["JPEG", "PNG"])
+    st.integers(4, 700), st.integers(4, 700), st.integers(1, 300), st.sampled_from(["JPEG", "PNG"])
 )
 def test_target_is_a_floor_of_the_shortest_side(width, height, target, format):
     data = saved(Pillow.new("RGB", (width, height)), format)
@@ -269,7 +269,7 @@ def test_what_is_no_image_says_what_it_looks_like(data, message):
 
 def test_documents_are_not_opened():
     eps = saved(Pillow.new("RGB", (4, 4)), "EPS")
-    with pytest.raises(ImageError, match="EPS files are not read"):
+    with pytest.raises(ImageError, match="documents are not read; export"):
         decode_image(eps)
 
 
@@ -311,7 +311,7 @@ def test_bytes_come_from_a_file_or_the_catalogue(tmp_path, monkeypatch):
         read_bytes(ImageRef(tmp_path / "gone.jpg"))
     with pytest.raises(ImageError, match="cannot read"):
         read_bytes(ImageRef(tmp_path))
-    monkeypatch.setattr(images, "MAX_BYTES", 2)
+    monkeypatch.setattr(files, "MAX_BYTES", 2)
     with pytest.raises(ImageError, match="are not read"):
         read_bytes(ImageRef(tmp_path / "a.jpg"))
 
