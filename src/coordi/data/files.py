@@ -35,16 +35,22 @@ def read_file(path: Path, *, limit: int | None = None, name: str = "") -> bytes:
 
 
 def read_within(
-    path: Path, roots: Sequence[Path], *, limit: int | None = None, name: str = ""
+    path: Path,
+    roots: Sequence[Path],
+    *,
+    limit: int | None = None,
+    head: int | None = None,
+    name: str = "",
 ) -> bytes:
     """Read a regular file whose real place is within one of `roots`; else as `read_file`.
 
     Links may lead to a file as long as they end within the roots. The file that was opened is
-    asked for its place again, so that one swapped for a link in between is noticed.
+    asked for its place again, so that one swapped for a link in between is noticed. With `head`
+    only so many bytes are read.
     """
     name = name or str(path)
     real = resolve_within(path, roots, name=name)
-    return _read(str(real), _FLAGS | _NO_LINK | _BINARY, resolved(roots), limit, name)
+    return _read(str(real), _FLAGS | _NO_LINK | _BINARY, resolved(roots), limit, name, head)
 
 
 def resolve_within(path: Path, roots: Sequence[Path], *, name: str = "") -> Path:
@@ -99,7 +105,12 @@ def _inside(real: Path | str, roots: Sequence[str]) -> bool:
 
 
 def _read(
-    path: str, flags: int, roots: Sequence[str] | None, limit: int | None, name: str
+    path: str,
+    flags: int,
+    roots: Sequence[str] | None,
+    limit: int | None,
+    name: str,
+    head: int | None = None,
 ) -> bytes:
     limit = MAX_BYTES if limit is None else limit
     try:
@@ -110,7 +121,7 @@ def _read(
             _check(os.fstat(handle), limit, name)
             if roots is not None and not _inside(_place(handle, path), roots):
                 raise ImageError(outside(name))
-            return _bounded(handle, limit, name)
+            return _bounded(handle, limit, name) if head is None else os.read(handle, head)
         finally:
             os.close(handle)
     except (OSError, ValueError) as error:

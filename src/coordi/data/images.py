@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xxhash
@@ -37,8 +38,10 @@ MAX_SCANS = 100
 however few bytes it has."""
 
 LIGHT_BYTES = 4 << 20
+LIGHT_PIXELS = 25_000_000
 LIGHT_WORK = 100_000_000
-"""File bytes, and pixels times passes, up to which a picture is `is_light`: half a second."""
+"""File bytes, pixels, and pixels times passes up to which a picture `is_light`: at worst about a
+second and 100 MB. Nearly all pictures of catalogues are."""
 
 _ORIENTATION = 0x0112  # EXIF tag; values 2 to 8 say how the picture must be turned
 _TURNS: dict[int, Callable[[Image], Image]] = {
@@ -149,15 +152,16 @@ def pixels(picture: Pillow.Image, target: int | None = None) -> Image:
 
 
 def is_light(picture: Pillow.Image, data: bytes) -> bool:
-    """Whether an opened picture is decoded within half a second, whatever its bytes are.
+    """Whether an opened picture is decoded in about a second at most, whatever its bytes are.
 
     True where the decoder's time is linear in pixels, passes and bytes, and these are few.
     """
-    width, height = picture.size
+    count = math.prod(picture.size)
     return (
         picture.format in _LINEAR
         and len(data) <= LIGHT_BYTES
-        and width * height * max(1, _scans(picture, data)) <= LIGHT_WORK
+        and count <= LIGHT_PIXELS
+        and count * max(1, _scans(picture, data)) <= LIGHT_WORK
     )
 
 
@@ -169,14 +173,10 @@ def upright_size(picture: Pillow.Image) -> tuple[int, int]:
     return (height, width) if turned else (width, height)
 
 
-def looks_like_picture(data: bytes) -> bool:
-    """Whether bytes begin like a picture of a known format: cheap, and no promise."""
-    _quiet_pillow()
-    try:
-        with _open(data, MAX_PIXELS) as picture:
-            return picture.format in MEDIA_TYPES
-    except ImageError:
-        return False
+def begins_like_picture(head: bytes) -> bool:
+    """Whether the first bytes of a file (16 are enough) are those of a format that is read."""
+    accepts = (Pillow.OPEN[name][1] for name in _readable())
+    return any(accept is not None and accept(head[:16]) is True for accept in accepts)
 
 
 def crop(image: Image, box: Box) -> Image:
@@ -265,6 +265,11 @@ def _open(data: bytes, max_pixels: int) -> Pillow.Image:
         raise ImageError(
             f"the file is damaged or cut off ({_one_line(error)}); fetch or export it again"
         ) from error
+
+
+def load_codecs() -> None:
+    """Import Pillow's plugins now: the first picture would pay for it."""
+    _readable()
 
 
 def _readable() -> tuple[str, ...]:
@@ -364,8 +369,9 @@ def _reduced(picture: Pillow.Image, factor: int) -> Image:
 
 
 def _small(picture: Pillow.Image, factor: int, span: tuple[float, float] | None) -> Image:
-    rgb = _rgb(picture, span)
-    return np.array(rgb if factor == 1 else rgb.reduce(factor), dtype=np.uint8)
+    flat = _flat(picture, span)
+    small = flat if factor == 1 else flat.reduce(factor)
+    return np.array(small.convert("RGB") if small.mode == "L" else small, dtype=np.uint8)
 
 
 def _orientation(picture: Pillow.Image) -> int:
@@ -376,14 +382,15 @@ def _orientation(picture: Pillow.Image) -> int:
     return value if isinstance(value, int) else 1
 
 
-def _rgb(picture: Pillow.Image, span: tuple[float, float] | None) -> Pillow.Image:
+def _flat(picture: Pillow.Image, span: tuple[float, float] | None) -> Pillow.Image:
+    """A picture of any mode as RGB or gray of 8 bits, with nothing to see through."""
     if span is not None:
-        return Pillow.fromarray(_eight_bits(np.asarray(picture), *span)).convert("RGB")
+        return Pillow.fromarray(_eight_bits(np.asarray(picture), *span))
     if picture.has_transparency_data:
         drawn = picture.convert("RGBA")
         paper = Pillow.new("RGBA", drawn.size, "white")
         return Pillow.alpha_composite(paper, drawn).convert("RGB")
-    return picture if picture.mode == "RGB" else picture.convert("RGB")
+    return picture if picture.mode in ("RGB", "L") else picture.convert("RGB")
 
 
 def _span(picture: Pillow.Image) -> tuple[float, float] | None:
@@ -414,8 +421,15 @@ def _extremes(picture: Pillow.Image) -> tuple[float, float]:
 
 def _eight_bits(gray: NDArray[np.generic], low: float, high: float) -> NDArray[np.uint8]:
     """Scale gray values to uint8; Pillow's own conversion would clip them."""
-    values = np.nan_to_num(gray.astype(np.float32))
-    scaled: NDArray[np.float32] = (values - low) * (255.0 / max(high - low, 1e-12))
+    if gray.dtype.itemsize == 2:
+        return _scaled(np.arange(65536), low, high)[gray.astype(np.uint16, copy=False)]
+    return _scaled(np.nan_to_num(gray.astype(np.float32)), low, high)
+
+
+def _scaled(values: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:
+    scaled: NDArray[np.float32] = (values.astype(np.float32) - low) * (
+        255.0 / max(high - low, 1e-12)
+    )
     return np.rint(scaled).astype(np.uint8)
 
 

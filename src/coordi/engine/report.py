@@ -40,11 +40,12 @@ class IngestReport:
     encoder: str
     fingerprint: str
     read: int
+    """Rows that were dealt with: added, updated, unchanged and failed together."""
     added: int
     updated: int
     unchanged: int
     failed: int
-    """Rows that did not go in; `problems` says why."""
+    """Rows that did not go in; `problems` says why, and which further pictures others lack."""
     pruned: int
     """Items removed because the catalogue no longer lists them."""
     text_only: int
@@ -74,6 +75,7 @@ class Tally:
     added: int = 0
     updated: int = 0
     unchanged: int = 0
+    failed: int = 0
     pruned: int = 0
     text_only: int = 0
     images: int = 0
@@ -81,19 +83,28 @@ class Tally:
     encoding_since: float | None = None
     problems: list[Problem] = field(default_factory=list)
 
+    def fail(self, problem: Problem) -> None:
+        """Count a row that does not go in."""
+        self.failed += 1
+        self.problems.append(problem)
+
+    @property
+    def done(self) -> int:
+        """Rows that need nothing more."""
+        return self.added + self.updated + self.unchanged + self.failed
+
     def progress(self) -> IngestProgress:
         """A snapshot for the progress callback."""
         now = time.monotonic()
         pace = self.images / max(now - (self.encoding_since or now), 1e-9) if self.images else 0.0
-        done = self.added + self.updated + self.unchanged + len(self.problems)
         return IngestProgress(
             read=self.read,
             total=self.total,
             stored=self.added + self.updated,
             unchanged=self.unchanged,
-            failed=len(self.problems),
+            failed=self.failed,
             images_per_second=pace,
-            eta_seconds=self._eta(done, now),
+            eta_seconds=self._eta(self.done, now),
         )
 
     def _eta(self, done: int, now: float) -> float | None:
@@ -102,8 +113,13 @@ class Tally:
         pace = (done - self.unchanged) / max(now - self.encoding_since, 1e-9)
         return max(0.0, (self.total - done) / pace)
 
-    def report(self, catalog: "Catalog", encoder: Encoder) -> IngestReport:
-        """The counts as they stand, with what was read and what read it."""
+    def report(
+        self, catalog: "Catalog", encoder: Encoder, *, interrupted: bool = False
+    ) -> IngestReport:
+        """The counts as they stand, with what was read and what read it.
+
+        Rows that an interruption found read ahead but not done are not counted.
+        """
         seconds = time.monotonic() - self.started
         return IngestReport(
             source=catalog.source,
@@ -111,11 +127,11 @@ class Tally:
             mapping=dict(catalog.mapping),
             encoder=encoder.name,
             fingerprint=encoder.fingerprint,
-            read=self.read,
+            read=self.done if interrupted else self.read,
             added=self.added,
             updated=self.updated,
             unchanged=self.unchanged,
-            failed=len(self.problems),
+            failed=self.failed,
             pruned=self.pruned,
             text_only=self.text_only,
             problems=tuple(self.problems),
