@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image as Pillow
 
-from coordi.data import files, images
+from coordi.data import files
 from coordi.data.images import crop, decode_image, encode_jpeg, image_hash, read_bytes, thumbnail
 from coordi.errors import ImageError
 from coordi.types import ImageRef

@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -27,7 +27,7 @@ def decoded(
     workers: int,
     ahead: int = 128,
     roots: Sequence[Path] | None = None,
-) -> Iterator[tuple[K, NDArray[Any] | ImageError, str]]:
+) -> Generator[tuple[K, NDArray[Any] | ImageError, str], None, None]:
     """Read, decode and transform pictures while the caller works on earlier ones.
 
     Yields (key, `transform(picture)`, `image_hash` of the file), in the order of `sources`; a

@@ -10,7 +10,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -164,10 +164,11 @@ class _Run:
             ahead=AHEAD,
             roots=self.roots,
         )
-        while batch := list(islice(pictures, BATCH)):
-            self._encode_pictures(batch)
-            self._write_when_due()
-            self._show()
+        with closing(pictures):  # at once: an interruption must not wait for a slow picture
+            while batch := list(islice(pictures, BATCH)):
+                self._encode_pictures(batch)
+                self._write_when_due()
+                self._show()
         self._encode_aside()
         self.write()
         self._show(now=True)
