@@ -65,7 +65,6 @@ MEDIA_TYPES = {
     "HEIF": "image/heif",
     "GIF": "image/gif",
     "BMP": "image/bmp",
-    "DIB": "image/bmp",
     "TIFF": "image/tiff",
     "PPM": "image/x-portable-anymap",
     "JPEG2000": "image/jp2",
@@ -176,7 +175,8 @@ def upright_size(picture: Pillow.Image) -> tuple[int, int]:
 def begins_like_picture(head: bytes) -> bool:
     """Whether the first bytes of a file (16 are enough) are those of a format that is read."""
     accepts = (Pillow.OPEN[name][1] for name in _readable())
-    return any(accept is not None and accept(head[:16]) is True for accept in accepts)
+    start = head[:16].ljust(16, b"\0")
+    return any(accept is not None and accept(start) is True for accept in accepts)
 
 
 def crop(image: Image, box: Box) -> Image:

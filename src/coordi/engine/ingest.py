@@ -318,7 +318,7 @@ class _Run:
             vectors = encode(inputs)
         except InputError as error:
             if len(rows) == 1:
-                self._fail(rows[0].item, f"the encoder {self.encoder.name} cannot take it: {error}")
+                self._fail(rows[0].item, self._blind(str(error)))
                 return 0
             half = len(rows) // 2
             parts = (slice(half), slice(half, None))
@@ -334,13 +334,17 @@ class _Run:
             if usable:
                 self.pending.append((row, vector))
             else:
-                what = "only zeros" if np.isfinite(vector).all() else "values that are not finite"
+                zero = np.isfinite(vector).all()
                 self._fail(
-                    row.item,
-                    f"the encoder {self.encoder.name} gives it a vector of {what}, "
-                    "which is near to nothing; leave the item out or take another encoder",
+                    row.item, self._blind("only zeros" if zero else "values that are not finite")
                 )
         return int(np.count_nonzero(good))
+
+    def _blind(self, what: str) -> str:
+        return (
+            f"the encoder {self.encoder.name} makes no vector of it that could be found ({what}); "
+            "leave the item out, or take another encoder"
+        )
 
     def _write_when_due(self) -> None:
         late = time.monotonic() > self.last_write + STEP_SECONDS
