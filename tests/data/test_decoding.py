@@ -15,9 +15,9 @@ import pytest
 from PIL import Image as Pillow
 
 from bombs import scan_bomb
-from coordi.data import decoding
+from coordi.data import decoding, images
 from coordi.data.decoder import MEMORY
-from coordi.data.decoding import Decoder, decode_safely, measure_safely
+from coordi.data.decoding import Decoder
 from coordi.data.images import decode_crop, decode_image, encode_jpeg, is_light, opened
 from coordi.errors import BusyError, ImageError
 
@@ -51,6 +51,10 @@ def noise(width=300, height=200):
     return Pillow.fromarray(pixels)
 
 
+HEAVY = saved(noise(), "TIFF")
+"""A small picture of a format that is always decoded in a process."""
+
+
 def wait_until(true, what):
     deadline = time.monotonic() + 60
     while not true():
@@ -80,11 +84,15 @@ def gone(pid):
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "AVIF", "GIF", "TIFF"])
 @pytest.mark.parametrize("box", [None, (0.25, 0.1, 0.75, 0.6)])
-def test_a_process_decodes_what_this_one_would(decoder, form, box):
+def test_a_process_decodes_what_this_one_would(decoder, form, box, monkeypatch):
     data = saved(noise(), form)
     expected = decode_crop(data, box, 64)
-    assert np.array_equal(decoder.decode(data, target=64, box=box), expected)
-    assert np.array_equal(decode_safely(data, target=64, box=box), expected)
+    for light_bytes in (0, images.LIGHT_BYTES):
+        monkeypatch.setattr(images, "LIGHT_BYTES", light_bytes)
+        for patient in (False, True):
+            decoded = decoder.decode(data, target=64, box=box, patient=patient)
+            assert np.array_equal(decoded, expected)
+            assert decoded.flags.writeable
 
 
 def test_large_pictures_travel_whole(decoder):
@@ -92,14 +100,17 @@ def test_large_pictures_travel_whole(decoder):
     assert np.array_equal(decoder.decode(data, target=None), decode_image(data))
 
 
-def test_thumbnails_types_and_sizes(decoder):
+@pytest.mark.parametrize("light_bytes", [0, 1 << 20])
+def test_thumbnails_types_and_sizes(decoder, monkeypatch, light_bytes):
+    monkeypatch.setattr(images, "LIGHT_BYTES", light_bytes)
     data = saved(noise(), "WEBP")
     assert Pillow.open(io.BytesIO(decoder.thumbnail(data, 30))).size == (30, 20)
     assert decoder.verify(data) == "image/webp"
-    assert decoder.measure(data) == measure_safely(data) == (300, 200)
+    assert decoder.measure(data) == (300, 200)
 
 
-def test_errors_are_those_of_decoding_here(decoder):
+def test_errors_are_those_of_decoding_here(decoder, monkeypatch):
+    monkeypatch.setattr(images, "LIGHT_BYTES", -1)
     for data in (b"", b"no picture", saved(noise(), "PNG")[:500], scan_bomb(64, 101)):
         messages = set()
         for decode in (decode_image, lambda data: decoder.decode(data, target=None)):
@@ -133,20 +144,19 @@ def test_a_crash_costs_its_picture_alone(one, number):
         os.kill(at_work(one), number)
         with pytest.raises(ImageError, match=rf"ended its process \({number.name}\)"):
             slow.result()
-    assert one.measure(saved(noise(), "PNG")) == (300, 200)
+    assert one.verify(HEAVY) == "image/tiff"
 
 
 def test_a_process_that_died_idle_is_replaced(one):
-    data = saved(noise(), "PNG")
-    one.measure(data)
+    one.verify(HEAVY)
     process = one._idle[0]._process
     process.kill()
     process.wait()
-    assert one.measure(data) == (300, 200)
+    assert one.verify(HEAVY) == "image/tiff"
 
 
 def test_memory_is_bounded(one):
-    one.measure(saved(noise(), "PNG"))
+    one.verify(HEAVY)
     limits = Path(f"/proc/{one._idle[0]._process.pid}/limits").read_text().splitlines()
     most = next(line.split()[3] for line in limits if line.startswith("Max address space"))
     assert MEMORY < int(most) < 2 * MEMORY
@@ -166,47 +176,53 @@ def test_stop_ends_a_slow_picture_and_who_waits_behind_it(one):
 
 
 def test_too_many_at_once_hear_so_and_the_patient_wait(one, monkeypatch):
-    stop, data = threading.Event(), saved(noise(), "PNG")
+    stop = threading.Event()
     with ThreadPoolExecutor(3) as threads:
         slow = threads.submit(one.decode, SLOW, target=64, stop=stop)
         at_work(one)
         monkeypatch.setattr(decoding, "PATIENCE", 0.0)
         with pytest.raises(BusyError, match="try again"):  # no process is free in time
-            one.measure(data)
+            one.verify(HEAVY)
         monkeypatch.setattr(decoding, "PATIENCE", 600.0)
-        behind = threads.submit(one.measure, data)
+        behind = threads.submit(one.verify, HEAVY)
         wait_until(lambda: one._asked == 2, "the second is not waiting")
         with pytest.raises(BusyError, match="2 pictures are being decoded"):
-            one.measure(data)
-        patient = threads.submit(one.decode, data, target=None, patient=True)
+            one.verify(HEAVY)
+        light = saved(noise(), "PNG")
+        with pytest.raises(BusyError, match="2 pictures are being decoded"):
+            one.decode(light, target=None)
+        assert one.decode(light, target=None, patient=True).shape == (200, 300, 3)
+        patient = threads.submit(one.decode, HEAVY, target=None, patient=True)
         stop.set()
         with pytest.raises(ImageError, match="stopped"):
             slow.result()
-        assert behind.result() == (300, 200)
+        assert behind.result() == "image/tiff"
         assert patient.result().shape == (200, 300, 3)
 
 
-def test_only_what_is_not_light_needs_a_process(monkeypatch):
-    def refuse():
+def test_only_what_is_not_light_needs_a_process(one, monkeypatch):
+    def refuse(*arguments):
         raise AssertionError("a process")
 
-    monkeypatch.setattr(decoding, "shared", refuse)
-    for form in ("JPEG", "PNG", "WEBP"):
-        assert decode_safely(saved(noise(), form), target=32).ndim == 3
-    for form in ("AVIF", "TIFF", "GIF", "BMP"):
+    monkeypatch.setattr(one, "_there", refuse)
+    for patient in (False, True):
+        for form in ("JPEG", "PNG", "WEBP"):
+            assert one.decode(saved(noise(), form), target=32, patient=patient).ndim == 3
+        for form in ("AVIF", "TIFF", "GIF", "BMP"):
+            assert one.measure(saved(noise(), form)) == (300, 200)
+            with pytest.raises(AssertionError):
+                one.decode(saved(noise(), form), target=32, patient=patient)
         with pytest.raises(AssertionError):
-            decode_safely(saved(noise(), form), target=32)
-    with pytest.raises(AssertionError):
-        decode_safely(b"\xff\xd8\xff" + bytes(5 << 20), target=32)
+            one.measure(b"\xff\xd8\xff" + bytes(2 << 20))
 
 
 @pytest.mark.parametrize(
     ("data", "light"),
     [
-        (scan_bomb(1000, 90), True),
-        (scan_bomb(1100, 90), False),
-        (saved(Pillow.new("1", (5000, 5000)), "PNG"), True),
-        (saved(Pillow.new("1", (5001, 5000)), "PNG"), False),
+        (scan_bomb(1000, 50), True),
+        (scan_bomb(1000, 51), False),
+        (saved(Pillow.new("1", (4000, 4000)), "PNG"), True),
+        (saved(Pillow.new("1", (4001, 4000)), "PNG"), False),
         (saved(Pillow.new("L", (10, 10)), "JPEG2000"), False),
     ],
 )
@@ -222,11 +238,11 @@ def test_processes_end_with_their_parent(tmp_path):
         "import pathlib, sys, threading, time\n"
         "from coordi.data.decoding import Decoder\n"
         "pool = Decoder(2, seconds=1)\n"
-        "pool.warm()\n"
-        "threading.Thread(target=pool.decode, args=(pathlib.Path('slow.jpg').read_bytes(),),\n"
-        "                 kwargs={'target': 64}).start()\n"
-        "while not any(p._ready for p in pool._busy): time.sleep(0.01)\n"
-        "print(*(p._process.pid for p in [*pool._busy, *pool._idle]), flush=True)\n"
+        "for _ in range(2):\n"
+        "    threading.Thread(target=pool.decode, args=(pathlib.Path('slow.jpg').read_bytes(),),\n"
+        "                     kwargs={'target': 64}).start()\n"
+        "while len([p for p in pool._busy if p._ready]) < 2: time.sleep(0.01)\n"
+        "print(*(p._process.pid for p in pool._busy), flush=True)\n"
         "time.sleep(600)\n"
     )
     parent = subprocess.Popen(
@@ -245,7 +261,7 @@ def test_modules_of_the_working_directory_are_not_imported(tmp_path, monkeypatch
     monkeypatch.chdir(tmp_path)
     pool = Decoder(1)
     try:
-        assert pool.measure(saved(noise(), "PNG")) == (300, 200)
+        assert pool.verify(HEAVY) == "image/tiff"
     finally:
         pool.close()
 
@@ -254,4 +270,4 @@ def test_a_process_that_cannot_start_is_no_fault_of_the_picture(monkeypatch):
     monkeypatch.setattr(decoding.sys, "executable", "/bin/true")
     pool = Decoder(1)
     with pytest.raises(RuntimeError, match=r"python -m coordi\.data\.decoder"):
-        pool.measure(saved(noise(), "PNG"))
+        pool.verify(HEAVY)

@@ -10,7 +10,7 @@ import pytest
 
 from bombs import scan_bomb
 from conftest import COLORS, make_rows, paint, write_rows
-from coordi.data import decoding
+from coordi.data import decoding, loading
 from coordi.data.images import decode_image
 from coordi.engine import Engine, IngestInterrupted, IngestProgress
 from coordi.engine import ingest as ingest_module
@@ -291,7 +291,7 @@ def test_an_encoder_that_cannot_run_stops_the_ingest(catalog, tmp_path):
 
 def test_a_slow_picture_is_a_reported_row(engine, catalog, monkeypatch):
     pool = decoding.Decoder(1, seconds=0.1)
-    monkeypatch.setattr(decoding, "shared", lambda: pool)
+    monkeypatch.setattr(loading, "shared", lambda: pool)
     (catalog.parent / "images/3.png").write_bytes(scan_bomb(4000, 90))
     report = engine.ingest(catalog)
     pool.close()

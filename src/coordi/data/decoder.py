@@ -15,16 +15,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from coordi.data.images import (
-    MEDIA_TYPES,
-    cropped,
-    decode_image,
-    load_codecs,
-    opened,
-    pixels,
-    thumbnail,
-    upright_size,
-)
+from PIL import AvifImagePlugin
+from PIL import Image as Pillow
+
+from coordi.data import images
 from coordi.errors import ImageError
 
 MEMORY = 1 << 30
@@ -32,7 +26,8 @@ MEMORY = 1 << 30
 
 _HEAD = struct.Struct("!IQ")  # lengths of what follows: a JSON object, and bytes
 
-Message = tuple[dict[str, Any], bytes]
+Message = tuple[dict[str, Any], bytearray]
+Answer = tuple[Mapping[str, Any], Any]
 Waiting = Callable[[], None]
 
 
@@ -40,7 +35,7 @@ def main() -> None:
     """Answer requests until the parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which stops this
     with socket.socket(fileno=os.dup(0)) as stream:
-        load_codecs()
+        images.load_codecs()
         _bound()
         send(stream, {"ready": os.getpid()})
         while (request := receive(stream)) is not None:
@@ -48,7 +43,7 @@ def main() -> None:
             # SIGPROF ends the process. Its own time counts, not the clock's: on a busy machine
             # a picture must not become bad. It also holds when no parent is left.
             signal.setitimer(signal.ITIMER_PROF, header["seconds"])
-            answer = _answer(header, data)
+            answer = _answer(header, bytes(data))
             signal.setitimer(signal.ITIMER_PROF, 0)
             del request, data
             send(stream, *answer)
@@ -81,7 +76,7 @@ def receive(stream: socket.socket, waiting: Waiting | None = None) -> Message | 
     return None if text is None or data is None else (json.loads(text), data)
 
 
-def _exactly(stream: socket.socket, size: int, waiting: Waiting | None) -> bytes | None:
+def _exactly(stream: socket.socket, size: int, waiting: Waiting | None) -> bytearray | None:
     buffer = bytearray(size)
     left = memoryview(buffer)
     while left:
@@ -93,8 +88,7 @@ def _exactly(stream: socket.socket, size: int, waiting: Waiting | None) -> bytes
         if not taken:
             return None
         left = left[taken:]
-    left.release()
-    return bytes(buffer)
+    return buffer
 
 
 def _wait(waiting: Waiting | None) -> None:
@@ -107,8 +101,6 @@ def _bound() -> None:
 
     A decoder of its own for every core would count as memory too, so codecs get one thread.
     """
-    from PIL import AvifImagePlugin
-
     AvifImagePlugin.DEFAULT_MAX_THREADS = 1
     try:
         import resource
@@ -120,36 +112,45 @@ def _bound() -> None:
         return
 
 
-def _answer(header: Mapping[str, Any], data: bytes) -> tuple[Mapping[str, Any], Any]:
+def work(request: Mapping[str, Any], data: bytes, *, light: bool = False) -> Answer | None:
+    """Do what a request asks of a picture → facts, and bytes; with `light` only if it is light.
+
+    A header alone is always light. Raises `ImageError`.
+    """
+    kind = request["work"]
+    with images.opened(data, max_pixels=request["max_pixels"]) as picture:
+        if light and kind != "measure" and not images.is_light(picture, data):
+            return None
+        return _WORK[kind](request, picture)
+
+
+def _answer(request: Mapping[str, Any], data: bytes) -> Answer:
     try:
-        return _WORK[header["work"]](header, data)
+        return work(request, data) or ({}, b"")
     except ImageError as error:
         return {"error": str(error)}, b""
     except MemoryError:
         return {"error": "the picture needs more memory than is free; scale it down"}, b""
 
 
-def _decode(header: Mapping[str, Any], data: bytes) -> tuple[Mapping[str, Any], Any]:
-    with opened(data, max_pixels=header["max_pixels"]) as picture:
-        image = cropped(picture, header["box"] and tuple(header["box"]), header["target"])
+def _decode(request: Mapping[str, Any], picture: Pillow.Image) -> Answer:
+    box = request["box"] and tuple(request["box"])
+    image = images.cropped(picture, box, request["target"])
     return {"shape": image.shape}, image
 
 
-def _thumbnail(header: Mapping[str, Any], data: bytes) -> tuple[Mapping[str, Any], Any]:
-    side = header["side"]
-    return {}, thumbnail(decode_image(data, target=side), side)
+def _thumbnail(request: Mapping[str, Any], picture: Pillow.Image) -> Answer:
+    side = request["side"]
+    return {}, images.thumbnail(images.pixels(picture, side), side)
 
 
-def _verify(header: Mapping[str, Any], data: bytes) -> tuple[Mapping[str, Any], Any]:  # noqa: ARG001
-    with opened(data) as picture:
-        form = str(picture.format)
-        pixels(picture, 1)
-    return {"type": MEDIA_TYPES[form]}, b""
+def _verify(request: Mapping[str, Any], picture: Pillow.Image) -> Answer:  # noqa: ARG001
+    images.pixels(picture, 1)
+    return {"type": images.MEDIA_TYPES[str(picture.format)]}, b""
 
 
-def _measure(header: Mapping[str, Any], data: bytes) -> tuple[Mapping[str, Any], Any]:  # noqa: ARG001
-    with opened(data) as picture:
-        return {"size": upright_size(picture)}, b""
+def _measure(request: Mapping[str, Any], picture: Pillow.Image) -> Answer:  # noqa: ARG001
+    return {"size": images.upright_size(picture)}, b""
 
 
 _WORK = {"decode": _decode, "thumbnail": _thumbnail, "verify": _verify, "measure": _measure}

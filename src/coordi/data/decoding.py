@@ -1,10 +1,11 @@
 """Decode pictures in a few processes that can be killed: a picture may cost its own process only.
 
 A picture file says little about what decoding it costs, and codecs written in C can neither be
-interrupted nor be trusted with every file. So each picture that is not surely light is decoded in
-a process of its own for that time: over the limit it is killed, the picture is an `ImageError`,
-and the next one gets a new process. There are few processes, so that eight large pictures at once
-cost the memory of two; and few may wait for one, so that a service says "busy" instead of hanging.
+interrupted nor be trusted with every file. So each picture that is not surely light, by its header,
+is decoded in a process of its own for that time: over the limit it is killed, the picture is an
+`ImageError`, and the next one gets a new process. A light one costs less than the way to a process
+and back, and is decoded in the caller's thread. Few are decoded at a time, so that eight large ones
+cost the memory of two; and few may wait, so that a service says "busy" instead of hanging.
 """
 
 import atexit
@@ -23,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from coordi.data import images
-from coordi.data.decoder import receive, send
+from coordi.data.decoder import Answer, receive, send, work
 from coordi.errors import BusyError, ImageError
 from coordi.types import Box, Image
 
@@ -34,51 +35,24 @@ _CLOCK = 3
 """How many times as long it may take by the clock, on a machine that has others to serve."""
 
 PROCESSES = 4
-"""Most processes that decode at a time; no more than there are cores."""
+"""Most pictures that are decoded at a time; no more than there are cores."""
 
 IN_FLIGHT = 24
 """Pictures that may be decoded or wait for it, of all callers that rather hear "busy": fewer than
 the threads of a service, so that it goes on answering everything else."""
 
 PATIENCE = 5.0
-"""Seconds that such a caller waits for a process."""
+"""Seconds that such a caller waits for its turn."""
 
 _SLICE = 0.1  # seconds between two looks at the clock and at who wants to stop
 _START_SECONDS = 60.0
 _BUFFER = 1 << 20
-_SMALL = 256 << 10  # bytes, whose header is read in a tenth of a second, however odd it is
 _ADVICE = "; save it again as a usual JPEG"
 _ROOT = str(Path(__file__).parents[2])  # where `coordi` itself was imported from
 
 
-def decode_safely(
-    data: bytes, *, target: int | None, box: Box | None = None, stop: threading.Event | None = None
-) -> Image:
-    """Decode as `images.decode_crop` does: in this thread what is light, the rest in a process.
-
-    Waits for a process however long it takes; `stop` ends that, and the decoding, from another
-    thread. Raises `ImageError`.
-    """
-    if len(data) <= images.LIGHT_BYTES:
-        with images.opened(data) as picture:
-            if images.is_light(picture, data):
-                return images.cropped(picture, box, target)
-    return shared().decode(data, target=target, box=box, patient=True, stop=stop)
-
-
-def measure_safely(data: bytes) -> tuple[int, int]:
-    """Upright width and height by the header: in this thread where the file is small.
-
-    Raises `ImageError`, and `BusyError` where too many are asked for at once.
-    """
-    if len(data) > _SMALL:
-        return shared().measure(data)
-    with images.opened(data) as picture:
-        return images.upright_size(picture)
-
-
 class Decoder:
-    """A pool of processes; safe to use from many threads. They start when they are needed."""
+    """Decodes pictures for many threads, in processes that start when they are needed."""
 
     def __init__(
         self,
@@ -112,28 +86,22 @@ class Decoder:
         Raises `ImageError` also where it takes too long or crashes the process, and, unless
         `patient`, `BusyError` where too many are asked for at once.
         """
-        request = {"work": "decode", "target": target, "box": box, "max_pixels": max_pixels}
-        answer, pixels = self._ask(request, data, patient, stop)
+        request = {"target": target, "box": box, "max_pixels": max_pixels}
+        answer, pixels = self._ask("decode", request, data, patient, stop)
         return np.frombuffer(pixels, np.uint8).reshape(answer["shape"])
 
     def thumbnail(self, data: bytes, side: int) -> bytes:
         """A JPEG of the picture no wider or higher than `side`; raises as `decode`."""
-        return self._ask({"work": "thumbnail", "side": side}, data)[1]
+        return bytes(self._ask("thumbnail", {"side": side}, data)[1])
 
     def verify(self, data: bytes) -> str:
         """Decode once to see that it can be → the media type; raises as `decode`."""
-        return str(self._ask({"work": "verify"}, data)[0]["type"])
+        return str(self._ask("verify", {}, data)[0]["type"])
 
     def measure(self, data: bytes) -> tuple[int, int]:
         """Upright width and height, from the header alone; raises as `decode`."""
-        width, height = self._ask({"work": "measure"}, data)[0]["size"]
+        width, height = self._ask("measure", {}, data)[0]["size"]
         return width, height
-
-    def warm(self, count: int | None = None) -> None:
-        """Start processes now, all of them unless `count` is given, without waiting for them."""
-        with self._lock:
-            while len(self._idle) + len(self._busy) < (count or self.processes):
-                self._idle.append(_Process())
 
     def close(self) -> None:
         """End the processes, also those at work, whose pictures are then errors."""
@@ -146,19 +114,27 @@ class Decoder:
 
     def _ask(
         self,
-        request: dict[str, Any],
+        kind: str,
+        more: dict[str, Any],
         data: bytes,
         patient: bool = False,
         stop: threading.Event | None = None,
-    ) -> tuple[dict[str, Any], bytes]:
+    ) -> Answer:
+        request = {"work": kind, "max_pixels": images.MAX_PIXELS, "seconds": self.seconds, **more}
+        # Who is patient has as many threads as are good for it, and decodes light ones in each.
+        if patient and (answer := _here(request, data)):
+            return answer
         with self._counted(patient), self._turn(patient, stop):
-            process = self._take()
-            try:
-                answer = process.ask({**request, "seconds": self.seconds}, data, stop)
-            except BaseException:
-                self._drop(process)
-                raise
-            self._put(process)
+            return (not patient and _here(request, data)) or self._there(request, data, stop)
+
+    def _there(self, request: dict[str, Any], data: bytes, stop: threading.Event | None) -> Answer:
+        process = self._take()
+        try:
+            answer = process.ask(request, data, stop)
+        except BaseException:
+            self._drop(process)
+            raise
+        self._put(process)
         if "error" in answer[0]:
             raise ImageError(answer[0]["error"])
         return answer
@@ -210,6 +186,11 @@ class Decoder:
             self._busy.remove(process)
 
 
+def _here(request: dict[str, Any], data: bytes) -> Answer | None:
+    """Do it in this thread, if that is light."""
+    return work(request, data, light=True) if len(data) <= images.LIGHT_BYTES else None
+
+
 class _Process:
     """A decoding process and the socket to it."""
 
@@ -237,9 +218,7 @@ class _Process:
         """Whether the process waits for work; it may have been killed meanwhile."""
         return self._process.poll() is None
 
-    def ask(
-        self, request: dict[str, Any], data: bytes, stop: threading.Event | None
-    ) -> tuple[dict[str, Any], bytes]:
+    def ask(self, request: dict[str, Any], data: bytes, stop: threading.Event | None) -> Answer:
         """Send one request and take its answer; after an error the process is of no more use."""
         self._start(stop)
         seconds = request["seconds"]

@@ -37,11 +37,11 @@ MAX_SCANS = 100
 """Passes of a progressive JPEG, about 10 in real ones. Each costs the time of a whole picture,
 however few bytes it has."""
 
-LIGHT_BYTES = 4 << 20
-LIGHT_PIXELS = 25_000_000
-LIGHT_WORK = 100_000_000
-"""File bytes, pixels, and pixels times passes up to which a picture `is_light`: at worst about a
-second and 100 MB. Nearly all pictures of catalogues are."""
+LIGHT_BYTES = 1 << 20
+LIGHT_PIXELS = 16_000_000
+LIGHT_WORK = 50_000_000
+"""File bytes, pixels, and pixels times passes up to which a picture `is_light`: at worst half a
+second and 64 MB. Nearly all pictures of catalogues are."""
 
 _ORIENTATION = 0x0112  # EXIF tag; values 2 to 8 say how the picture must be turned
 _TURNS: dict[int, Callable[[Image], Image]] = {
@@ -151,7 +151,7 @@ def pixels(picture: Pillow.Image, target: int | None = None) -> Image:
 
 
 def is_light(picture: Pillow.Image, data: bytes) -> bool:
-    """Whether an opened picture is decoded in about a second at most, whatever its bytes are.
+    """Whether an opened picture is decoded in half a second at most, whatever its bytes are.
 
     True where the decoder's time is linear in pixels, passes and bytes, and these are few.
     """

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from numpy.typing import NDArray
 
-from coordi.data.decoding import decode_safely
+from coordi.data.decoding import shared
 from coordi.data.images import image_hash, read_bytes
 from coordi.errors import ImageError
 from coordi.types import Image, ImageRef
@@ -72,6 +72,7 @@ def _load(
     except ImageError as error:
         return error, ""
     try:
-        return transform(decode_safely(data, target=target, stop=stop)), image_hash(data)
+        image = shared().decode(data, target=target, patient=True, stop=stop)
+        return transform(image), image_hash(data)
     except ImageError as error:
         return error, image_hash(data)

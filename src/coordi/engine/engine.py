@@ -174,7 +174,6 @@ class Engine:
         """
         from coordi.tasks.rerank import check_origin
 
-        decoding.shared().warm()
         self._check_fingerprint()
         if self.reranker is not None:
             check_origin(self.reranker, self.encoder)
@@ -231,13 +230,11 @@ class Engine:
     def decode(self, data: bytes, *, box: Box | None = None, max_pixels: int = MAX_PIXELS) -> Image:
         """Make an uploaded picture, cropped to `box`, into a query's `image`.
 
-        Decodes as for training, no larger than the encoder gains from, in a process of its own.
-        Raises `ImageError`, and `BusyError` where too much is decoded at once.
+        Decodes as for training, no larger than the encoder gains from. Raises `ImageError`, and
+        `BusyError` where too much is decoded at once.
         """
-        decoder = decoding.shared()
-        decoder.warm(1)  # while the encoder is opened
         target = self.encoder.image_size
-        return decoder.decode(data, target=target, box=box, max_pixels=max_pixels)
+        return decoding.shared().decode(data, target=target, box=box, max_pixels=max_pixels)
 
     def close(self) -> None:
         """Let go of the store."""

@@ -212,7 +212,7 @@ class _Run:
         """
         self._fenced(item.image)
         by_picture = self._by_picture(item)
-        item = self._without(item, self._fenced)
+        item = self._without(item, self._there)
         if self.known.get(item.id) == signature(item, by_picture=by_picture):
             return None
         if not by_picture:
@@ -235,7 +235,7 @@ class _Run:
         return item if len(kept) == len(item.more) else replace(item, more=tuple(kept))
 
     def _fenced(self, ref: ImageRef | None) -> None:
-        """Refuse a picture that is not there, or not within the roots."""
+        """Refuse a picture that is not within the roots."""
         if ref is None or ref.path is None:
             return
         if place := self.fence.place(ref.path):
@@ -243,6 +243,10 @@ class _Run:
             raise ImageError(
                 f"{outside(str(ref.path))}{where}; if that is meant: --root {place.parent}"
             )
+
+    def _there(self, ref: ImageRef) -> None:
+        """Refuse a picture that is not there, or not within the roots."""
+        self._fenced(ref)
         picture_key(ref)
 
     def _begun(self, ref: ImageRef | None) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from coordi.data.decoding import measure_safely, shared
+from coordi.data.decoding import shared
 from coordi.data.images import image_hash, read_bytes
 from coordi.engine.signature import picture_key
 from coordi.errors import BusyError, ImageError, NotFoundError
@@ -96,7 +96,7 @@ class Pictures:
     def _measured(self, item: Item, number: int) -> tuple[int, int] | None:
         data = self._read(item, number)
         try:
-            return measure_safely(data)
+            return shared().measure(data)
         except ImageError:  # remembered: the same bytes will not become a picture
             return None
 
