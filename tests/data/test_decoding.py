@@ -126,7 +126,10 @@ def test_a_slow_picture_is_an_error_and_the_next_one_is_decoded():
     pool = Decoder(1, seconds=0.2)
     try:
         for _ in range(2):
-            with pytest.raises(ImageError, match=r"took longer than 0\.2 s to decode"):
+            with pytest.raises(
+                ImageError,
+                match=r"took longer than 0\.2 s to decode; save it again as a usual JPEG$",
+            ):
                 pool.decode(SLOW, target=64)
         assert pool.decode(encode_jpeg(np.zeros((8, 8, 3), np.uint8)), target=None).shape == (
             8,
@@ -264,6 +267,25 @@ def test_modules_of_the_working_directory_are_not_imported(tmp_path, monkeypatch
         assert pool.verify(HEAVY) == "image/tiff"
     finally:
         pool.close()
+
+
+def test_the_clock_ends_what_takes_no_processor_time(one, monkeypatch):
+    """A process that hangs without working is noticed by the parent's clock."""
+    monkeypatch.setattr(decoding, "_CLOCK", 0)
+    one.verify(HEAVY)
+    one.seconds = 100
+    os.kill(one._idle[0]._process.pid, signal.SIGSTOP)
+    with pytest.raises(ImageError, match="took longer than 100 s"):
+        one.verify(HEAVY)
+
+
+def test_no_process_to_be_had_is_no_fault_of_the_picture(one, monkeypatch):
+    def refuse(*arguments, **options):
+        raise OSError(12, "Cannot allocate memory")
+
+    monkeypatch.setattr(decoding.subprocess, "Popen", refuse)
+    with pytest.raises(BusyError, match="Cannot allocate memory"):
+        one.verify(HEAVY)
 
 
 def test_a_process_that_cannot_start_is_no_fault_of_the_picture(monkeypatch):

@@ -10,6 +10,7 @@ from PIL import Image as Pillow
 
 import coordi.models.encoders
 from conftest import COLORS, make_catalog, paint
+from coordi.data.images import decode_crop
 from coordi.engine import Engine, pictures
 from coordi.engine.pictures import Cache
 from coordi.errors import FilterError, FingerprintError, ImageError, NotFoundError
@@ -52,6 +53,15 @@ def test_a_large_picture_keeps_enough_pixels_within_a_small_crop(engine):
     Pillow.new("RGB", (1600, 1600), "red").save(buffer, "JPEG")
     picture = engine.decode(buffer.getvalue(), box=(0.0, 0.0, 0.1, 0.1))
     assert min(picture.shape[:2]) >= engine.encoder.image_size
+
+
+@pytest.mark.parametrize("box", [None, (0.1, 0.2, 0.6, 0.9), (0.5, 0.5, 0.501, 0.502)])
+def test_a_query_sees_the_pixels_that_training_does(engine, box):
+    noise = np.random.default_rng(0).integers(0, 255, (900, 1100, 3), np.uint8)
+    buffer = io.BytesIO()
+    Pillow.fromarray(noise).save(buffer, "JPEG")
+    expected = decode_crop(buffer.getvalue(), box, engine.encoder.image_size)
+    assert np.array_equal(engine.decode(buffer.getvalue(), box=box), expected)
 
 
 def test_a_new_item_shows_in_the_next_search_and_a_deleted_one_no_more(engine, catalog):

@@ -2,10 +2,10 @@
 
 A picture file says little about what decoding it costs, and codecs written in C can neither be
 interrupted nor be trusted with every file. So each picture that is not surely light, by its header,
-is decoded in a process of its own for that time: over the limit it is killed, the picture is an
+is decoded in a process of its own for that time: over the limit it ends, the picture is an
 `ImageError`, and the next one gets a new process. A light one costs less than the way to a process
-and back, and is decoded in the caller's thread. Few are decoded at a time, so that eight large ones
-cost the memory of two; and few may wait, so that a service says "busy" instead of hanging.
+and back, and is decoded in the caller's thread. Few are decoded at a time, so that fifty large ones
+cost the memory of four; and few may wait, so that a service says "busy" instead of hanging.
 """
 
 import atexit
@@ -168,10 +168,13 @@ class Decoder:
 
     def _take(self) -> "_Process":
         with self._lock:
-            process = self._idle.pop() if self._idle else _Process()
-            if not process.alive():  # killed by others while it had nothing to do
-                process.end()
-                process = _Process()
+            while self._idle:
+                process = self._idle.pop()
+                if process.alive():
+                    break
+                process.end()  # killed by others while it had nothing to do
+            else:
+                process = _started()
             self._busy.add(process)
             return process
 
@@ -191,6 +194,13 @@ def _here(request: dict[str, Any], data: bytes) -> Answer | None:
     return work(request, data, light=True) if len(data) <= images.LIGHT_BYTES else None
 
 
+def _started() -> "_Process":
+    try:
+        return _Process()
+    except OSError as error:  # no more memory, files or processes: not the picture's fault
+        raise BusyError(f"no process can be started to decode it: {error.strerror}") from error
+
+
 class _Process:
     """A decoding process and the socket to it."""
 
@@ -201,7 +211,7 @@ class _Process:
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
         self._ready = False
         path = os.pathsep.join(filter(None, (_ROOT, os.environ.get("PYTHONPATH"))))
-        with theirs:
+        try:
             # A program of its own: a fork of a process with threads may hang. In a group of its
             # own, so that Ctrl-C in a terminal reaches the parent alone. -P: not what lies in the
             # working directory. One thread for numpy's library, whose memory counts.
@@ -213,6 +223,11 @@ class _Process:
                 env={**os.environ, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"},
                 process_group=0,
             )
+        except OSError:
+            self._stream.close()
+            raise
+        finally:
+            theirs.close()
 
     def alive(self) -> bool:
         """Whether the process waits for work; it may have been killed meanwhile."""
@@ -222,10 +237,8 @@ class _Process:
         """Send one request and take its answer; after an error the process is of no more use."""
         self._start(stop)
         seconds = request["seconds"]
-        late = (
-            f"the picture took longer than {seconds:g} s to decode; save it again as a usual JPEG"
-        )
-        waiting = _Deadline(seconds, ImageError(late), stop)
+        late = f"the picture took longer than {seconds:g} s to decode"
+        waiting = _Deadline(_CLOCK * seconds, ImageError(late + _ADVICE), stop)
         try:
             send(self._stream, request, data, waiting)
             answer = receive(self._stream, waiting)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL import UnidentifiedImageError, features
 
-from coordi.data.files import read_file, read_within
+from coordi.data.files import MAX_BYTES, read_file, read_within
 from coordi.errors import ImageError
 from coordi.types import Box, Image, ImageRef
 
@@ -130,6 +130,8 @@ def opened(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Iterator[Pillow.Imag
     _quiet_pillow()
     if not data:
         raise ImageError("the file is empty; fetch the picture again")
+    if len(data) > MAX_BYTES:
+        raise ImageError(f"pictures above {MAX_BYTES >> 20} MiB are not read")
     with _open(data, max_pixels) as picture:
         _check(picture, data, max_pixels)
         yield picture
