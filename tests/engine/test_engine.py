@@ -172,6 +172,16 @@ def test_pictures_and_thumbnails(engine, catalog):
     assert engine.thumbnail("item-1", 30) != before
 
 
+def test_a_view_gives_pictures_of_its_items(engine):
+    view = engine.view()
+    assert view.image("item-1") == engine.image("item-1")
+    assert view.thumbnail("item-1", 30) == engine.thumbnail("item-1", 30)
+    assert view.pixel_size(view.get(["item-1"])[0]) == (40, 60)
+    for ask in (view.image, view.thumbnail):
+        with pytest.raises(NotFoundError, match="item 'item-1' has no picture 1"):
+            ask("item-1", number=1)
+
+
 def test_a_missing_picture_is_an_error_that_names_it(engine, catalog):
     (catalog.parent / "images/1.png").unlink()
     for ask in (engine.image, engine.thumbnail):

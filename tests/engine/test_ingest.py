@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bombs import scan_bomb
-from conftest import COLORS, make_rows, paint, write_rows
+from conftest import COLORS, make_catalog, make_rows, paint, write_rows
 from coordi.data import decoding, loading
 from coordi.data.images import decode_image
 from coordi.engine import Engine, IngestInterrupted, IngestProgress
@@ -183,6 +183,15 @@ def test_the_folder_of_the_pictures_is_a_root(engine, catalog, tmp_path):
     moved = catalog.rename(tmp_path / "catalog.csv")
     assert engine.ingest(moved, images=catalog.parent).added == 24
     assert engine.store.roots() == (tmp_path, catalog.parent)
+
+
+def test_every_folder_of_a_catalogue_of_many_files_is_a_root(engine, tmp_path):
+    for name in ("a", "b"):
+        shop = make_catalog(tmp_path / name, 2)
+        rows = [{**row, "id": f"{name}-{row['id']}"} for row in rows_of(shop)]
+        write_rows(shop, rows)
+    assert engine.ingest(f"{tmp_path}/*/catalog.csv").added == 4
+    assert engine.store.roots() == (tmp_path / "a", tmp_path / "b")
 
 
 def test_a_catalogue_in_a_linked_folder_is_within_its_own_roots(engine, catalog, tmp_path):
