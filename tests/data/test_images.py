@@ -407,7 +407,7 @@ def test_nothing_without_a_signature_is_a_picture():
         decode_image(saved(Pillow.new("RGB", (8, 8)), "TGA"))
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(
     st.sampled_from(
         ["JPEG", "PNG", "WEBP", "GIF", "TIFF", "AVIF", "BMP", "JPEG2000", "PPM", "ICO"]
