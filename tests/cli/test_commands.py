@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 import coordi.models.encoders
-from conftest import make_catalog, write_rows
+from conftest import make_catalog, paint, write_rows
 from coordi.cli.app import make_app
 from coordi.cli.server import listen, listen_near
 from coordi.errors import InputError
@@ -121,6 +121,20 @@ def test_pictures_in_another_folder(tmp_path):
     made.rename(moved)
     result = run("ingest", moved, "--store", tmp_path / "store", "--images", tmp_path / "shop")
     assert result.exit_code == 0, result.output
+
+
+def test_pictures_outside_need_a_root_that_the_report_names(catalog, tmp_path):
+    paint(tmp_path / "vault/3.png", "red", 3)
+    (catalog.parent / "images/3.png").unlink()
+    (catalog.parent / "images/3.png").symlink_to(tmp_path / "vault/3.png")
+    arguments = ("ingest", catalog, "--store", tmp_path / "store")
+    report = run_json(*arguments, code=3)
+    assert (report["added"], report["failed"]) == (23, 1)
+    assert report["problems"][0]["reason"].endswith(f"--root {tmp_path / 'vault'}")
+    report = run_json(*arguments, "--root", tmp_path / "vault", "--root", tmp_path)
+    assert (report["added"], report["unchanged"], report["read"]) == (1, 23, 24)
+    result = run(*arguments, "--root", tmp_path / "nowhere")
+    assert (result.exit_code, "nowhere is not a folder" in result.stderr) == (1, True)
 
 
 def test_bad_rows_give_a_table_a_report_and_exit_code_3(tmp_path):

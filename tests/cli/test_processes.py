@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from bombs import scan_bomb
 from conftest import make_catalog
 from coordi.store.lance import open_store
 
@@ -108,6 +109,37 @@ def test_ctrl_c_with_json(catalog, tmp_path):
     report = json.loads(out)
     assert report["interrupted"] is True
     assert 0 < report["added"] < COUNT
+
+
+def decoding_seconds(parent):
+    """Processor time of the processes that decode for `parent`."""
+    total = 0
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            command, stat = (folder / "cmdline").read_bytes(), (folder / "stat").read_text()
+        except OSError:  # it ended meanwhile
+            continue
+        fields = stat.rpartition(")")[2].split()
+        if b"coordi.data.decoder" in command and int(fields[1]) == parent:
+            total += int(fields[11]) + int(fields[12])
+    return total / os.sysconf("SC_CLK_TCK")
+
+
+def test_ctrl_c_does_not_wait_for_a_slow_picture(tmp_path):
+    """Seconds of work that time limits allow: had the ingest waited, the row would be counted."""
+    catalog, folder = make_catalog(tmp_path / "shop", 200), tmp_path / "store"
+    (catalog.parent / "images/150.png").write_bytes(scan_bomb(6000, 95))
+    process = start("ingest", catalog, "--store", folder, "--json")
+    deadline = time.monotonic() + 60
+    while decoding_seconds(process.pid) < 1.0:
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    code, out, err = finish(process)
+    report = json.loads(out)
+    assert (code, err, report["interrupted"], report["problems"]) == (130, "", True, [])
+    assert report["added"] == report["read"] == 128  # two batches, before that of the slow one
 
 
 def test_a_killed_ingest_leaves_whole_items_and_is_completed(catalog, tmp_path, undisturbed):

@@ -1,5 +1,6 @@
 """Pictures of every odd kind: what they decode to, and what is said of the ones that do not."""
 
+import contextlib
 import io
 import struct
 import tracemalloc
@@ -9,12 +10,25 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image as Pillow
 
-from coordi.data import images
-from coordi.data.images import crop, decode_image, encode_jpeg, image_hash, read_bytes, thumbnail
+from bombs import scan_bomb
+from coordi.data import files, images
+from coordi.data.images import (
+    begins_like_picture,
+    crop,
+    decode_crop,
+    decode_image,
+    encode_jpeg,
+    image_hash,
+    opened,
+    pixels,
+    read_bytes,
+    thumbnail,
+    upright_size,
+)
 from coordi.errors import ImageError
 from coordi.types import ImageRef
 
@@ -90,6 +104,57 @@ def test_exif_orientation_is_undone(orientation, target):
         pixel = decoded[int(row * height), int(column * width)].astype(int)
         assert pixel[color] > 200
         assert np.delete(pixel, color).max() < 60
+
+
+_LYING = {  # orientation → how the stored picture was turned from the upright one
+    2: Pillow.Transpose.FLIP_LEFT_RIGHT,
+    3: Pillow.Transpose.ROTATE_180,
+    4: Pillow.Transpose.FLIP_TOP_BOTTOM,
+    5: Pillow.Transpose.TRANSPOSE,
+    6: Pillow.Transpose.ROTATE_90,
+    7: Pillow.Transpose.TRANSVERSE,
+    8: Pillow.Transpose.ROTATE_270,
+}
+_FORMS = {
+    "jpg": ("JPEG", {"quality": 95}),
+    "png": ("PNG", {}),
+    "webp": ("WEBP", {"lossless": True}),
+    "avif": ("AVIF", {"quality": 95}),
+    "tif": ("TIFF", {}),
+    "tif lzw": ("TIFF", {"compression": "tiff_lzw"}),
+    "tif deflate": ("TIFF", {"compression": "tiff_adobe_deflate"}),
+    "tif jpeg": ("TIFF", {"compression": "jpeg", "quality": 95}),
+}
+
+
+@pytest.mark.parametrize("orientation", _LYING)
+@pytest.mark.parametrize("form", _FORMS)
+@pytest.mark.parametrize("target", [None, 8])
+def test_every_format_stands_upright(form, orientation, target):
+    format, options = _FORMS[form]
+    upright = Pillow.fromarray(corners(48, 96))
+    exif = Pillow.Exif()
+    exif[0x0112] = orientation
+    tags = {"tiffinfo": {0x0112: orientation}} if format == "TIFF" else {"exif": exif}
+    data = saved(upright.transpose(_LYING[orientation]), format, **tags, **options)
+    with opened(data) as picture:
+        assert upright_size(picture) == (48, 96)
+    decoded = decode_image(data, target=target)
+    height, width = decoded.shape[:2]
+    assert height == 2 * width
+    expected = np.asarray(upright.resize((width, height)), int)
+    middle = np.abs(decoded.astype(int) - expected)[
+        height // 8 : height // 3, width // 8 : width // 3
+    ]
+    assert middle.max() < 40
+    assert np.abs(decoded.astype(int) - expected).mean() < 12
+
+
+def test_the_first_picture_of_an_mpo():
+    frames = [Pillow.new("RGB", (8, 16), color) for color in ("red", "blue")]
+    data = saved(frames[0], "MPO", save_all=True, append_images=frames[1:])
+    assert decode_image(data).shape == (16, 8, 3)
+    assert decode_image(data)[4, 4, 0] > 240
 
 
 def test_alpha_is_laid_on_white():
@@ -179,7 +244,7 @@ def test_lab_becomes_rgb():
     assert decode_image(saved(white, "TIFF")).min() > 250
 
 
-@pytest.mark.parametrize("size", [(1, 1), (1, 3000), (3000, 1)])
+@pytest.mark.parametrize("size", [(1, 1), (1, 200), (200, 1)])
 @pytest.mark.parametrize("target", [None, 32])
 def test_extreme_shapes(size, target):
     for format in ("PNG", "JPEG"):
@@ -188,12 +253,73 @@ def test_extreme_shapes(size, target):
 
 
 @given(
-    st.integers(1, 700), st.integers(1, 700), st.integers(1, 300), st.sampled_from(["JPEG", "PNG"])
+    st.integers(4, 700), st.integers(4, 700), st.integers(1, 300), st.sampled_from(["JPEG", "PNG"])
 )
 def test_target_is_a_floor_of_the_shortest_side(width, height, target, format):
     data = saved(Pillow.new("RGB", (width, height)), format)
     short = min(decode_image(data, target=target).shape[:2])
     assert short >= min(width, height, target)
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "LA", "RGBA", "CMYK", "I;16", "I", "F", "1", "RGB"])
+@pytest.mark.parametrize("target", [None, 20])
+def test_strips_make_the_same_picture(monkeypatch, mode, target):
+    """What is converted strip by strip, so that it needs little memory, is what it was whole."""
+    values = np.random.default_rng(0).integers(0, 255, (131, 90, 4), np.uint8)
+    wide = {"I;16": np.uint16, "I": np.int32, "F": np.float32}
+    if mode in wide:
+        picture = Pillow.fromarray(values[..., 0].astype(wide[mode]) * 257)
+    else:
+        picture = Pillow.fromarray(values, "CMYK" if mode == "CMYK" else "RGBA").convert(
+            "RGB" if mode == "P" else mode
+        )
+    picture = picture.quantize(16) if mode == "P" else picture
+    data = saved(picture, "TIFF" if mode in ("CMYK", "I", "F") else "PNG")
+    whole = decode_image(data, target=target)
+    monkeypatch.setattr(images, "_STRIP", 90 * 7)
+    assert np.array_equal(decode_image(data, target=target), whole)
+
+
+@pytest.mark.parametrize(
+    ("picture", "format", "message"),
+    [
+        (Pillow.new("L", (201, 1)), "PNG", r"201 x 1 pixels; the limit is 200 : 1"),
+        (Pillow.new("L", (3, 601)), "PNG", r"the limit is 200 : 1 between its sides"),
+        (Pillow.new("RGBA", (100, 76)), "PNG", r"of 4 bytes, 0\.0304 MB to decode; the limit is"),
+        (Pillow.new("CMYK", (100, 76)), "TIFF", r"of 4 bytes, .* save it with 8 bits"),
+        (Pillow.new("F", (100, 76)), "TIFF", r"of 4 bytes"),
+        (Pillow.new("L", (101, 100)), "PNG", r"limit is 0\.01 million pixels"),
+    ],
+)
+def test_limits_are_named_by_the_header(picture, format, message):
+    with pytest.raises(ImageError, match=message):
+        decode_image(saved(picture, format), max_pixels=10_000)
+
+
+def test_sixteen_bits_a_value_count_double():
+    data = bytearray(png_header(100, 51))
+    data[24] = 16  # bits a value; the checksum of the header follows
+    data[29:33] = struct.pack(">I", zlib.crc32(data[12:29]))
+    with pytest.raises(ImageError, match=r"of 6 bytes, 0\.0306 MB to decode"):
+        decode_image(bytes(data), max_pixels=10_000)
+
+
+def test_the_scans_of_a_jpeg_are_counted():
+    assert decode_image(scan_bomb(64, 100)).shape == (64, 64, 3)
+    with pytest.raises(ImageError, match=r"made of 101 scans; the limit is 100"):
+        decode_image(scan_bomb(64, 101))
+    assert decode_image(saved(Pillow.new("RGB", (64, 64)), "JPEG", progressive=True)).any() == 0
+
+
+@pytest.mark.parametrize("format", ["GIF", "PNG", "WEBP", "AVIF", "TIFF"])
+def test_of_many_frames_only_the_first_is_decoded(format, monkeypatch):
+    frames = [Pillow.new("RGB", (8, 8), (number, 0, 0)) for number in range(60)]
+    data = saved(frames[0], format, save_all=True, append_images=frames[1:])
+    seeks = []
+    with opened(data) as picture:
+        monkeypatch.setattr(type(picture), "seek", lambda self, frame: seeks.append(frame))
+        assert pixels(picture).shape == (8, 8, 3)
+    assert set(seeks) <= {0}
 
 
 def test_target_makes_large_pictures_smaller():
@@ -260,6 +386,8 @@ def test_damage_gives_a_picture_or_an_image_error(noise, at, format):
         (b"\0\0\0\x18ftypheic" + b"\0" * 40, "convert it to JPEG or PNG"),
         (b"\xff\xd8\xff\xe0", "JPEG file is damaged or cut off in its header"),
         (b"\0" * 100, "not an image"),
+        (b"%PDF-1.7\n" + b"\0" * 40, "documents are not read"),
+        (b"root:x:0:0:root:/root:/bin/bash\n" * 9, "not an image"),
     ],
 )
 def test_what_is_no_image_says_what_it_looks_like(data, message):
@@ -267,9 +395,45 @@ def test_what_is_no_image_says_what_it_looks_like(data, message):
         decode_image(data)
 
 
+def test_a_first_look_knows_pictures_from_the_rest():
+    for format in ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "JPEG2000", "PPM"):
+        assert begins_like_picture(saved(Pillow.new("RGB", (8, 8)), format)[:16])
+    for head in (b"", b"root:x:0:0:root:", b"<html>", b"\0" * 16, b"%!PS-Adobe-3.0"):
+        assert not begins_like_picture(head)
+
+
+def test_nothing_without_a_signature_is_a_picture():
+    with pytest.raises(ImageError, match="not an image"):
+        decode_image(saved(Pillow.new("RGB", (8, 8)), "TGA"))
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.sampled_from(
+        ["JPEG", "PNG", "WEBP", "GIF", "TIFF", "AVIF", "BMP", "JPEG2000", "PPM", "ICO"]
+    ),
+    st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), max_size=20),
+    st.integers(0, 10_000),
+    st.sampled_from([None, 4]),
+)
+def test_mutations_give_a_picture_or_an_image_error(format, flips, cut, target):
+    data = bytearray(saved(Pillow.fromarray(corners(16, 8)), format))
+    for at, value in flips:
+        data[at % len(data)] = value
+    data = bytes(data[: max(1, cut % (2 * len(data)))])
+    for use in (lambda: decode_image(data, target=target, max_pixels=10_000), lambda: _size(data)):
+        with contextlib.suppress(ImageError):
+            use()
+
+
+def _size(data):
+    with opened(data, max_pixels=10_000) as picture:
+        return upright_size(picture)
+
+
 def test_documents_are_not_opened():
     eps = saved(Pillow.new("RGB", (4, 4)), "EPS")
-    with pytest.raises(ImageError, match="EPS files are not read"):
+    with pytest.raises(ImageError, match="documents are not read; export"):
         decode_image(eps)
 
 
@@ -311,7 +475,7 @@ def test_bytes_come_from_a_file_or_the_catalogue(tmp_path, monkeypatch):
         read_bytes(ImageRef(tmp_path / "gone.jpg"))
     with pytest.raises(ImageError, match="cannot read"):
         read_bytes(ImageRef(tmp_path))
-    monkeypatch.setattr(images, "MAX_BYTES", 2)
+    monkeypatch.setattr(files, "MAX_BYTES", 2)
     with pytest.raises(ImageError, match="are not read"):
         read_bytes(ImageRef(tmp_path / "a.jpg"))
 
@@ -330,6 +494,8 @@ def test_crop_takes_shares_of_the_sides():
 def test_impossible_crops_are_refused(box):
     with pytest.raises(ImageError, match="crop box"):
         crop(corners(), box)
+    with pytest.raises(ImageError, match="crop box"):
+        decode_crop(saved(Pillow.fromarray(corners()), "PNG"), box, 16)
 
 
 @given(st.integers(1, 300), st.integers(1, 300), st.integers(1, 200))

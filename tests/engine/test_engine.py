@@ -1,6 +1,7 @@
 """The engine around a store: searching, browsing, pictures, and the wrong encoder."""
 
 import io
+import os
 import shutil
 import threading
 
@@ -10,8 +11,9 @@ from PIL import Image as Pillow
 
 import coordi.models.encoders
 from conftest import COLORS, make_catalog, paint
-from coordi.engine import Engine
-from coordi.engine.pictures import ByteCache, media_type, pixel_size
+from coordi.data.images import decode_crop
+from coordi.engine import Engine, pictures
+from coordi.engine.pictures import Cache
 from coordi.errors import FilterError, FingerprintError, ImageError, NotFoundError, StoreError
 from coordi.types import ImageRef, Item, Query
 from fakes import ColorHistogram, open_fake
@@ -52,6 +54,15 @@ def test_a_large_picture_keeps_enough_pixels_within_a_small_crop(engine):
     Pillow.new("RGB", (1600, 1600), "red").save(buffer, "JPEG")
     picture = engine.decode(buffer.getvalue(), box=(0.0, 0.0, 0.1, 0.1))
     assert min(picture.shape[:2]) >= engine.encoder.image_size
+
+
+@pytest.mark.parametrize("box", [None, (0.1, 0.2, 0.6, 0.9), (0.5, 0.5, 0.501, 0.502)])
+def test_a_query_sees_the_pixels_that_training_does(engine, box):
+    noise = np.random.default_rng(0).integers(0, 255, (900, 1100, 3), np.uint8)
+    buffer = io.BytesIO()
+    Pillow.fromarray(noise).save(buffer, "JPEG")
+    expected = decode_crop(buffer.getvalue(), box, engine.encoder.image_size)
+    assert np.array_equal(engine.decode(buffer.getvalue(), box=box), expected)
 
 
 def test_a_new_item_shows_in_the_next_search_and_a_deleted_one_no_more(engine, catalog):
@@ -237,39 +248,128 @@ def test_pictures_and_thumbnails(engine, catalog):
     assert engine.thumbnail("item-1", 30) != before
 
 
+def test_a_view_gives_pictures_of_its_items(engine):
+    view = engine.view()
+    assert view.image("item-1") == engine.image("item-1")
+    assert view.thumbnail("item-1", 30) == engine.thumbnail("item-1", 30)
+    assert view.pixel_size(view.get(["item-1"])[0]) == (40, 60)
+    for ask in (view.image, view.thumbnail):
+        with pytest.raises(NotFoundError, match="item 'item-1' has no picture 1"):
+            ask("item-1", number=1)
+
+
 def test_a_missing_picture_is_an_error_that_names_it(engine, catalog):
     (catalog.parent / "images/1.png").unlink()
-    with pytest.raises(ImageError, match=r"1\.png"):
-        engine.image("item-1")
-    with pytest.raises(ImageError, match=r"1\.png"):
-        engine.thumbnail("item-1")
+    for ask in (engine.image, engine.thumbnail):
+        with pytest.raises(ImageError, match=r"picture of item 'item-1': No such file") as error:
+            ask("item-1")
+        assert str(catalog.parent) not in str(error.value)  # paths are not for the page's readers
     with pytest.raises(NotFoundError, match="nobody"):
         engine.image("nobody")
 
 
-def test_pixel_sizes_stand_upright(engine, tmp_path):
-    path = tmp_path / "lying.jpg"
+@pytest.mark.parametrize("form", ["jpg", "png", "webp", "avif", "tif"])
+def test_pixel_sizes_stand_upright(engine, catalog, form):
+    path = catalog.parent / f"lying.{form}"
     exif = Pillow.Exif()
     exif[0x0112] = 6
-    Pillow.new("RGB", (60, 40)).save(path, exif=exif)
-    assert pixel_size(ImageRef(path=path)) == (40, 60)
-    assert pixel_size(ImageRef(data=path.read_bytes())) == (40, 60)
-    assert engine.pixel_size(engine.get(["item-0"])[0]) == (40, 60)
+    options = {"tiffinfo": {0x0112: 6}} if form == "tif" else {"exif": exif}
+    Pillow.new("RGB", (60, 40)).save(path, **options)
+    for ref in (ImageRef(path=path), ImageRef(data=path.read_bytes())):
+        assert engine.pixel_size(Item("lying", ref)) == (40, 60)
+
+
+def test_pixel_size_never_raises_and_follows_the_file(engine, catalog):
+    path = catalog.parent / "images/0.png"
+    item = engine.get(["item-0"])[0]
+    assert engine.pixel_size(item) == (40, 60)
+    paint(path, "red", 1, size=(50, 70))
+    assert engine.pixel_size(item) == (50, 70)
     assert engine.pixel_size(Item("no picture")) is None
     path.write_text("broken")
-    assert pixel_size(ImageRef(path=path)) is None
+    assert engine.pixel_size(item) is None
+    path.unlink()
+    os.mkfifo(path)
+    assert engine.pixel_size(item) is None
+    path.unlink()
+    assert engine.pixel_size(item) is None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Pillow, "MAX_IMAGE_PIXELS", 10)
+        paint(path, "red", 1)
+        assert engine.pixel_size(item) is None
 
 
-@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF"])
-def test_media_types_come_from_the_bytes(form):
+def test_known_pixel_sizes_are_not_read_again(engine, monkeypatch):
+    items = engine.get([f"item-{n}" for n in range(20)])
+    sizes = [engine.pixel_size(item) for item in items]
+    monkeypatch.setattr(pictures, "read_bytes", None)
+    assert [engine.pixel_size(item) for item in items] == sizes == [(40, 60)] * 20
+
+
+@pytest.mark.parametrize("form", ["JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF"])
+def test_media_types_come_from_what_is_decoded(engine, form):
     buffer = io.BytesIO()
-    Pillow.new("RGB", (4, 4)).save(buffer, form)
-    assert media_type(buffer.getvalue()) == f"image/{form.lower()}"
-    assert media_type(b"<html>") == "application/octet-stream"
+    frames = [Pillow.new("RGB", (4, 4), "red")] * 2
+    frames[0].save(buffer, form, **({"save_all": True} if form == "MPO" else {}))
+    item = Item("x", ImageRef(data=buffer.getvalue()))
+    kind = "jpeg" if form == "MPO" else form.lower()
+    assert engine.pictures.image(item) == (buffer.getvalue(), f"image/{kind}")
+
+
+def test_only_what_decodes_as_a_picture_leaves(engine, catalog):
+    path = catalog.parent / "images/1.png"
+    whole = path.read_bytes()
+    for data in (b"<html><script>alert(1)</script>", whole[: len(whole) // 2], b""):
+        path.write_bytes(data)
+        for _ in range(2):  # the second time from memory
+            with pytest.raises(ImageError, match="picture of item 'item-1' cannot be shown"):
+                engine.image("item-1")
+    path.write_bytes(whole)
+    assert engine.image("item-1") == (whole, "image/png")
+
+
+def test_pictures_are_served_from_within_the_roots_as_they_are_now(engine, catalog, tmp_path):
+    secret = tmp_path / "elsewhere/secret.png"
+    paint(secret, "red", 5)
+    path = catalog.parent / "images/2.png"
+    path.unlink()
+    path.symlink_to(secret)
+    for ask in (engine.image, engine.thumbnail):
+        with pytest.raises(ImageError, match="item 'item-2' is outside of the folders") as error:
+            ask("item-2")
+        assert str(tmp_path) not in str(error.value)
+    assert engine.pixel_size(engine.get(["item-2"])[0]) is None
+    engine.store.add_roots([secret.parent])
+    assert engine.image("item-2") == (secret.read_bytes(), "image/png")
+    assert engine.pixel_size(engine.get(["item-2"])[0]) == (40, 60)
+
+
+def test_a_store_without_roots_asks_for_an_ingest(engine, monkeypatch):
+    monkeypatch.setattr(engine, "pictures", pictures.Pictures(tuple))
+    for ask in (engine.image, engine.thumbnail):
+        with pytest.raises(NotFoundError, match="Ingest the catalogue again"):
+            ask("item-1")
+    assert engine.pixel_size(engine.get(["item-1"])[0]) is None
+
+
+def test_further_pictures_by_number(engine, tmp_path):
+    data = []
+    for color, size in (("red", (4, 6)), ("blue", (8, 2))):
+        buffer = io.BytesIO()
+        Pillow.new("RGB", size, color).save(buffer, "PNG")
+        data.append(buffer.getvalue())
+    first, second = (ImageRef(data=part) for part in data)
+    item = Item("two", first, more=(second,))
+    assert [engine.pictures.image(item, n)[0] for n in (0, 1)] == data
+    assert [engine.pixel_size(item, n) for n in (0, 1, 2)] == [(4, 6), (8, 2), None]
+    assert Pillow.open(io.BytesIO(engine.pictures.thumbnail(item, 320, 1))).size == (8, 2)
+    for number in (2, -1):
+        with pytest.raises(NotFoundError, match="has no picture"):
+            engine.pictures.image(item, number)
 
 
 def test_the_cache_drops_the_least_recently_used_and_holds_its_size():
-    cache = ByteCache(10)
+    cache = Cache(10, len)
     made = []
 
     def entry(key):

@@ -2,16 +2,21 @@
 
 import csv
 import os
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from conftest import COLORS, make_rows, paint, write_rows
+from bombs import scan_bomb
+from conftest import COLORS, make_catalog, make_rows, paint, write_rows
+from coordi.data import decoding, loading
 from coordi.data.images import decode_image
 from coordi.engine import Engine, IngestInterrupted, IngestProgress
 from coordi.engine import ingest as ingest_module
-from coordi.errors import NotFoundError, StoreLockedError
+from coordi.errors import EncoderError, ImageError, NotFoundError, StoreLockedError
+from coordi.geometry import unit_rows
+from coordi.types import ImageRef, Item
 from fakes import ColorHistogram
 
 
@@ -117,6 +122,197 @@ def test_bad_rows_are_reported_and_the_rest_goes_in(engine, catalog):
     assert engine.store.count() == 20
 
 
+def add_up(report):
+    return report.read == report.added + report.updated + report.unchanged + report.failed
+
+
+WORDS_ONLY = frozenset({"text"})
+
+
+@pytest.mark.parametrize("takes", [frozenset({"image"}), frozenset({"image", "text"}), WORDS_ONLY])
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("/etc/passwd", "outside of the folders"),
+        ("/dev/zero", "not there"),
+        ("../secret.png", "--root"),
+        ("images/link.png", "--root"),
+        ("images/text.png", "not an image"),
+        ("images/pipe.png", "not there"),
+        ("images/empty.png", "empty|not an image"),
+    ],
+)
+def test_only_pictures_within_the_roots_go_in_whatever_makes_the_vector(
+    tmp_path, catalog, takes, name, reason
+):
+    paint(tmp_path / "secret.png", "red", 1)
+    images = catalog.parent / "images"
+    (images / "link.png").symlink_to(tmp_path / "secret.png")
+    (images / "text.png").write_text("root:x:0:0:root:/root:/bin/bash\n")
+    (images / "empty.png").touch()
+    os.mkfifo(images / "pipe.png")
+    rows = rows_of(catalog)
+    rows[3]["image"] = name
+    write_rows(catalog, rows)
+    encoder = ColorHistogram("some", "5" * 16, takes)
+    with Engine.open(tmp_path / "s", encoder=encoder, create=True) as engine:
+        report = engine.ingest(catalog)
+        assert "item-3" not in engine.store.ids()
+    assert (report.added, report.failed) == (23, 1)
+    assert add_up(report)
+    assert (report.problems[0].id, report.problems[0].origin.line) == ("item-3", 5)
+    assert re.search(reason, report.problems[0].reason)
+
+
+def test_further_roots_let_pictures_in_and_are_remembered(engine, catalog, tmp_path):
+    paint(tmp_path / "more/secret.png", "red", 1)
+    (catalog.parent / "images/2.png").unlink()
+    (catalog.parent / "images/2.png").symlink_to(tmp_path / "more/secret.png")
+    report = engine.ingest(catalog)
+    assert f"--root {tmp_path / 'more'}" in report.problems[0].reason
+    (tmp_path / "link").symlink_to(tmp_path / "more")
+    assert engine.ingest(catalog, roots=[tmp_path / "link"]).added == 1
+    assert engine.store.roots() == (catalog.parent, tmp_path / "more")
+    assert engine.ingest(catalog).unchanged == 24
+    assert engine.image("item-2")[0] == (tmp_path / "more/secret.png").read_bytes()
+    with pytest.raises(NotFoundError, match="nowhere is not a folder"):
+        engine.ingest(catalog, roots=[tmp_path / "nowhere"])
+
+
+def test_the_folder_of_the_pictures_is_a_root(engine, catalog, tmp_path):
+    moved = catalog.rename(tmp_path / "catalog.csv")
+    assert engine.ingest(moved, images=catalog.parent).added == 24
+    assert engine.store.roots() == (tmp_path, catalog.parent)
+
+
+def test_every_folder_of_a_catalogue_of_many_files_is_a_root(engine, tmp_path):
+    for name in ("a", "b"):
+        shop = make_catalog(tmp_path / name, 2)
+        rows = [{**row, "id": f"{name}-{row['id']}"} for row in rows_of(shop)]
+        write_rows(shop, rows)
+    assert engine.ingest(f"{tmp_path}/*/catalog.csv").added == 4
+    assert engine.store.roots() == (tmp_path / "a", tmp_path / "b")
+
+
+def test_a_catalogue_in_a_linked_folder_is_within_its_own_roots(engine, catalog, tmp_path):
+    (tmp_path / "linked").symlink_to(catalog.parent)
+    assert engine.ingest(tmp_path / "linked" / catalog.name).added == 24
+    assert engine.image("item-0")[1] == "image/png"
+
+
+def test_rows_of_an_earlier_version_are_looked_at_too(engine, catalog, tmp_path):
+    """What an earlier version let in is reported by the next ingest, though it is unchanged."""
+    paint(tmp_path / "secret.png", "red", 1)
+    rows = rows_of(catalog)
+    rows[3]["image"] = "../secret.png"
+    write_rows(catalog, rows)
+    engine.ingest(catalog, roots=[tmp_path])
+    with engine.store._changing() as (_, dataset):
+        engine.store._seal(dataset, roots=())
+    report = engine.ingest(catalog)
+    assert (report.unchanged, [problem.id for problem in report.problems]) == (23, ["item-3"])
+    with pytest.raises(ImageError, match="outside"):
+        engine.image("item-3")
+
+
+class Rows:
+    """Items as a catalogue, for what the readers do not give yet."""
+
+    source, kind, mapping, count, tables = "made", "csv", {"image": "image"}, None, ()
+    known_by, notes = {}, ()
+
+    def __init__(self, items):
+        self.items = items
+        self.finder = type("Finder", (), {"folder": None})
+
+    def rows(self):
+        return iter(self.items)
+
+    def remarks(self):
+        return ()
+
+
+def test_further_pictures_that_cannot_be_used_are_left_out_and_said(engine, catalog, tmp_path):
+    folder = catalog.parent / "images"
+    paint(tmp_path / "secret.png", "red", 1)
+    (folder / "text.png").write_text("no picture")
+    paths = (folder / "1.png", tmp_path / "secret.png", folder / "text.png", folder / "gone.png")
+    item = Item("one", ImageRef(folder / "0.png"), more=tuple(map(ImageRef, paths)))
+    for count in ((1, 0), (0, 1)):  # said each time, written once
+        report = engine.ingest(Rows([item]), roots=[catalog.parent])
+        assert (report.added, report.unchanged, report.failed) == (*count, 0)
+        assert [problem.id for problem in report.problems] == ["one"] * 3
+        assert all("without this further picture" in p.reason for p in report.problems)
+        assert add_up(report)
+    assert engine.get(["one"])[0].more == (ImageRef(folder / "1.png"),)
+    encoded = engine.encoder.encoded
+    paint(folder / "gone.png", "red", 2)
+    assert engine.ingest(Rows([item])).updated == 1
+    assert len(engine.get(["one"])[0].more) == 2
+    assert engine.encoder.encoded == encoded  # its vector is of the main picture alone
+
+
+class Blind(ColorHistogram):
+    """Makes rows of `value` of what is red; `strict` refuses to, as towers do."""
+
+    def __init__(self, value: float, strict: bool) -> None:
+        super().__init__()
+        self.value, self.strict = value, strict
+
+    def encode_prepared(self, batch):
+        rows = super().encode_prepared(batch)
+        rows[batch[:, 0].mean((1, 2)) - batch[:, 1].mean((1, 2)) > 200] = self.value
+        return unit_rows(rows) if self.strict else rows
+
+
+@pytest.mark.parametrize("words", [False, True])
+@pytest.mark.parametrize(
+    ("value", "strict", "reason"),
+    [
+        (np.nan, False, "not finite"),
+        (np.nan, True, "not finite"),
+        (np.inf, False, "not finite"),
+        (0.0, False, "only zeros"),
+        (0.0, True, "only zeros"),
+    ],
+)
+def test_vectors_that_say_nothing_are_reported_by_item(
+    catalog, tmp_path, value, strict, reason, words
+):
+    if words:
+        write_rows(catalog, [{"id": r["id"], "title": r["title"]} for r in rows_of(catalog)])
+    with Engine.open(tmp_path / "s", encoder=Blind(value, strict), create=True) as engine:
+        report = engine.ingest(catalog)
+        assert [p.id for p in report.problems] == ["item-0", "item-8", "item-16"]
+        assert all(reason in p.reason and "color-histogram" in p.reason for p in report.problems)
+        assert (report.added, report.failed, report.text_only) == (21, 3, 21 * words)
+        assert add_up(report)
+        for _, rows in engine.store.vectors(engine.encoder.fingerprint):
+            np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
+
+
+def test_an_encoder_that_cannot_run_stops_the_ingest(catalog, tmp_path):
+    class Broken(ColorHistogram):
+        def encode_prepared(self, batch):
+            raise EncoderError("no memory on the device")
+
+    with (
+        Engine.open(tmp_path / "s", encoder=Broken(), create=True) as engine,
+        pytest.raises(EncoderError, match="no memory"),
+    ):
+        engine.ingest(catalog)
+
+
+def test_a_slow_picture_is_a_reported_row(engine, catalog, monkeypatch):
+    pool = decoding.Decoder(1, seconds=0.1)
+    monkeypatch.setattr(loading, "shared", lambda: pool)
+    (catalog.parent / "images/3.png").write_bytes(scan_bomb(4000, 90))
+    report = engine.ingest(catalog)
+    pool.close()
+    assert (report.added, [problem.id for problem in report.problems]) == (23, ["item-3"])
+    assert "took longer than 0.1 s to decode" in report.problems[0].reason
+
+
 def test_a_repaired_picture_goes_in_the_next_time(engine, catalog):
     (catalog.parent / "images/3.png").write_text("not a picture")
     assert engine.ingest(catalog).failed == 1
@@ -211,6 +407,7 @@ def test_interruption_keeps_what_is_encoded_and_the_next_run_goes_on(
         with pytest.raises(IngestInterrupted) as stop:
             engine.ingest(catalog)
         assert stop.value.report.added == 5 * at == engine.store.count()
+        assert add_up(stop.value.report)
     with Engine.open(tmp_path / "store", encoder=encoder) as engine:
         report = engine.ingest(catalog)
         assert (report.unchanged, report.added) == (5 * at, 24 - 5 * at)

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from coordi.cli.ingest import MapOption
+from coordi.cli.ingest import MapOption, RootOption
 from coordi.cli.options import DebugOption, EncoderOption, JsonOption, mapping_of
 from coordi.cli.output import Output, reporting
 from coordi.cli.serve import HostOption, PortOption
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from coordi.engine import Engine
 
@@ -30,6 +30,7 @@ def demo(
         Path, typer.Option("--folder", metavar="DIR", help="Where wardrobe and store are kept.")
     ] = Path(".demo"),
     mapping: MapOption = None,
+    root: RootOption = None,
     encoder: EncoderOption = None,
     host: HostOption = "127.0.0.1",
     port: PortOption = 8000,
@@ -50,17 +51,23 @@ def demo(
             listen_near(host, port) as socket,
             Engine.open(store, encoder=encoder, create=True) as engine,
         ):
-            _ingest(engine, catalog or str(_wardrobe(folder, out)), roles, store, out)
+            source = catalog or str(_wardrobe(folder, out))
+            _ingest(engine, source, roles, root or (), store, out)
             run_server(engine, socket, host, out)
 
 
 def _ingest(
-    engine: "Engine", source: str, mapping: "Mapping[str, str]", store: Path, out: Output
+    engine: "Engine",
+    source: str,
+    mapping: "Mapping[str, str]",
+    roots: "Sequence[Path]",
+    store: Path,
+    out: Output,
 ) -> None:
     """Ingest and report; with --json the address is the one document, so this part is silent."""
     from coordi.cli.ingestion import run_ingest, show_report
 
-    report = run_ingest(engine, source, out, mapping=mapping)
+    report = run_ingest(engine, source, out, mapping=mapping, roots=roots)
     if not out.as_json:
         show_report(out, report, store)
 

@@ -43,6 +43,16 @@ ImagesOption = Annotated[
         show_default=False,
     ),
 ]
+RootOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--root",
+        metavar="DIR",
+        help="A further folder that pictures may be read from, for paths and links that lead out "
+        "of the catalogue's folder and of --images. The store remembers it. Repeatable.",
+        show_default=False,
+    ),
+]
 PruneOption = Annotated[
     bool,
     typer.Option("--prune", help="Remove items of this catalogue that it no longer lists."),
@@ -63,6 +73,7 @@ def ingest(
     store: StoreOption = None,
     mapping: MapOption = None,
     images: ImagesOption = None,
+    root: RootOption = None,
     encoder: EncoderOption = None,
     dim: DimOption = None,
     prune: PruneOption = False,
@@ -82,7 +93,15 @@ def ingest(
 
         with Engine.open(folder, encoder=encoder, dim=dim, create=True) as engine:
             try:
-                result = run_ingest(engine, catalog, out, mapping=roles, images=images, prune=prune)
+                result = run_ingest(
+                    engine,
+                    catalog,
+                    out,
+                    mapping=roles,
+                    images=images,
+                    roots=root or (),
+                    prune=prune,
+                )
             except IngestInterrupted as stop:
                 finish(out, stop.report, folder, interrupted=True, problem_file=report)
             else:

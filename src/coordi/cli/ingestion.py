@@ -33,6 +33,7 @@ def run_ingest(
     *,
     mapping: Mapping[str, str],
     images: Path | None = None,
+    roots: Sequence[Path] = (),
     prune: bool = False,
 ) -> "IngestReport":
     """Open a catalogue, show how it is understood, and ingest it under a progress display."""
@@ -42,7 +43,7 @@ def run_ingest(
     show_mapping(out, catalog)
     out.note(f"encoder: {engine.encoder.name}, {engine.encoder.dim} dimensions")
     with _progress(out) as on_progress:
-        report = engine.ingest(catalog, prune=prune, on_progress=on_progress)
+        report = engine.ingest(catalog, roots=roots, prune=prune, on_progress=on_progress)
     for remark in catalog.remarks():
         out.note(f"note: {remark}")
     return report
@@ -156,7 +157,7 @@ def show_report(
     out.text(_counts(report, store))
     if report.text_only:
         out.text(f"{report.text_only:,} items have no picture: their words were embedded.")
-    _show_problems(out, report.problems, problem_file)
+    _show_problems(out, report, problem_file)
 
 
 def _write_problems(path: Path, problems: "Sequence[Problem]") -> None:
@@ -186,7 +187,8 @@ def _counts(report: "IngestReport", store: Path) -> str:
     return f"{store}: {named or 'nothing to do'} in {report.seconds:.1f} s{pace}"
 
 
-def _show_problems(out: Output, problems: "Sequence[Problem]", file: Path | None) -> None:
+def _show_problems(out: Output, report: "IngestReport", file: Path | None) -> None:
+    problems = report.problems
     if not problems:
         return
     shown = problems[:SHOWN_PROBLEMS]

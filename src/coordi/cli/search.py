@@ -156,12 +156,13 @@ def _check_rerank(rerank: Path | None, depth: int | None) -> None:
 def _picture(
     engine: "Engine", source: str, box: tuple[float, float, float, float] | None
 ) -> "Image":
+    from coordi.data.files import MAX_BYTES
     from coordi.data.images import read_bytes
     from coordi.errors import ImageError
     from coordi.types import ImageRef
 
     if source == "-":
-        return engine.decode(sys.stdin.buffer.read(), box=box)
+        return engine.decode(sys.stdin.buffer.read(MAX_BYTES + 1), box=box)
     try:
         return engine.decode(read_bytes(ImageRef(path=Path(source))), box=box)
     except ImageError as error:

@@ -2,17 +2,16 @@
 
 import threading
 from collections.abc import Mapping, Sequence
-from math import ceil
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from coordi.data.images import MAX_PIXELS, crop, decode_image, read_bytes, thumbnail
-from coordi.engine.pictures import ByteCache, media_type, pixel_size
+from coordi.data import decoding
+from coordi.data.images import MAX_PIXELS
+from coordi.engine.pictures import Pictures
 from coordi.engine.shuffle import Shuffle
-from coordi.engine.signature import picture_key
-from coordi.errors import FingerprintError, NotFoundError, StoreDamagedError, StoreError
-from coordi.types import Answer, Box, Encoder, Facet, Image, ImageRef, Item, Query, Reranker
+from coordi.errors import FingerprintError, StoreDamagedError, StoreError
+from coordi.types import Answer, Box, Encoder, Facet, Image, Item, Query, Reranker
 
 if TYPE_CHECKING:
     from coordi.data.catalog import Catalog
@@ -22,9 +21,6 @@ if TYPE_CHECKING:
     from coordi.store import EncoderColumn, LanceStore, Snapshot, Stats
 
 DEFAULT_ENCODER = "coordi-mini"
-
-THUMBNAIL_BYTES = 128 * 1024 * 1024
-"""Memory for thumbnails that were made."""
 
 
 class Engine:
@@ -55,7 +51,7 @@ class Engine:
         self._follows = follows
         self._opening = threading.Lock()
         self._warm = False
-        self._thumbnails = ByteCache(THUMBNAIL_BYTES)
+        self.pictures = Pictures(store.roots)
         self.shuffle = Shuffle()
 
     @classmethod
@@ -139,6 +135,7 @@ class Engine:
         *,
         mapping: Mapping[str, str] | None = None,
         images: Path | None = None,
+        roots: Sequence[Path] = (),
         prune: bool = False,
         on_progress: "OnProgress | None" = None,
     ) -> "IngestReport":
@@ -146,7 +143,7 @@ class Engine:
 
         `source` is what `coordi.engine.ingest.open_absolute` takes, or a catalogue that it
         opened. `mapping` is role → column where the guess is wrong, `images` the folder that
-        image paths are relative to.
+        image paths are relative to, `roots` further folders that pictures may be read from.
         """
         from coordi.engine.ingest import ingest, open_absolute
 
@@ -158,6 +155,7 @@ class Engine:
             self.store,
             self.encoder,
             encoder_name=self.encoder_name,
+            roots=roots,
             prune=prune,
             on_progress=on_progress,
         )
@@ -238,39 +236,29 @@ class Engine:
         """What the store holds and how large it is."""
         return self.store.stats()
 
-    def image(self, id: str) -> tuple[bytes, str]:
-        """An item's picture as it was ingested: its bytes and media type."""
-        data = read_bytes(self._image_ref(id))
-        return data, media_type(data)
+    def image(self, id: str, number: int = 0) -> tuple[bytes, str]:
+        """An item's picture `number` (0 is the main one) as it was ingested: bytes, media type.
 
-    def thumbnail(self, id: str, side: int = 320) -> bytes:
-        """An item's picture as a JPEG no wider or higher than `side` pixels."""
-        ref = self._image_ref(id)
-        return self._thumbnails.get(
-            (picture_key(ref), side),
-            lambda: thumbnail(decode_image(read_bytes(ref), target=side), side),
-        )
+        Raises `ImageError` where it is not a picture any more, or outside of the roots.
+        """
+        return self.pictures.image(self.get([id])[0], number)
+
+    def thumbnail(self, id: str, side: int = 320, number: int = 0) -> bytes:
+        """An item's picture as a JPEG no wider or higher than `side` pixels; raises as `image`."""
+        return self.pictures.thumbnail(self.get([id])[0], side, number)
+
+    def pixel_size(self, item: Item, number: int = 0) -> tuple[int, int] | None:
+        """Width and height of an item's upright picture; None where it cannot be read."""
+        return self.pictures.pixel_size(item, number)
 
     def decode(self, data: bytes, *, box: Box | None = None, max_pixels: int = MAX_PIXELS) -> Image:
         """Make an uploaded picture, cropped to `box`, into a query's `image`.
 
-        Decodes no larger than the encoder gains from. Raises `ImageError`.
+        Decodes as for training, no larger than the encoder gains from. Raises `ImageError`, and
+        `BusyError` where too much is decoded at once.
         """
         target = self.encoder.image_size
-        if box is None:
-            return decode_image(data, target=target, max_pixels=max_pixels)
-        share = max(min(box[2] - box[0], box[3] - box[1]), 1e-3)
-        return crop(decode_image(data, target=ceil(target / share), max_pixels=max_pixels), box)
-
-    def pixel_size(self, item: Item) -> tuple[int, int] | None:
-        """Width and height of an item's picture as it stands upright, from its header alone."""
-        return None if item.image is None else pixel_size(item.image)
-
-    def _image_ref(self, id: str) -> ImageRef:
-        item = self.get([id])[0]
-        if item.image is None:
-            raise NotFoundError(f"item {id!r} has no picture")
-        return item.image
+        return decoding.shared().decode(data, target=target, box=box, max_pixels=max_pixels)
 
     def close(self) -> None:
         """Let go of the store."""

@@ -10,26 +10,29 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from coordi.data.catalog import Catalog, open_catalog
+from coordi.data.files import Fence, outside, read_within
+from coordi.data.images import begins_like_picture
 from coordi.data.loading import decoded
 from coordi.engine.report import IngestInterrupted, IngestProgress, IngestReport, Tally
-from coordi.engine.signature import same_source, signature
-from coordi.errors import ImageError
+from coordi.engine.signature import picture_key, same_source, signature
+from coordi.errors import ImageError, InputError, NotFoundError
 from coordi.types import Encoder, ImageRef, Item, Origin, Problem, Vectors
 
 if TYPE_CHECKING:
     from coordi.store.lance import LanceStore
 
 OnProgress = Callable[[IngestProgress], None]
+X = TypeVar("X")
 
 BATCH = 64
 """Pictures per call of the encoder."""
@@ -47,6 +50,7 @@ MANY_WRITES = 8
 """Writes after which joining their pieces is worth it."""
 
 PROGRESS_SECONDS = 0.1
+_HEAD = 16  # bytes that tell what a file is
 
 
 def open_absolute(
@@ -72,10 +76,14 @@ def ingest(
     encoder: Encoder,
     *,
     encoder_name: str,
+    roots: Sequence[Path] = (),
     prune: bool = False,
     on_progress: OnProgress | None = None,
 ) -> IngestReport:
     """Bring `store` up to date with `catalog` and say what was done.
+
+    Pictures are read from the catalogue's folder, from the one given for its pictures and from
+    `roots`; the store remembers these folders, and pictures are served from nowhere else.
 
     A row goes in under the vector of its picture, or of its words where it has no picture.
     Rows whose signature is stored are skipped. `encoder_name` is what opens the encoder again.
@@ -84,6 +92,7 @@ def ingest(
     so far.
     """
     with store.writing():
+        store.add_roots(picture_roots(catalog, roots))
         run = _Run(catalog, store, encoder, encoder_name, on_progress)
         try:
             run.all_rows()
@@ -92,8 +101,22 @@ def ingest(
             run.tidy()
         except KeyboardInterrupt:
             run.write()
-            raise IngestInterrupted(run.report()) from None
+            raise IngestInterrupted(run.report(interrupted=True)) from None
     return run.report()
+
+
+def picture_roots(catalog: Catalog, more: Sequence[Path] = ()) -> list[Path]:
+    """Folders that a catalogue's pictures may be read from: its own, that of its pictures, `more`.
+
+    Absolute, links resolved. Raises `NotFoundError` where one of `more` is no folder.
+    """
+    for folder in more:
+        if not folder.expanduser().is_dir():
+            raise NotFoundError(f"{folder} is not a folder; give the folder of the pictures")
+    # A dataset of the hub lies in a cache that is nobody's catalogue folder; it holds bytes.
+    own = [] if catalog.kind == "huggingface" else [table.folder for table in catalog.tables]
+    given = [] if catalog.finder.folder is None else [catalog.finder.folder]
+    return list(dict.fromkeys(path.expanduser().resolve() for path in (*own, *given, *more)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +141,8 @@ class _Run:
     ) -> None:
         self.catalog, self.store, self.encoder = catalog, store, encoder
         self.encoder_name, self.on_progress = encoder_name, on_progress
+        self.roots = store.roots()
+        self.fence = Fence(self.roots)
         self.tally = Tally(total=catalog.count)
         self.known = store.signatures(encoder.fingerprint)
         self.present = set(store.ids())
@@ -137,11 +162,13 @@ class _Run:
             target=self.encoder.image_size,
             workers=cores(),
             ahead=AHEAD,
+            roots=self.roots,
         )
-        while batch := list(islice(pictures, BATCH)):
-            self._encode_pictures(batch)
-            self._write_when_due()
-            self._show()
+        with closing(pictures):  # at once: an interruption must not wait for a slow picture
+            while batch := list(islice(pictures, BATCH)):
+                self._encode_pictures(batch)
+                self._write_when_due()
+                self._show()
         self._encode_aside()
         self.write()
         self._show(now=True)
@@ -169,15 +196,69 @@ class _Run:
                 self.tally.fail(row)
                 continue
             try:
-                by_picture = self._by_picture(row)
-                now = signature(row, by_picture=by_picture)
+                changed = self._change(row)
             except ImageError as error:
                 self._fail(row, error)
                 continue
-            if self.known.get(row.id) == now:
+            if changed is None:
                 self.tally.unchanged += 1
             else:
-                yield _Row(row, now, by_picture)
+                yield changed
+
+    def _change(self, item: Item) -> _Row | None:
+        """What is to be stored of an item, None where it is stored so; its files are looked at.
+
+        Raises `ImageError` where its main picture may not be read, or its words not be embedded.
+        """
+        self._fenced(item.image)
+        by_picture = self._by_picture(item)
+        item = self._without(item, self._there)
+        if self.known.get(item.id) == signature(item, by_picture=by_picture):
+            return None
+        if not by_picture:
+            self._begun(item.image)  # what is not decoded is at least seen
+        item = self._without(item, self._begun)
+        now = signature(item, by_picture=by_picture)
+        return None if self.known.get(item.id) == now else _Row(item, now, by_picture)
+
+    def _without(self, item: Item, check: Callable[[ImageRef], None]) -> Item:
+        """The item without the further pictures that `check` refuses; they are reported."""
+        kept = []
+        for ref in item.more:
+            try:
+                check(ref)
+            except ImageError as error:
+                left = f"{error}; the item is stored without this further picture"
+                self.tally.fail(replace(self._problem(item, left), rows=0))
+            else:
+                kept.append(ref)
+        return item if len(kept) == len(item.more) else replace(item, more=tuple(kept))
+
+    def _fenced(self, ref: ImageRef | None) -> None:
+        """Refuse a picture that is not within the roots."""
+        if ref is None or ref.path is None:
+            return
+        if place := self.fence.place(ref.path):
+            where = f" (really {place})" if place != ref.path else ""
+            raise ImageError(
+                f"{outside(str(ref.path))}{where}; if that is meant: --root {place.parent}"
+            )
+
+    def _there(self, ref: ImageRef) -> None:
+        """Refuse a picture that is not there, or not within the roots."""
+        self._fenced(ref)
+        picture_key(ref)
+
+    def _begun(self, ref: ImageRef | None) -> None:
+        """Refuse a file that does not even begin like a picture, or is none that can be read."""
+        if ref is None:
+            return
+        head = ref.data or b""
+        if ref.path is not None:
+            head = read_within(ref.path, self.roots, head=_HEAD)
+        if not begins_like_picture(head):
+            what = ref.path or "the cell"
+            raise ImageError(f"{what} is not an image (starts with {head!r})")
 
     def _note_listed(self, row: Item | Problem) -> None:
         """Remember what the catalogue lists, also where it has a problem: never pruned."""
@@ -196,10 +277,12 @@ class _Run:
         has = "only words" if words_of(item) else "only a picture" if item.image else "no picture"
         raise ImageError(f"has {has}; the encoder {self.encoder.name} takes {_listed(takes)}")
 
-    def _fail(self, item: Item, error: Exception) -> None:
+    def _fail(self, item: Item, reason: object) -> None:
+        self.tally.fail(self._problem(item, str(reason)))
+
+    def _problem(self, item: Item, reason: str) -> Problem:
         origin = item.origin or Origin(self.catalog.source)
-        column = self.catalog.mapping.get("image")
-        self.tally.fail(Problem(origin, str(error), id=item.id, column=column))
+        return Problem(origin, reason, id=item.id, column=self.catalog.mapping.get("image"))
 
     def _encode_pictures(
         self, batch: Sequence[tuple[_Row, NDArray[Any] | ImageError, str]]
@@ -211,26 +294,61 @@ class _Run:
             else:
                 rows.append(row)
                 pixels.append(picture)
-        if rows:
-            self._keep(rows, self.encoder.encode_prepared(np.stack(pixels)))
-            self.tally.images += len(rows)
+        self.tally.images += self._encode(
+            rows, pixels, lambda some: self.encoder.encode_prepared(np.stack(some))
+        )
 
     def _encode_aside(self) -> None:
         """Find vectors for the rows that were put aside: of their words, or the ones they have."""
-        if self.worded:
-            words = [words_of(row.item) for row in self.worded]
-            self._keep(self.worded, self.encoder.encode_texts(words))
-            self.tally.text_only += len(words)
-            self.worded = []
+        words = [words_of(row.item) for row in self.worded]
+        self.tally.text_only += self._encode(self.worded, words, self.encoder.encode_texts)
+        self.worded = []
         if self.relabelled:
             ids = [row.item.id for row in self.relabelled]
             self._keep(self.relabelled, self.store.vectors_of(ids, self.encoder.fingerprint))
             self.relabelled = []
 
-    def _keep(self, rows: list[_Row], vectors: Vectors) -> None:
+    def _encode(
+        self, rows: list[_Row], inputs: list[X], encode: Callable[[list[X]], Vectors]
+    ) -> int:
+        """Encode rows by their inputs → how many have a vector; the others are reported.
+
+        Where the encoder refuses a batch for what one item gives, halves of it are tried, so that
+        the report names the item.
+        """
+        if not rows:
+            return 0
+        try:
+            vectors = encode(inputs)
+        except InputError as error:
+            if len(rows) == 1:
+                self._fail(rows[0].item, self._blind(str(error)))
+                return 0
+            half = len(rows) // 2
+            parts = (slice(half), slice(half, None))
+            return sum(self._encode(rows[part], inputs[part], encode) for part in parts)
+        return self._keep(rows, vectors)
+
+    def _keep(self, rows: list[_Row], vectors: Vectors) -> int:
+        """Put rows and vectors aside for the next write → how many; others are reported."""
         if self.tally.encoding_since is None:
             self.tally.encoding_since = time.monotonic()
-        self.pending.extend(zip(rows, vectors, strict=True))
+        good = np.isfinite(vectors).all(axis=1) & (vectors != 0).any(axis=1)
+        for row, vector, usable in zip(rows, vectors, good, strict=True):
+            if usable:
+                self.pending.append((row, vector))
+            else:
+                zero = np.isfinite(vector).all()
+                self._fail(
+                    row.item, self._blind("only zeros" if zero else "values that are not finite")
+                )
+        return int(np.count_nonzero(good))
+
+    def _blind(self, what: str) -> str:
+        return (
+            f"the encoder {self.encoder.name} makes no vector of it that could be found ({what}); "
+            "leave the item out, or take another encoder"
+        )
 
     def _write_when_due(self) -> None:
         late = time.monotonic() > self.last_write + STEP_SECONDS
@@ -282,9 +400,9 @@ class _Run:
             self.last_progress = time.monotonic()
             self.on_progress(self.tally.progress())
 
-    def report(self) -> IngestReport:
+    def report(self, *, interrupted: bool = False) -> IngestReport:
         """The counts as they stand."""
-        return self.tally.report(self.catalog, self.encoder)
+        return self.tally.report(self.catalog, self.encoder, interrupted=interrupted)
 
 
 @contextmanager

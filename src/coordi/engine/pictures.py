@@ -1,82 +1,153 @@
-"""Pictures of stored items as bytes for a page: the original, and small JPEGs kept in memory."""
+"""Pictures of stored items as a page needs them: the original, small JPEGs, and their sizes.
 
-import io
+Nothing leaves here but what was read from within the store's roots, at this moment, and decoded
+as a picture. Messages name items, not paths: they may be shown to whoever looks at the page.
+"""
+
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
+from pathlib import Path
+from typing import Generic, TypeVar
 
-from PIL import Image as Pillow
+from coordi.data.decoding import shared
+from coordi.data.images import image_hash, read_bytes
+from coordi.engine.signature import picture_key
+from coordi.errors import BusyError, ImageError, NotFoundError
+from coordi.types import ImageRef, Item
 
-from coordi.types import ImageRef
+THUMBNAIL_BYTES = 128 * 1024 * 1024
+"""Memory for thumbnails that were made."""
 
-_ORIENTATION = 0x0112
-"""The EXIF tag that says how a picture lies; 5 to 8 swap width and height."""
+_REMEMBERED = 100_000
+"""Pictures whose size and media type are remembered."""
 
-JPEG, PNG, WEBP, GIF, BMP, TIFF, AVIF = (
-    "image/jpeg",
-    "image/png",
-    "image/webp",
-    "image/gif",
-    "image/bmp",
-    "image/tiff",
-    "image/avif",
-)
-MAGIC: tuple[tuple[int, bytes, str], ...] = (
-    (0, b"\xff\xd8\xff", JPEG),
-    (0, b"\x89PNG\r\n\x1a\n", PNG),
-    (8, b"WEBP", WEBP),
-    (0, b"GIF8", GIF),
-    (0, b"BM", BMP),
-    (0, b"II*\x00", TIFF),
-    (0, b"MM\x00*", TIFF),
-    (4, b"ftypavif", AVIF),
-)
-"""(offset, first bytes, media type) of the formats that catalogues hold."""
+V = TypeVar("V")
 
 
-def media_type(data: bytes) -> str:
-    """The media type that the first bytes state, "application/octet-stream" where none does."""
-    for offset, magic, name in MAGIC:
-        if data[offset : offset + len(magic)] == magic:
-            return name
-    return "application/octet-stream"
+class Cache(Generic[V]):
+    """The most recently used values, up to a total weight; safe to use from threads."""
 
-
-class ByteCache:
-    """The most recently used byte strings, up to a number of bytes; safe to use from threads."""
-
-    def __init__(self, capacity: int) -> None:
-        """Keep at most `capacity` bytes."""
-        self.capacity = capacity
+    def __init__(self, capacity: int, weigh: Callable[[V], int]) -> None:
+        """Keep at most `capacity` of what `weigh` measures."""
+        self.capacity, self._weigh = capacity, weigh
         self._used = 0
-        self._entries: OrderedDict[Hashable, bytes] = OrderedDict()
+        self._entries: OrderedDict[Hashable, V] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, key: Hashable, make: Callable[[], bytes]) -> bytes:
-        """The bytes under `key`, made where they are not there."""
+    def get(self, key: Hashable, make: Callable[[], V]) -> V:
+        """The value under `key`, made where it is not there."""
         with self._lock:
             if key in self._entries:
                 self._entries.move_to_end(key)
                 return self._entries[key]
-        data = make()  # outside the lock: two threads may both make it, which is harmless
-        self._keep(key, data)
-        return data
+        value = make()  # outside the lock: two threads may both make it, which is harmless
+        self._keep(key, value)
+        return value
 
-    def _keep(self, key: Hashable, data: bytes) -> None:
+    def _keep(self, key: Hashable, value: V) -> None:
         with self._lock:
-            self._used += len(data) - len(self._entries.pop(key, b""))
-            self._entries[key] = data
+            self._used += self._weigh(value)
+            if key in self._entries:
+                self._used -= self._weigh(self._entries.pop(key))
+            self._entries[key] = value
             while self._used > self.capacity:
                 _, dropped = self._entries.popitem(last=False)
-                self._used -= len(dropped)
+                self._used -= self._weigh(dropped)
 
 
-def pixel_size(ref: ImageRef) -> tuple[int, int] | None:
-    """Width and height of a picture as it stands upright, from its header; None if unreadable."""
+class Pictures:
+    """Reads and remembers the pictures of one store; safe to use from threads."""
+
+    def __init__(self, roots: Callable[[], Sequence[Path]]) -> None:
+        """`roots` gives the folders that pictures may be read from, as they stand now."""
+        self._roots = roots
+        self._thumbnails: Cache[bytes] = Cache(THUMBNAIL_BYTES, len)
+        self._types: Cache[str | ImageError] = Cache(_REMEMBERED, _one)
+        self._sizes: Cache[tuple[int, int] | None] = Cache(_REMEMBERED, _one)
+
+    def image(self, item: Item, number: int = 0) -> tuple[bytes, str]:
+        """The bytes of picture `number` (0 is the main one) and its media type.
+
+        Raises `NotFoundError` where there is none, `ImageError` for what is no picture, and
+        `BusyError` where too many are decoded at once.
+        """
+        data = self._read(item, number)
+        kind = self._types.get(image_hash(data), lambda: _verified(data))
+        if isinstance(kind, ImageError):
+            raise ImageError(f"{_name(item, number)} cannot be shown: {kind}")
+        return data, kind
+
+    def thumbnail(self, item: Item, side: int, number: int = 0) -> bytes:
+        """A picture as a JPEG no wider or higher than `side` pixels; raises as `image`."""
+        ref, name = _ref(item, number), _name(item, number)
+        return self._thumbnails.get(
+            (_version(ref, name), side), lambda: self._shrunk(item, number, side)
+        )
+
+    def pixel_size(self, item: Item, number: int = 0) -> tuple[int, int] | None:
+        """Width and height of an upright picture; None where it has none or cannot be read."""
+        try:
+            key = picture_key(_ref(item, number))
+            return self._sizes.get(key, lambda: self._measured(item, number))
+        except (ImageError, NotFoundError, BusyError):
+            return None
+
+    def _measured(self, item: Item, number: int) -> tuple[int, int] | None:
+        data = self._read(item, number)
+        try:
+            return shared().measure(data)
+        except ImageError:  # remembered: the same bytes will not become a picture
+            return None
+
+    def _shrunk(self, item: Item, number: int, side: int) -> bytes:
+        data = self._read(item, number)
+        try:
+            return shared().thumbnail(data, side)
+        except ImageError as error:
+            raise ImageError(f"{_name(item, number)} cannot be shown: {error}") from error
+
+    def _read(self, item: Item, number: int) -> bytes:
+        ref, name = _ref(item, number), _name(item, number)
+        if ref.path is None:
+            return read_bytes(ref)
+        roots = self._roots()
+        if not roots:
+            raise NotFoundError(
+                f"{name} is not shown: the store does not know from which folders pictures may "
+                "be read. Ingest the catalogue again: coordi ingest CATALOG"
+            )
+        return read_bytes(ref, roots, name=name)
+
+
+def _ref(item: Item, number: int) -> ImageRef:
+    refs = () if item.image is None else (item.image, *item.more)
+    if not 0 <= number < len(refs):
+        which = f"picture {number}" if refs else "picture"
+        raise NotFoundError(f"item {item.id!r} has no {which}")
+    return refs[number]
+
+
+def _name(item: Item, number: int) -> str:
+    return f"the picture of item {item.id!r}" if not number else f"picture {number} of {item.id!r}"
+
+
+def _version(ref: ImageRef, name: str) -> str:
     try:
-        with Pillow.open(ref.path or io.BytesIO(ref.data or b"")) as picture:
-            width, height = picture.size
-            turned = picture.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
-    except (OSError, ValueError, SyntaxError):  # what Pillow raises on damaged headers
-        return None
-    return (height, width) if turned else (width, height)
+        return picture_key(ref)
+    except ImageError as error:
+        cause = error.__cause__
+        reason = cause.strerror if isinstance(cause, OSError) else None
+        raise ImageError(f"cannot read {name}: {reason or 'its path is impossible'}") from error
+
+
+def _verified(data: bytes) -> str | ImageError:
+    """The media type, or why these bytes are no picture: either is remembered."""
+    try:
+        return shared().verify(data)
+    except ImageError as error:
+        return error
+
+
+def _one(value: object) -> int:  # noqa: ARG001
+    return 1

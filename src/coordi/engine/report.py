@@ -40,11 +40,12 @@ class IngestReport:
     encoder: str
     fingerprint: str
     read: int
+    """Rows that were dealt with: added, updated, unchanged and failed together."""
     added: int
     updated: int
     unchanged: int
     failed: int
-    """Rows that did not go in; `problems` says why."""
+    """Rows that did not go in; `problems` says why, and which further pictures others lack."""
     pruned: int
     """Items removed because the catalogue no longer lists them."""
     text_only: int
@@ -91,11 +92,15 @@ class Tally:
         self.failed += problem.rows
         self.problems.append(problem)
 
+    @property
+    def done(self) -> int:
+        """Rows that need nothing more."""
+        return self.added + self.updated + self.unchanged + self.failed
+
     def progress(self) -> IngestProgress:
         """A snapshot for the progress callback."""
         now = time.monotonic()
         pace = self.images / max(now - (self.encoding_since or now), 1e-9) if self.images else 0.0
-        done = self.added + self.updated + self.unchanged + self.failed
         return IngestProgress(
             read=self.read,
             total=self.total,
@@ -103,7 +108,7 @@ class Tally:
             unchanged=self.unchanged,
             failed=self.failed,
             images_per_second=pace,
-            eta_seconds=self._eta(done, now),
+            eta_seconds=self._eta(self.done, now),
         )
 
     def _eta(self, done: int, now: float) -> float | None:
@@ -112,8 +117,13 @@ class Tally:
         pace = (done - self.unchanged) / max(now - self.encoding_since, 1e-9)
         return max(0.0, (self.total - done) / pace)
 
-    def report(self, catalog: "Catalog", encoder: Encoder) -> IngestReport:
-        """The counts as they stand, with what was read and what read it."""
+    def report(
+        self, catalog: "Catalog", encoder: Encoder, *, interrupted: bool = False
+    ) -> IngestReport:
+        """The counts as they stand, with what was read and what read it.
+
+        Rows that an interruption found read ahead but not done are not counted.
+        """
         seconds = time.monotonic() - self.started
         return IngestReport(
             source=catalog.source,
@@ -121,7 +131,7 @@ class Tally:
             mapping=dict(catalog.mapping),
             encoder=encoder.name,
             fingerprint=encoder.fingerprint,
-            read=self.read,
+            read=self.done if interrupted else self.read,
             added=self.added,
             updated=self.updated,
             unchanged=self.unchanged,

@@ -17,7 +17,8 @@ def signature(item: Item, *, by_picture: bool) -> str:
     words = _digest([item.title, item.description])
     picture = "" if item.image is None else picture_key(item.image)
     source = f"picture {picture}" if by_picture else f"words {words}"
-    rest = _digest([picture, words, sorted(item.fields.items())])
+    more = [[picture_key(ref) for ref in item.more]] if item.more else []
+    rest = _digest([picture, words, sorted(item.fields.items()), *more])
     return f"{_digest([source])}-{rest}"
 
 
@@ -40,6 +41,7 @@ def picture_key(ref: ImageRef) -> str:
         return xxhash.xxh3_128_hexdigest(ref.data or b"")
     try:
         status = ref.path.stat()
-    except OSError as error:
-        raise ImageError(f"cannot read {ref.path}: {error.strerror or error}") from error
+    except (OSError, ValueError) as error:  # a NUL within the path
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise ImageError(f"cannot read {ref.path}: {reason}") from error
     return f"{ref.path} {status.st_size} {status.st_mtime_ns}"

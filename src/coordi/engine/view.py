@@ -57,12 +57,12 @@ class View:
 
     def image(self, id: str, number: int = 0) -> tuple[bytes, str]:
         """An item's picture `number` (0 is the main one): its bytes and media type."""
-        return self._engine.image(id)
+        return self._engine.pictures.image(self.get([id])[0], number)
 
     def thumbnail(self, id: str, side: int = 320, number: int = 0) -> bytes:
         """An item's picture as a JPEG no wider or higher than `side` pixels."""
-        return self._engine.thumbnail(id, side)
+        return self._engine.pictures.thumbnail(self.get([id])[0], side, number)
 
-    def pixel_size(self, item: Item) -> tuple[int, int] | None:
-        """Width and height of an item's picture as it stands upright, from its header alone."""
-        return self._engine.pixel_size(item)
+    def pixel_size(self, item: Item, number: int = 0) -> tuple[int, int] | None:
+        """Width and height of an item's upright picture; None where it cannot be read."""
+        return self._engine.pictures.pixel_size(item, number)
