@@ -42,7 +42,7 @@ class OnSmallDisk(StoreMachine):
         return root
 
     def drop_root(self) -> None:
-        subprocess.run(["umount", str(self.root)], check=True)
+        subprocess.run(["umount", "--lazy", str(self.root)], check=True)
         self.root.rmdir()
 
     def full(self, limit: int) -> AbstractContextManager[None]:
@@ -88,9 +88,9 @@ def steps_done() -> int:
 
 
 def run(machine: type[StoreMachine], number: int, length: int) -> str | None:
-    """A few runs of `length` steps; the first fault's place."""
+    """Runs of `length` steps; the first fault's place."""
     # Not derandomised: the seed decides.
-    asked = settings(QUICK, derandomize=False, max_examples=4, stateful_step_count=length)
+    asked = settings(QUICK, derandomize=False, max_examples=25, stateful_step_count=length)
     try:
         run_state_machine_as_test(seed(number)(machine), settings=asked)
     except Exception as error:

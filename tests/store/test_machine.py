@@ -333,24 +333,21 @@ class StoreMachine(RuleBasedStateMachine):
         self.store.delete([id for id in self.model if id not in kept])
         self.model = without(self.model, [id for id in self.model if id not in kept])
 
-    @rule()
-    def compact(self) -> None:
-        self.did("compact")
-        self.store.compact()
-
     # Handles
 
-    @rule()
-    def reopen(self) -> None:
-        self.did("reopen")
-        self.store.close()
-        self.store = open_store(self.path, create=True, exact_floats=EXACT_FLOATS)
-
-    @rule()
-    def swap_handles(self) -> None:
-        """Whoever read writes now: a handle follows what the other one committed."""
-        self.did("swap handles")
-        self.store, self.reader = self.reader, self.store
+    @rule(what=st.sampled_from(["compact", "reopen", "swap handles", "derived files deleted"]))
+    def tidy(self, what) -> None:
+        """What changes nothing that can be asked. Handles that swap follow each other's commits."""
+        self.did(what)
+        if what == "compact":
+            self.store.compact()
+        elif what == "reopen":
+            self.store.close()
+            self.store = open_store(self.path, create=True, exact_floats=EXACT_FLOATS)
+        elif what == "swap handles":
+            self.store, self.reader = self.reader, self.store
+        else:
+            shutil.rmtree(self.path / "derived", ignore_errors=True)
 
     @precondition(lambda self: hasattr(self.reader, "snapshot"))
     @rule(writer=st.booleans())
@@ -360,11 +357,6 @@ class StoreMachine(RuleBasedStateMachine):
         self.held = [*self.held, (snapshot, snapshot.token, self.model)][-HELD:]
 
     # What must not hurt
-
-    @rule()
-    def delete_derived(self) -> None:
-        self.did("derived files deleted")
-        shutil.rmtree(self.path / "derived", ignore_errors=True)
 
     @rule(limit=st.integers(0, 12_000), rows=ROWS, fingerprint=ENCODERS, what=st.integers(0, 5))
     def disk_full(self, limit, rows, fingerprint, what) -> None:
@@ -429,7 +421,7 @@ class StoreMachine(RuleBasedStateMachine):
 
 
 QUICK = settings(
-    max_examples=5,
+    max_examples=6,
     stateful_step_count=25,
     deadline=None,
     derandomize=True,
