@@ -3,9 +3,9 @@ processes that they start, the places of faults, and the one JSON that each of t
 """
 
 import json
-import os
+import multiprocessing
 import random
-import signal
+import re
 import subprocess
 import sys
 import tempfile
@@ -79,7 +79,7 @@ def fault_at(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if "/coordi/" in frame.filename] or list(frames)
     place = f"{Path(ours[-1].filename).name}:{ours[-1].lineno}" if ours else "?"
-    line = " ".join(str(error).split())[:120]
+    line = re.sub(r"[0-9a-f]{8,}|\d+", "N", " ".join(str(error).split()))[:120]
     return f"{type(error).__name__} at {place}: {line}"
 
 
@@ -116,22 +116,10 @@ def scratch(name: str) -> Iterator[Path]:
 
 
 def drawn_wardrobe(folder: Path, items: int, seed: int = 0) -> Path:
-    """A catalogue of drawn garments with pictures; the path of its CSV file."""
-    import numpy as np
-    from PIL import Image
+    """A catalogue of drawn garments with pictures; its CSV file."""
+    from coordi.data.drawn import write_wardrobe
 
-    (folder / "images").mkdir(parents=True)
-    random_numbers = np.random.default_rng(seed)
-    lines = ["id,image,title,category,price"]
-    for number in range(items):
-        color = random_numbers.integers(0, 256, 3)
-        pixels = np.clip(color + random_numbers.integers(-9, 10, (96, 64, 3)), 0, 255)
-        name = f"images/{number}.jpg"
-        Image.fromarray(pixels.astype(np.uint8)).save(folder / name)
-        kind = ("dress", "shirt", "skirt")[number % 3]
-        lines.append(f"g{number},{name},a {kind} number {number},{kind},{10 + number % 90}")
-    (folder / "catalog.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return folder / "catalog.csv"
+    return write_wardrobe(folder, count=items, seed=seed)
 
 
 def coordi(*arguments: object, timeout: float = 600) -> subprocess.CompletedProcess[str]:
@@ -140,21 +128,34 @@ def coordi(*arguments: object, timeout: float = 600) -> subprocess.CompletedProc
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=timeout)
 
 
-def kill_within(command: Sequence[str], delay: float, **given: Any) -> tuple[int, str]:
-    """Start a process in a group of its own and kill the group after `delay` seconds.
+class Child:
+    """A process that runs a function in a fresh interpreter that has coordi imported already."""
 
-    Returns its exit code (−9 where it was killed) and what it had printed.
-    """
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
-        text=True, **given,
-    )  # fmt: skip
-    try:
-        output, _ = process.communicate(timeout=delay)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        output, _ = process.communicate()
-    return process.returncode, output
+    def __init__(self, function: Callable[..., None], *arguments: object) -> None:
+        """`function` gets the arguments and a pipe for what it has to say."""
+        processes = multiprocessing.get_context("forkserver")
+        processes.set_forkserver_preload(["coordi.store.lance", "coordi.tasks.search", "lance"])
+        self._pipe, theirs = processes.Pipe()
+        self._process = processes.Process(target=function, args=(*arguments, theirs))
+        self._process.start()
+        theirs.close()
+
+    def hear(self, timeout: float | None = None) -> Any:
+        """The next thing that the child says; None where it died or `timeout` seconds passed."""
+        try:
+            return self._pipe.recv() if self._pipe.poll(timeout) else None
+        except (EOFError, ConnectionResetError):
+            return None
+
+    def say(self, what: object) -> None:
+        """Send the child something."""
+        self._pipe.send(what)
+
+    def kill(self) -> int:
+        """SIGKILL it; its exit code, −9 where it was still running."""
+        self._process.kill()
+        self._process.join()
+        return int(self._process.exitcode or 0)
 
 
 def verified(folder: Path) -> tuple[bool | None, str]:
