@@ -165,13 +165,14 @@ def make(path: str, pipe: Any) -> None:
 
 def kill_makers(folder: Path, times: int, chance: random.Random) -> Counter[str]:
     counts: Counter[str] = Counter()
+    duration = sorted(seconds_of_making(folder / f"whole {number}") for number in range(5))[2]
+    counts["ms to make one"] = round(1000 * duration)
     for number in range(times):
         path = folder / str(number)
         child = torture.Child(make, str(path))
         child.hear(60)
         child.say("go")
-        # Making takes some 30 ms: half of the kills fall into it, the rest just before and after.
-        time.sleep(chance.choice((chance.uniform(0, 0.005), chance.uniform(0, 0.08))))
+        time.sleep(chance.uniform(0, 1.1 * duration))
         counts["killed"] += child.kill() == -9
         counts["had been made"] += child.hear(0) == "made"
         counts["folder was there"] += path.exists()
@@ -183,6 +184,18 @@ def kill_makers(folder: Path, times: int, chance: random.Random) -> Counter[str]
             continue
         note_soundness(path, counts)
     return counts
+
+
+def seconds_of_making(path: Path) -> float:
+    """How long it takes where nobody kills."""
+    child = torture.Child(make, str(path))
+    child.hear(60)
+    started = time.monotonic()
+    child.say("go")
+    assert child.hear(60) == "made"
+    duration = time.monotonic() - started
+    child.kill()
+    return duration
 
 
 def use_anyway(path: Path) -> None:
