@@ -67,9 +67,7 @@ def run(path: Path, kind: str, arguments: argparse.Namespace) -> Counter[str]:
     places = range(arguments.number)
     given = [(path, arguments.seed + place, arguments.seconds, results) for place in places]
     if kind == "threads":
-        jobs: list[Any] = [
-            threading.Thread(target=read, args=(store, *more[1:])) for more in given
-        ]
+        jobs: list[Any] = [threading.Thread(target=read, args=(store, *more[1:])) for more in given]
     else:
         jobs = [processes.Process(target=read_elsewhere, args=more) for more in given]
     for job in jobs:

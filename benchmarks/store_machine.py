@@ -27,6 +27,7 @@ sys.path.insert(0, str(torture.ROOT / "tests"))
 
 from hypothesis import seed, settings
 from hypothesis.stateful import run_state_machine_as_test
+
 from store.test_machine import QUICK, StoreMachine
 
 
@@ -105,7 +106,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=5000)
     parser.add_argument("--length", type=int, default=50, help="steps of one run")
     parser.add_argument("--kills", type=int, default=4, help="processes killed in one run, at most")
-    parser.add_argument("--tmpfs", type=int, metavar="MB", help="put the store on a disk this small")
+    parser.add_argument(
+        "--tmpfs", type=int, metavar="MB", help="put the store on a disk this small"
+    )
     parser.add_argument("--most-faults", type=int, default=200, help="stop after so many")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, help="JSON file to write")

@@ -220,7 +220,9 @@ def small_files(limit: int) -> Iterator[None]:
 
 IDS = st.integers(0, 59)
 STAMPS = st.integers(0, 999)
-ROWS = st.lists(st.builds(row_of, IDS, STAMPS), min_size=1, max_size=12, unique_by=lambda r: r.item.id)
+ROWS = st.lists(
+    st.builds(row_of, IDS, STAMPS), min_size=1, max_size=12, unique_by=lambda r: r.item.id
+)
 PARTS = st.sets(IDS.map(str), max_size=12)
 BARE = st.frozensets(IDS.map(str), max_size=2)
 ENCODERS = st.sampled_from([A, A, A, B])
