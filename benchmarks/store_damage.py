@@ -17,7 +17,6 @@ import argparse
 import random
 import shutil
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -121,7 +120,7 @@ def answers_of(path: Path) -> dict[str, Any]:
 
 
 def make_history(whole: Path, older: Path) -> None:
-    """Puts, updates, deletions, a compaction, a second encoder, derived files; `older` on the way."""
+    """Puts, updates, deletions, a compaction, a second encoder; `older` is a copy on the way."""
     import numpy as np
 
     from coordi.geometry import unit_rows
@@ -189,21 +188,18 @@ def damage(store: Path, read: frozenset[str], chance: random.Random) -> tuple[st
     files = [path for path in paths if path.name not in LOCKS]
     if chance.random() < 0.8:
         files = [path for path in files if str(path.relative_to(store)) in read]
+    kinds = [*(flip,) * 4, *(cut,) * 3, blank, remove, swap]
     while True:
         file = chance.choice(files)
-        kinds: list[Callable[[], str | None]] = [
-            *(lambda: flip(file, chance),) * 4,
-            *(lambda: cut(file, chance),) * 3,
-            lambda: blank(file, chance),
-            lambda: remove(file),
-            lambda: swap(file, chance.choice(files), store),
-        ]
-        done = chance.choice(kinds)()
+        done = chance.choice(kinds)(file, chance, files)
         if done is not None:
             return done, str(file.relative_to(store))
 
 
-def flip(file: Path, chance: random.Random) -> str | None:
+# Each damages a file, where it can, and says how; some need another file.
+
+
+def flip(file: Path, chance: random.Random, _: list[Path]) -> str | None:
     """Turn one bit around."""
     data = bytearray(file.read_bytes())
     if not data:
@@ -214,7 +210,7 @@ def flip(file: Path, chance: random.Random) -> str | None:
     return f"a bit flipped at {place} of {len(data)}"
 
 
-def cut(file: Path, chance: random.Random) -> str | None:
+def cut(file: Path, chance: random.Random, _: list[Path]) -> str | None:
     """Keep only the beginning."""
     size = file.stat().st_size
     if not size:
@@ -225,7 +221,7 @@ def cut(file: Path, chance: random.Random) -> str | None:
     return f"cut to {left} of {size}"
 
 
-def blank(file: Path, chance: random.Random) -> str | None:
+def blank(file: Path, chance: random.Random, _: list[Path]) -> str | None:
     """Zeros over a block of 512 bytes, as a disk may give after it lost power."""
     data = file.read_bytes()
     start = chance.randrange(max(1, len(data))) // 512 * 512
@@ -236,19 +232,20 @@ def blank(file: Path, chance: random.Random) -> str | None:
     return f"a block of zeros at {start} of {len(data)}"
 
 
-def remove(file: Path) -> str:
+def remove(file: Path, _chance: random.Random, _: list[Path]) -> str | None:
     file.unlink()
     return "deleted"
 
 
-def swap(one: Path, other: Path, store: Path) -> str | None:
+def swap(one: Path, chance: random.Random, others: list[Path]) -> str | None:
     """Let two files change places."""
+    other = chance.choice(others)
     first, second = one.read_bytes(), other.read_bytes()
     if first == second:
         return None
     one.write_bytes(second)
     other.write_bytes(first)
-    return f"swapped with {other.relative_to(store)}"
+    return f"swapped with {other.parent.name}/{other.name}"
 
 
 def kind_of(file: str, read: frozenset[str]) -> str:

@@ -105,10 +105,8 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--steps", type=int, default=5000)
     parser.add_argument("--length", type=int, default=50, help="steps of one run")
-    parser.add_argument("--kills", type=int, default=4, help="processes killed in one run, at most")
-    parser.add_argument(
-        "--tmpfs", type=int, metavar="MB", help="put the store on a disk this small"
-    )
+    parser.add_argument("--kills", type=int, default=4, help="most processes killed in a run")
+    parser.add_argument("--tmpfs", type=int, metavar="MB", help="size of a disk for the store")
     parser.add_argument("--most-faults", type=int, default=200, help="stop after so many")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, help="JSON file to write")
