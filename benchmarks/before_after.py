@@ -5,11 +5,12 @@
 
 Each tree answers from a process and a store of its own. Blocks of the same queries go round
 between the two, and so does which comes first, so that other work on the machine meets both
-alike, and a percentile is the median of five. Words, photo and item are asked with an encoder that costs nothing, so that what is timed is
-the engine (version check, filter, ranking, fetching 20 items); "encoded" means coordi-mini, and
-"decoded" a JPEG of 800 × 600. `--sizes` are items: up to 100,000 the search is exact. Ingests are
-whole processes over the first `--rows` rows of the catalogue, taken in turns. A ratio above 1 is
-slower; for images/s below 1 is slower. Exit code 1 where a ratio is worse than `--most` allows.
+alike; a percentile is the median of those of five parts of the run. Words, photo and item are
+asked with an encoder that costs nothing, so that what is timed is the engine (version check,
+filter, ranking, fetching 20 items); "encoded" means coordi-mini, and "decoded" a JPEG of
+800 × 600. `--sizes` are items: up to 100,000 the search is exact. Ingests are whole processes
+over the first `--rows` rows of the catalogue, taken in turns. A ratio above 1 is slower; for
+images/s below 1 is slower. Exit code 1 where a ratio is worse than `--most` allows.
 """
 
 import argparse
