@@ -42,8 +42,8 @@ def many_frames(frames: int, side: int) -> bytes:
     """An animation of which nobody wants more than the first picture."""
     from PIL import Image
 
-    first = Image.new("P", (side, side))
-    others = [Image.new("P", (side, side), number % 2) for number in range(2)] * (frames // 2)
+    first = Image.new("L", (side, side))
+    others = [Image.new("L", (side, side), shade) for shade in (255, 0)] * (frames // 2)
     buffer = io.BytesIO()
     first.save(buffer, "GIF", save_all=True, append_images=others, duration=1)
     return buffer.getvalue()
