@@ -130,6 +130,7 @@ def read(store: Any, seed: int, seconds: float, results: Any) -> None:
             ask_view(engine.view() if hasattr(engine, "view") else engine, chance, counts)
         except Exception as error:
             counts[f"error: {torture.fault_at(error)}"] += 1
+        time.sleep(chance.choice((0, 0.005)))  # so that threads let their writer write
     results.put(counts)
 
 
