@@ -89,23 +89,31 @@ def contents(folder: Path) -> tuple[dict[str, Item], dict[str, Vectors], int]:
     return items, vectors, len(ids) - len(set(ids))
 
 
-def report(
-    delays: list[float],
-    left: list[int],
-    expected: tuple[dict[str, Item], dict[str, Vectors], int],
-    found: tuple[dict[str, Item], dict[str, Vectors], int],
-) -> bool:
+Contents = tuple[dict[str, Item], dict[str, Vectors], int]
+
+
+def report(delays: list[float], left: list[int], expected: Contents, found: Contents) -> bool:
     """Print one trial; whether it ended as the undisturbed run did."""
-    same = expected[0] == found[0] and expected[1].keys() == found[1].keys()
-    away = max(float(np.abs(expected[1][id] - row).max()) for id, row in found[1].items())
     moments = ", ".join(
         f"{delay:.1f} s ({count:,} items)" for delay, count in zip(delays, left, strict=True)
     )
     print(
-        f"killed after {moments}: same items {'yes' if same else 'NO'}, "
-        f"twice {found[2]}, vectors differ by {away:.0e} at most"
+        f"killed after {moments}: same items {'yes' if expected[0] == found[0] else 'NO'}, "
+        f"twice {found[2]}, vectors differ by {away(expected, found):.0e} at most"
     )
-    return same and found[2] == 0 and away < ROUNDING
+    return alike(expected, found)
+
+
+def alike(expected: Contents, found: Contents) -> bool:
+    """Whether two stores hold the same: items exactly, vectors but for rounding, no id twice."""
+    same = expected[0] == found[0] and expected[1].keys() == found[1].keys()
+    return same and found[2] == 0 and away(expected, found) < ROUNDING
+
+
+def away(expected: Contents, found: Contents) -> float:
+    """The largest difference between two numbers of the same item's vectors."""
+    both = expected[1].keys() & found[1].keys()
+    return max((float(np.abs(expected[1][id] - found[1][id]).max()) for id in both), default=0.0)
 
 
 if __name__ == "__main__":

@@ -118,7 +118,9 @@ class GivenVector:
         return self.vectors[row : row + 1]
 
 
-def fill(path: Path, size: int, mixture: Mixture) -> tuple[Any, float]:
+def fill(
+    path: Path, size: int, mixture: Mixture, fingerprint: str = FINGERPRINT
+) -> tuple[Any, float]:
     """A store of `size` items and the seconds that storing took.
 
     The field "shelf" is one of 20 at random; "corner" is 5% of the mixture's components.
@@ -139,7 +141,7 @@ def fill(path: Path, size: int, mixture: Mixture) -> tuple[Any, float]:
             )
         ]
         began = perf_counter()
-        store.put(items, FINGERPRINT, vectors, ["-"] * len(items), encoder="given")
+        store.put(items, fingerprint, vectors, ["-"] * len(items), encoder="given")
         seconds += perf_counter() - began
     began = perf_counter()
     store.compact()
