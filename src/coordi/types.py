@@ -68,6 +68,9 @@ class Problem:
     """What is wrong and what to do about it, one line."""
     id: str | None = None
     column: str | None = None
+    item: "Item | None" = None
+    """The row itself where only its picture is not there; `image` says where it should be. Who
+    measures keeps such rows: a benchmark does not get easier by losing files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +140,7 @@ class Query:
     explain: bool = False
     rerank: int | None = None
     """How many of the nearest hits a re-ranker puts in its own order, 0 for none; None leaves it
-    to the search: 100 for a picture alone where there is a re-ranker, else none."""
+    to the search: `RERANK_DEPTH` for a picture alone where there is a re-ranker, else none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Open a catalogue of any kind and stream its items, with a problem for every row left out."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from coordi.data.fieldtypes import Kind, convert, kind_of, plain, text, widen
@@ -67,16 +67,24 @@ class Catalog:
             what, column = self._id_source()
             return Problem(record.origin, f"no {what}: the cell is empty", column=column)
         image = self._image(values, id_, folder)
-        if isinstance(image, str):
-            return Problem(record.origin, image, id=id_, column=self.mapping.get("image"))
         fields: dict[str, FieldValue] = {
             name: convert(plain(values.get(column)), self.field_types[name])
             for name, column in self.fields.items()
         }
         title, description = self._words(values, "title"), self._words(values, "description")
+        if isinstance(image, str):
+            row = Item(id_, None, title, description, fields, record.origin)
+            return self._without_picture(row, image, record, folder)
         if image is None and not title:
             return Problem(record.origin, "no title: the cell is empty", id_, self.mapping["title"])
         return Item(id_, image, title, description, fields, record.origin)
+
+    def _without_picture(self, row: Item, reason: str, record: Record, folder: Path) -> Problem:
+        """The problem of a row whose picture is not there, with the row where it names a file."""
+        column = self.mapping.get("image")
+        image = self.finder.expected(record.values.get(column or ""), folder)
+        item = None if image is None else replace(row, image=image)
+        return Problem(record.origin, reason, row.id, column, item=item)
 
     def _id_source(self) -> tuple[str, str]:
         """What the id is read from: (what that is, its column)."""

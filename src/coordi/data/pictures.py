@@ -30,6 +30,16 @@ class PictureFinder:
         name = file_name(cell)
         return self._find_path(name, base) if name else "no image: the cell is empty"
 
+    def expected(self, cell: object, base: Path) -> ImageRef | None:
+        """Where the picture of a cell should be, whether or not it is; None if it names no file."""
+        data = cell.get("bytes") if isinstance(cell, Mapping) else cell
+        if isinstance(data, bytes):
+            return ImageRef(data=data)
+        name = file_name(cell)
+        if not name or _URL.match(name):
+            return None
+        return ImageRef((self.folder or base) / name.replace("\\", "/"))
+
     def find_by_id(self, id_: str) -> ImageRef | str:
         """Find the picture that is named after an item's id."""
         path = self.by_stem.get(id_)
