@@ -73,7 +73,8 @@ def test_a_missing_picture_is_told(shop):
         (shop / "shop" / "images" / f"{number}.png").write_bytes(b"broken")
     answer = evaluate(shop, "--no-controls")
     assert answer.exit_code == 3
-    assert "missing or unreadable images" in answer.stdout
+    assert "Missing or unreadable pictures: " in answer.stdout
+    assert "queries and" in answer.stdout
 
 
 @pytest.mark.parametrize(

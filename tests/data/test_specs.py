@@ -119,12 +119,12 @@ def test_real_street_photos_are_looked_for_among_all_packshots(tmp_path):
         csv.writer(file).writerows(rows)
     wanted = spec(kind="pairs", pairs="pairs.csv", item="{model}")
     made = load_collection(wanted, folder, cache=tmp_path / "cache")
-    assert len(made.photos) == 120
+    assert len(made.photos) == 121  # 60 packshots, 60 street photos, one whose file is gone
+    assert list(made.missing) == [made.photos[-1].id]
     assert sides(made, made.test.query) == {"test"}
     assert all(made.photos[row].street for row in made.test.query)
     np.testing.assert_array_equal(made.test.gallery, np.arange(60))
-    assert len(made.problems) == 2
-    assert any("nobody" in problem.reason for problem in made.problems)
+    assert ["nobody" in problem.reason for problem in made.problems] == [True]
 
 
 def test_held_out_photos_are_looked_for_among_the_held_out(tmp_path):
@@ -205,8 +205,10 @@ def test_rows_that_cannot_be_used_are_problems(tmp_path):
     with (folder / "shop.csv").open("a", newline="") as file:
         csv.writer(file).writerow(["x", "images/d1-0001.png", "", "tee", "red", ""])
     made = load_collection(spec(item="{model}", test=0.5), folder, cache=tmp_path / "cache")
-    assert [problem.id for problem in made.problems] == ["d1-0003", "x"]
+    assert [problem.id for problem in made.problems] == ["x"]
     assert "shop.csv" in str(made.problems[0].origin)
+    assert list(made.missing) == ["d1-0003"]
+    assert str(made.missing["d1-0003"].origin).endswith("shop.csv:5")
 
 
 def test_a_catalogue_with_nothing_usable_is_an_error(tmp_path):

@@ -97,6 +97,8 @@ def doctor(
         from coordi.data.doctor import examine, worst, write_page
         from coordi.data.doctor.named import find_dataset
 
+        if html is not None and not html.absolute().parent.is_dir():
+            raise typer.BadParameter(f"there is no folder {html.parent}", param_hint="--html")
         if html is not None:
             check_writable(html, "--html")
         with _progress(out) as progress:

@@ -92,9 +92,7 @@ def _collection(benchmark: str, root: Path, cache: Path, say: Any) -> "Collectio
     elif benchmark in READERS:
         spec = CollectionSpec(name=benchmark, kind=benchmark)
     else:
-        raise UnknownNameError(
-            "benchmark (one of your own is a FILE.yaml)", benchmark, {*COLLECTIONS, *READERS}
-        )
+        raise UnknownNameError("benchmark", benchmark, {*COLLECTIONS, *READERS})
     return load_collection(spec, root, cache=cache, say=say)
 
 

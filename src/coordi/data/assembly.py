@@ -251,8 +251,10 @@ def _drawn(spec: CollectionSpec, cache: Path, say: Say) -> Collection:
         packshots.append(packshot)
         street += street_photos(packshot, Rendered(made.files[1:], made.boxes[1:]))
     read = Reading(tuple(packshots))
-    return among_themselves(spec, read, say) if spec.match != "item" else with_street(
-        spec, read, street
+    return (
+        among_themselves(spec, read, say)
+        if spec.match != "item"
+        else with_street(spec, read, street)
     )
 
 

@@ -5,8 +5,9 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -134,8 +135,8 @@ class Report:
         """Write the report as JSON; it replaces an earlier one as a whole."""
         write_whole(path, json.dumps(asdict(self), ensure_ascii=False, allow_nan=False))
 
-    @classmethod
-    def load(cls, path: Path) -> Self:
+    @staticmethod
+    def load(path: Path) -> "Report":
         """Read a report; `InputError` for a file that is missing or is not one."""
         try:
             content = json.loads(
@@ -146,7 +147,7 @@ class Report:
         if not isinstance(content, dict) or content.get("format") != FORMAT:
             raise InputError(f"{path} is no report of `coordi evaluate`")
         try:
-            report = TypeAdapter(cls).validate_python(content)
+            report = _reader().validate_python(content)
         except ValidationError as error:
             first = error.errors(include_input=False, include_url=False)[0]
             place = ".".join(map(str, first["loc"]))
@@ -155,6 +156,11 @@ class Report:
             ) from error
         _check_lengths(report, path)
         return report
+
+
+@cache
+def _reader() -> TypeAdapter[Report]:
+    return TypeAdapter(Report)
 
 
 def _finite(text: str) -> float:

@@ -272,7 +272,9 @@ def _recipe(name: str) -> tuple[int | None, dict[str, Any]]:
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise InputError(f"{file} is no recipe ({error}); train again or remove it") from error
     if not isinstance(recipe, dict) or "recipe" not in recipe:
-        raise InputError(f"{file} is no recipe (it has no field `recipe`); train again or remove it")
+        raise InputError(
+            f"{file} is no recipe (it has no field `recipe`); train again or remove it"
+        )
     plain: dict[str, Any] = {str(key): value for key, value in recipe.items()}
     seed = plain.get("seed")
     return seed if isinstance(seed, int) else None, plain

@@ -54,6 +54,7 @@ def catalog_subject(catalog: Catalog, encoder: Encoder | None, progress: Progres
         missing=kinds["missing"],
         repeated=kinds["repeated"],
         unusable=kinds["unusable"],
+        notes=catalog.notes,
         sides=sides,
     )
 
@@ -118,6 +119,12 @@ def collection_subject(
     trials = {"test": collection.test} | ({"val": collection.val} if collection.val else {})
     names = sorted({name for photo in photos for name in photo.attributes})
     columns = {name: tuple(p.attributes.get(name, "") for p in photos) for name in names}
+    unread = {photos[row].id: _unreadable_photo(photos[row], error) for row, error in seen.errors}
+    missing = {
+        photo.id: collection.missing.get(photo.id, unread[photo.id])
+        for photo in photos
+        if photo.id in unread and (photo.id in collection.missing or _is_absent(photo))
+    }
     return Subject(
         name=collection.name,
         ids=tuple(photo.id for photo in photos),
@@ -125,8 +132,9 @@ def collection_subject(
         looks=seen.looks,
         vectors=seen.vectors,
         images=lambda rows: {row: photos[row].image for row in rows},
-        unreadable=tuple(_unreadable_photo(photos[row], error) for row, error in seen.errors),
-        missing=collection.problems,
+        unreadable=tuple(problem for id_, problem in unread.items() if id_ not in missing),
+        missing=tuple(missing.values()),
+        unusable=collection.problems,
         sides=_sides_of(collection),
         train=tuple(collection.train.tolist()),
         groups=tuple(group_of(photo) for photo in photos),
@@ -135,6 +143,10 @@ def collection_subject(
         published=collection.published,
         counts=collection.counts,
     )
+
+
+def _is_absent(photo: Photo) -> bool:
+    return photo.image.path is not None and not photo.image.path.is_file()
 
 
 def _unreadable_photo(photo: Photo, error: ImageError) -> Problem:
