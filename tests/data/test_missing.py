@@ -50,9 +50,7 @@ def lists(folder, root):
         target = folder / f"in/img/A/B/m{n // 2}/{n}.png"
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes((root / f"images/{id_}.png").read_bytes())
-    rows = [
-        f"img/A/B/m{n // 2}/{n}.png m{n // 2} {side}" for n, side in zip(range(COUNT), sides)
-    ]  # fmt: skip
+    rows = [f"img/A/B/m{n // 2}/{n}.png m{n // 2} {side}" for n, side in enumerate(sides)]
     (folder / "in/list_eval_partition.txt").write_text("\n".join([f"{COUNT}", "a b c", *rows]))
     pairs = [
         f"img/A/B/m{n // 2}/{n}.png img/A/B/m{n // 2}/{n + 1}.png m{n // 2} "

@@ -318,11 +318,14 @@ def test_a_report_with_anything_in_it_is_read_or_refused_by_name(written, data):
     place[key] = data.draw(JSON)
     path = written / "odd.json"
     path.write_text(json.dumps(content), "utf-8")
+    told = ""
     try:
         report = Report.load(path)
     except InputError as error:
-        assert str(path) in str(error)
-        assert "\n" not in str(error)
+        told = str(error)
+    if told:
+        assert str(path) in told
+        assert "\n" not in told
         return
     whole = Report.load(written / "whole.json")
     results_markdown([report, whole])

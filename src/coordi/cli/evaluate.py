@@ -103,7 +103,7 @@ def _write(reports: "Sequence[Report]", collection: "Collection", output: Path) 
     from coordi.evaluation.tables import benchmark_markdown
 
     terms = reports[0].terms
-    folder = output / (terms.benchmark if terms.trial == "test" else f"{terms.benchmark}-val")
+    folder = output / _plain(terms.benchmark + ("" if terms.trial == "test" else "-val"))
     names = [_file_name(report) for report in reports]
     for name, report in zip(names, reports, strict=True):
         twin = f"-{report.fingerprint}" if names.count(name) > 1 else ""
@@ -116,7 +116,12 @@ def _write(reports: "Sequence[Report]", collection: "Collection", output: Path) 
 def _file_name(report: "Report") -> str:
     seed = "" if report.seed is None else f"-seed{report.seed}"
     kind = "control-" if report.control else ""
-    return kind + re.sub(r"[^A-Za-z0-9.@_-]+", "-", report.model) + seed
+    return kind + _plain(report.model) + seed
+
+
+def _plain(name: str) -> str:
+    """A name as that of one file: letters of any script, no way out of the folder."""
+    return re.sub(r"[^\w.@-]+", "-", name)[:80].lstrip(".") or "unnamed"
 
 
 def _brief(report: "Report") -> dict[str, Any]:

@@ -42,7 +42,8 @@ ITEM_CHECKS: Mapping[str, Check[Subject]] = {
     "published counts": tables.published_counts,
     "reading": tables.reading_notes,
     "missing and damaged pictures": lambda subject: (
-        *tables.pictures(subject), *tables.missing_in_trials(subject)
+        *tables.pictures(subject),
+        *tables.missing_in_trials(subject),
     ),
     "repeated ids": tables.repeated_ids,
     "leaks across the split": duplicates.leaking_groups,

@@ -16,7 +16,7 @@ from coordi.data.doctor.subject import Subject
 from coordi.data.fieldtypes import text
 from coordi.data.readers.delimited import DelimitedTable, open_delimited
 from coordi.data.sources import KINDS
-from coordi.errors import CatalogError, ImageError
+from coordi.errors import CatalogError, CoordiError, ImageError
 from coordi.types import Encoder, ImageRef, Item, Origin, Photo, Problem
 
 Progress = Callable[[str, int, int | None], None]
@@ -190,12 +190,14 @@ def outfit_subject(
     progress: Progress,
 ) -> OutfitSubject:
     """Read an outfits file and the catalogue of its items."""
-    opened = open_catalog(catalog or _beside(path), mapping=mapping, images=images)
+    unknown: list[Problem] = []
+    lines = list(_outfit_lines(path, unknown))
+    beside = catalog or _beside(path, {item for _, item, _ in lines})
+    opened = open_catalog(beside, mapping=mapping, images=images)
     items = catalog_subject(opened, None, progress)
     row_of = {id_: row for row, id_ in enumerate(items.ids)}
     found: dict[str, list[int]] = {}
-    unknown: list[Problem] = []
-    for outfit, item, origin in _outfit_lines(path, unknown):
+    for outfit, item, origin in lines:
         members = found.setdefault(outfit, [])
         if item in row_of:
             members.append(row_of[item])
@@ -222,8 +224,8 @@ def _outfit_lines(path: Path, problems: list[Problem]) -> Iterator[tuple[str, st
         yield outfit, item, record.origin
 
 
-def _beside(path: Path) -> Path:
-    """The one other catalogue file in an outfits file's folder."""
+def _beside(path: Path, items: Bag[str]) -> Path:
+    """The one other catalogue file in an outfits file's folder that lists `items`."""
     others = [
         other
         for other in sorted(path.parent.iterdir())
@@ -232,6 +234,8 @@ def _beside(path: Path) -> Path:
         and other.suffix.lower() not in (".txt", ".json")
         and not is_outfit_file(other)
     ]
+    if len(others) > 1:
+        others = [other for other in others if _lists(other, items)] or others
     if len(others) == 1:
         return others[0]
     named = ", ".join(other.name for other in others) or "none"
@@ -239,3 +243,11 @@ def _beside(path: Path) -> Path:
         f"cannot tell which file beside {path} lists its items (found: {named}); "
         "say it with --catalog FILE"
     )
+
+
+def _lists(file: Path, items: Bag[str]) -> bool:
+    """Whether a file is a catalogue of at least one of some items."""
+    try:
+        return any(row.id in items for row in open_catalog(file).rows())
+    except CoordiError:
+        return False
