@@ -71,6 +71,9 @@ class Problem:
     item: "Item | None" = None
     """The row itself where only its picture is not there; `image` says where it should be. Who
     measures keeps such rows: a benchmark does not get easier by losing files."""
+    rows: int = 1
+    """Rows that are lost by it: many where a block of a file is damaged, none where an item went
+    in without something that its row states."""
 
 
 @dataclass(frozen=True, slots=True)

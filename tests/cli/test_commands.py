@@ -62,7 +62,7 @@ def test_ingest_json(catalog, tmp_path):
     assert set(report) == {
         "store", "interrupted", "source", "kind", "mapping", "encoder", "fingerprint", "read",
         "added", "updated", "unchanged", "failed", "pruned", "text_only", "problems", "seconds",
-        "images_per_second",
+        "images_per_second", "known_by", "notes",
     }  # fmt: skip
     assert (report["added"], report["kind"], report["encoder"]) == (24, "csv", "coordi-mini")
     assert report["mapping"]["id"] == "id"
@@ -74,6 +74,37 @@ def test_ingest_with_a_given_mapping(catalog, tmp_path):
     assert re.search(r"title +<- category +\(given\)", result.stderr)
     item = run_json("show", "item-0", "--store", tmp_path / "store")["items"][0]
     assert (item["title"], item["fields"]["color"]) == ("dress", "a red dress")
+
+
+def test_ingest_says_what_it_guessed_and_what_it_left(catalog, tmp_path):
+    path = catalog.parent / "feed.csv"
+    cells = "images/0.png, images/1.png", "images/2.png"
+    path.write_text(
+        "SKU;Shots;Name;Price\n"
+        f"1;{cells[0]};Tee;1.299,00 €\n2;{cells[1]};Cap;19,90 €\n3;images/3.png;Hat;call us\n"
+    )
+    result = run("ingest", path, "--store", tmp_path / "store")
+    assert re.search(r"image +<- Shots +\(by its values\)", result.stderr)
+    assert re.search(r"title +<- Name +\(by its name\)", result.stderr)
+    assert "note: column Price was read as numbers with a comma" in result.stderr
+    assert "1 further ones are kept" in result.stderr
+    assert "3 added" in result.stdout
+    assert "0 rows could not be used; 1 problems cost no row" in result.stdout
+    assert result.exit_code == 3
+    report = run_json("ingest", path, "--store", tmp_path / "other", code=3)
+    assert report["known_by"]["image"] == "by its values"
+    assert len(report["notes"]) == 2
+    assert (report["read"], report["failed"], report["problems"][0]["rows"]) == (3, 0, 0)
+
+
+def test_ingest_of_a_folder_names_what_it_cannot_read(catalog, tmp_path):
+    folder = catalog.parent / "images"
+    (folder / "phone.heic").write_bytes(b"\0\0\0\x18ftypheic" + b"\0" * 40)
+    (folder / "film.mp4").write_bytes(b"\0\0\0\x18ftypisom")
+    result = run("ingest", folder, "--store", tmp_path / "store")
+    assert result.exit_code == 3
+    assert "left aside, being no pictures: 1 .mp4" in result.stderr
+    assert "phone.heic" in result.stdout
 
 
 def test_a_wrong_mapping_lists_the_columns(catalog, tmp_path):
@@ -108,7 +139,7 @@ def test_bad_rows_give_a_table_a_report_and_exit_code_3(tmp_path):
     assert str(report) in result.stdout
     problems = [json.loads(line) for line in report.read_text().splitlines()]
     assert [problem["id"] for problem in problems] == [f"item-{n}" for n in range(23)]
-    assert set(problems[0]) == {"file", "line", "id", "column", "reason"}
+    assert set(problems[0]) == {"file", "line", "id", "column", "reason", "rows"}
     document = run_json(*arguments, code=3)
     assert (document["failed"], len(document["problems"])) == (23, 20)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coordi.data.catalog import FROM_FILE_NAME, FROM_ID, FROM_ROW_NUMBER, open_catalog
@@ -227,7 +227,10 @@ def test_jsonl_with_uneven_objects(tmp_path):
     assert [item.id for item in items] == ["7", "8", "9"]
     assert [item.fields["price"] for item in items] == [None, 5.0, 5.5]
     assert items[0].fields["sizes"] == "S;M"
-    assert [p.origin.line for p in problems] == [4, 5]
+    assert [(p.origin.line, p.rows) for p in problems] == [(3, 0), (4, 1), (5, 1)]
+    assert problems[0].reason == (
+        f"1 of 2 pictures not used: image file {tmp_path / 'b.jpg'} is not there"
+    )
 
 
 IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
@@ -388,6 +391,7 @@ def test_a_catalogue_moved_with_its_pictures_gives_the_same_items(tmp_path):
     assert (one.id, one.fields) == (two.id, two.fields)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=120), st.sampled_from(["csv", "jsonl", "parquet"]))
 def test_files_of_any_bytes_give_rows_problems_or_an_error_of_ours(tmp_path_factory, data, suffix):
     path = tmp_path_factory.mktemp("any") / f"c.{suffix}"
@@ -397,3 +401,193 @@ def test_files_of_any_bytes_give_rows_problems_or_an_error_of_ours(tmp_path_fact
     except CoordiError:
         return
     assert sum(1 for _ in catalog.rows()) == catalog.count
+
+
+def test_several_pictures_in_a_cell(tmp_path):
+    pictures(tmp_path, "p/a0.jpg", "p/a1.jpg", "p/a2.jpg")
+    path = csv(
+        tmp_path,
+        "ID,Type,Name,Regular price,Categories,Images\n"
+        '11,simple,Tee,26.95,Tees,"https://s.example/up/a0.jpg?v=1, https://s.example/up/a1.jpg"\n'
+        '12,simple,Cap,9,Caps,"https://s.example/gone.jpg, https://s.example/up/a2.jpg?v=2"\n'
+        '13,simple,Hat,5,Hats,"https://s.example/up/a1.jpg,https://s.example/gone.jpg"\n'
+        "14,simple,Sock,5,Socks,https://s.example/gone.jpg;https://s.example/lost.jpg\n",
+    )
+    catalog = open_catalog(path, images=tmp_path / "p")
+    items, problems = rows(catalog)
+    names = [[ref.path.name for ref in (item.image, *item.more)] for item in items]
+    assert names == [["a0.jpg", "a1.jpg"], ["a2.jpg"], ["a1.jpg"]]
+    assert [(p.id, p.rows, p.column) for p in problems] == [
+        ("12", 0, "Images"),
+        ("13", 0, "Images"),
+        ("14", 1, "Images"),
+    ]
+    assert problems[0].reason.endswith("; the first one that is there is the main one")
+    assert problems[1].reason.startswith("1 of 2 pictures not used: the image is a URL")
+    assert problems[2].reason.endswith("(nor are its 1 other pictures)")
+    assert catalog.remarks() == (
+        "column Images lists several pictures: the first is the main one, 1 further ones are kept",
+    )
+    assert catalog.mapping["category"] == "Categories"  # not "simple"
+    assert items[0].fields["price"] == 26.95
+    rows(catalog)  # a second pass counts anew
+    assert catalog.seen.further == 1
+
+
+def test_pictures_of_a_list_of_objects_and_of_bytes(tmp_path):
+    pictures(tmp_path, "a.jpg", "b.jpg")
+    lines = [
+        {"id": 1, "title": "Tee", "images": [{"src": "a.jpg"}, {"src": "b.jpg"}]},
+        {"id": 2, "title": "Cap", "images": []},
+    ]
+    path = tmp_path / "c.jsonl"
+    path.write_text("\n".join(map(json.dumps, lines)))
+    items, problems = rows(open_catalog(path))
+    assert (items[0].image, items[0].more) == (
+        ImageRef(tmp_path / "a.jpg"),
+        (ImageRef(tmp_path / "b.jpg"),),
+    )
+    assert problems[0].reason == "no image: the cell is empty"
+    cells = [[{"bytes": JPEG, "path": "x"}, {"bytes": JPEG + b"2", "path": "y"}], None]
+    pq.write_table(
+        pa.table({"id": [1, 2], "pics": pa.array(cells, pa.list_(IMAGE))}), tmp_path / "c.parquet"
+    )
+    items, problems = rows(open_catalog(tmp_path / "c.parquet"))
+    assert items[0].more == (ImageRef(data=JPEG + b"2"),)
+    assert len(problems) == 1
+
+
+def test_the_picture_column_is_known_by_its_values_and_said(tmp_path):
+    pictures(tmp_path, "a.jpg")
+    text = "sku,name,kind,shot,shot_thumb\n1,Tee,x,a.jpg,a.jpg\n2,Cap,y,a.jpg,a.jpg\n"
+    catalog = open_catalog(csv(tmp_path, text))
+    assert catalog.mapping == {"id": "sku", "image": "shot", "title": "name"}
+    by_name = "by its name"
+    assert catalog.known_by == {"id": by_name, "image": "by its values", "title": by_name}
+    assert catalog.notes == ("only shot is read as the picture; shot_thumb hold pictures too",)
+    given = open_catalog(csv(tmp_path, text), mapping={"image": "shot_thumb"})
+    assert given.known_by["image"] == "given"
+    assert given.notes == ()
+
+
+def test_a_catalogue_without_pictures_says_so(tmp_path):
+    path = csv(tmp_path, "id,title\n1,Tee\n")
+    note = "no column looks like a picture: items go in by their words alone"
+    assert open_catalog(path).notes == (note,)
+    assert open_catalog(path, mapping={"image": ""}).notes == ()  # meant so
+
+
+def test_pictures_of_which_none_is_there_are_said_before_the_rows(tmp_path):
+    path = csv(tmp_path, "id,title,image\n1,Tee,https://s.example/a.jpg\n2,Cap,b.jpg\n")
+    assert open_catalog(path).notes == (
+        "none of the first 2 pictures of column image is there; give the folder they are in with "
+        "--images",
+    )
+
+
+def test_files_named_after_ids_win_over_addresses_that_lead_nowhere(tmp_path):
+    pictures(tmp_path, "p/1.jpg", "p/2.jpg")
+    text = "id,title,image_url\n1,Tee,https://s.example/x\n2,Cap,https://s.example/y\n"
+    catalog = open_catalog(csv(tmp_path, text), images=tmp_path / "p")
+    assert catalog.mapping["image"] == FROM_ID
+    assert [item.image.path.name for item in rows(catalog)[0]] == ["1.jpg", "2.jpg"]
+
+
+def test_prices_become_numbers_and_a_currency(tmp_path):
+    path = csv(
+        tmp_path,
+        "id,title,price,sale_price,size\n"
+        '1,Tee,"1.299,00 €",7 €,"7,5"\n'
+        '2,Cap,"19,90 €",,"8"\n'
+        "3,Hat,call us,,9\n"
+        "4,Sock,-,,9\n"
+        "5,Bag,,,9\n",
+    )
+    catalog = open_catalog(path)
+    assert catalog.field_types == {
+        "price": "number",
+        "sale_price": "number",
+        "size": "text",
+        "currency": "text",
+    }
+    items, problems = rows(catalog)
+    assert [item.fields["price"] for item in items] == [1299.0, 19.9, None, None, None]
+    assert [item.fields["currency"] for item in items] == ["EUR", "EUR", None, None, None]
+    assert items[0].fields["sale_price"] == 7.0
+    assert items[0].fields["size"] == "7,5"
+    assert [(p.id, p.rows) for p in problems] == [("3", 0)]
+    assert problems[0].reason == "price 'call us' is no price; the item goes in without it"
+    assert catalog.notes[1] == (
+        "column price was read as numbers with a comma before the decimals, currency EUR 2"
+    )
+
+
+@pytest.mark.parametrize(
+    ("cells", "prices", "told"),
+    [
+        (["1.299", "899"], [1299.0, 899.0], True),  # three decimals are hardly a price
+        (["1.299", "19.90"], [1.299, 19.9], False),
+        (["1,299.00", "9.50"], [1299.0, 9.5], True),
+        (["5", "7"], [5, 7], False),
+        (["A-5", "B-7"], ["A-5", "B-7"], True),
+    ],
+)
+def test_plain_numbers_stay_and_what_is_no_price_stays(tmp_path, cells, prices, told):
+    lines = [f'{n},Tee,"{cell}"' for n, cell in enumerate(cells)]
+    catalog = open_catalog(csv(tmp_path, "\n".join(["id,title,price", *lines])))
+    items, problems = rows(catalog)
+    assert [item.fields["price"] for item in items] == prices
+    assert problems == []
+    assert "currency" not in catalog.fields
+    assert any("price" in note for note in catalog.notes) == told
+
+
+def test_a_column_of_currencies_is_kept(tmp_path):
+    path = csv(tmp_path, "id,title,price,currency\n1,Tee,5 €,Euro\n")
+    assert rows(open_catalog(path))[0][0].fields == {"price": 5.0, "currency": "Euro"}
+    path = csv(tmp_path, "id,title,price,currency\n1,Tee,5 €,\n2,Cap,6 $,\n")
+    catalog = open_catalog(path)
+    assert [item.fields["currency"] for item in rows(catalog)[0]] == ["EUR", "USD"]
+    assert "column price has several currencies: filter by currency too" in catalog.notes
+
+
+def test_numbers_of_json_are_no_matter_of_notation(tmp_path):
+    lines = [
+        {"id": 1, "title": "Tee", "price": 1.299},
+        {"id": 2, "title": "Cap", "price": "5,00 €"},
+    ]
+    path = tmp_path / "c.jsonl"
+    path.write_text("\n".join(map(json.dumps, lines)))
+    assert [item.fields["price"] for item in rows(open_catalog(path))[0]] == [1.299, 5.0]
+
+
+def test_html_becomes_the_words_that_a_reader_sees(tmp_path):
+    path = csv(
+        tmp_path,
+        "id,title,body_html\n"
+        '1,Tom &amp; Co,"<p>Soft,<br/>\ncotton</p><style>p {}</style><!-- x -->'
+        '<a title=""5>3"">&euro;5</a>"\n'
+        "2,a < b,5 > 3 & 2 <3\n",
+    )
+    items, _ = rows(open_catalog(path))
+    assert (items[0].title, items[0].description) == ("Tom & Co", "Soft, cotton €5")
+    assert (items[1].title, items[1].description) == ("a < b", "5 > 3 & 2 <3")
+
+
+def test_a_workbook_is_refused_with_the_way_out(tmp_path):
+    (tmp_path / "c.xlsx").write_bytes(b"PK\x03\x04")
+    with pytest.raises(CatalogError, match="save the sheet as CSV"):
+        open_catalog(tmp_path / "c.xlsx")
+
+
+def test_a_row_without_its_picture_tells_where_that_should_be(tmp_path):
+    path = csv(
+        tmp_path, "id,title,image\n1,Tee,p/gone.jpg\n2,Cap,https://s.example/a.jpg\n3,Hat,\n"
+    )
+    _, problems = rows(open_catalog(path))
+    assert [problem.item and problem.item.image for problem in problems] == [
+        ImageRef(tmp_path / "p/gone.jpg"),
+        None,
+        None,
+    ]
+    assert problems[0].item.title == "Tee"

@@ -6,7 +6,7 @@ import math
 from functools import reduce
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coordi.data.fieldtypes import convert, kind_of, plain, text, widen
@@ -78,6 +78,7 @@ cells = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(cells, max_size=6))
 def test_every_value_fits_its_column(values):
     values = [plain(value) for value in values]
@@ -93,17 +94,20 @@ def test_every_value_fits_its_column(values):
             assert made is None or math.isfinite(made)
 
 
+@settings(deadline=None)
 @given(st.lists(cells))
 def test_the_order_of_rows_does_not_change_the_type(values):
     kinds = [kind_of(plain(value)) for value in values]
     assert reduce(widen, kinds, None) == reduce(widen, reversed(kinds), None)
 
 
+@settings(deadline=None)
 @given(st.integers(-(2**63), 2**63 - 1))
 def test_integers_come_back_from_their_text(number):
     assert convert(str(number), kind_of(str(number))) == number
 
 
+@settings(deadline=None)
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_numbers_come_back_from_their_text(number):
     assert kind_of(repr(number)) == "number"

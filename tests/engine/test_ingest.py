@@ -167,6 +167,27 @@ def test_vanished_pictures_of_a_folder_are_pruned(engine, catalog):
     assert "7.png" not in engine.store.ids()
 
 
+@pytest.mark.parametrize("damage", ["empty", "torn"])
+def test_nothing_is_pruned_by_a_catalogue_that_does_not_say_what_it_lists(engine, catalog, damage):
+    engine.ingest(catalog)
+    header, *lines = catalog.read_text().splitlines(keepends=True)
+    left = [] if damage == "empty" else ["item-0\n", *lines[1:]]
+    catalog.write_text(header + "".join(left))
+    report = engine.ingest(catalog, prune=True)
+    assert (report.pruned, engine.store.count()) == (0, 24)
+    assert report.problems[-1].reason.startswith("nothing was pruned")
+    assert (report.problems[-1].rows, report.failed) == (0, 0 if damage == "empty" else 1)
+
+
+def test_what_costs_no_row_is_reported_and_not_counted(engine, catalog):
+    rows = rows_of(catalog)
+    column = next(name for name in rows[0] if "image" in name)
+    write_rows(catalog, [row | {column: f"{row[column]}, gone.png"} for row in rows])
+    report = engine.ingest(catalog)
+    assert (report.read, report.added, report.failed) == (24, 24, 0)
+    assert len(report.problems) == 24
+
+
 class Interrupting(ColorHistogram):
     """Raises KeyboardInterrupt at the given batch."""
 

@@ -39,18 +39,22 @@ def run_ingest(
     from coordi.engine.ingest import open_absolute
 
     catalog = open_absolute(source, mapping=mapping, images=images)
-    show_mapping(out, catalog, given=mapping)
+    show_mapping(out, catalog)
     out.note(f"encoder: {engine.encoder.name}, {engine.encoder.dim} dimensions")
     with _progress(out) as on_progress:
-        return engine.ingest(catalog, prune=prune, on_progress=on_progress)
+        report = engine.ingest(catalog, prune=prune, on_progress=on_progress)
+    for remark in catalog.remarks():
+        out.note(f"note: {remark}")
+    return report
 
 
-def show_mapping(out: Output, catalog: "Catalog", given: Mapping[str, str]) -> None:
-    """Say what each column was taken for, and what to do where that is wrong."""
+def show_mapping(out: Output, catalog: "Catalog") -> None:
+    """Say what each column was taken for and why, and what to do where that is wrong."""
     rows = "" if catalog.count is None else f", {catalog.count:,} rows"
     out.note(f"{catalog.source} ({catalog.kind}{rows})")
     for role, column in catalog.mapping.items():
-        out.note(f"  {role:<12} <- {column}{'   (given)' if role in given else ''}")
+        how = catalog.known_by.get(role)
+        out.note(f"  {role:<12} <- {column}{f'   ({how})' if how else ''}")
     others = [name for name in catalog.fields if name not in catalog.mapping]
     if others:
         out.note(f"  fields       <- {', '.join(others)}")
@@ -187,12 +191,20 @@ def _show_problems(out: Output, problems: "Sequence[Problem]", file: Path | None
         return
     shown = problems[:SHOWN_PROBLEMS]
     rows = ((_place(problem.origin), problem.id or "", problem.reason) for problem in shown)
-    out.table(("where", "id", "problem"), rows, title=f"{len(problems):,} rows could not be used")
+    out.table(("where", "id", "problem"), rows, title=_title(problems))
     if file:
         out.text(f"All of them: {file}")
     elif len(problems) > len(shown):
         rest = len(problems) - len(shown)
         out.text(f"... and {rest:,} more. All of them: run again with --report problems.jsonl")
+
+
+def _title(problems: "Sequence[Problem]") -> str:
+    """How many rows are lost, and how many problems cost none."""
+    rows = sum(problem.rows for problem in problems)
+    aside = sum(problem.rows == 0 for problem in problems)
+    lost = f"{rows:,} rows could not be used"
+    return f"{lost}; {aside:,} problems cost no row" if aside else lost
 
 
 def _place(origin: "Origin") -> str:

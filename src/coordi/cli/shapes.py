@@ -45,11 +45,12 @@ def _hit_json(hit: Hit) -> dict[str, Any]:
 
 
 def problem_json(problem: Problem) -> dict[str, Any]:
-    """A row that could not be used."""
+    """What could not be used, and how many rows are lost by it."""
     return {
         "file": problem.origin.file,
         "line": problem.origin.line,
         "id": problem.id,
         "column": problem.column,
         "reason": problem.reason,
+        "rows": problem.rows,
     }

@@ -65,6 +65,9 @@ def catalog_photos(spec: CollectionSpec, root: Path) -> Reading:
     problems: list[Problem] = []
     missing: dict[str, Problem] = {}
     for row in catalog.rows():
+        if isinstance(row, Problem) and not row.rows:
+            problems.append(row)  # what the item before it went in without
+            continue
         absent = row if isinstance(row, Problem) and row.item else None
         made = _photo((absent and absent.item) or row, spec)
         if isinstance(made, Photo) and made.id in photos:

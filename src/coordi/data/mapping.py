@@ -1,49 +1,14 @@
-"""Which column of a catalogue plays which role: guessed from usual names, or given."""
+"""Which column of a catalogue plays which role where that is stated, and the names of fields."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 
+from coordi.data.rolenames import USUAL_NAMES, bare
 from coordi.errors import MappingError
 
 ITEM_ROLES = ("id", "image", "title", "description")
 """Roles that become attributes of an `Item`; all others become fields under the role's name."""
-
-USUAL_NAMES: Mapping[str, tuple[str, ...]] = {
-    "id": (
-        *("id", "item_id", "product_id", "sku", "asin", "article_id", "article_number", "code"),
-        *("product_code", "style_id", "variant_sku", "uid", "uuid", "gtin", "ean", "handle"),
-    ),
-    "image": (
-        *("image", "image_path", "img", "img_path", "image_file", "filename", "file_name", "file"),
-        *("photo", "photo_path", "picture", "image_name", "path", "packshot", "thumbnail"),
-        *("image_url", "image_link", "img_url", "photo_url", "picture_url", "image_src", "images"),
-    ),
-    "title": (
-        *("title", "product_display_name", "display_name", "name", "product_name", "prod_name"),
-        *("product_title", "item_name", "item_title", "headline", "caption", "text"),
-    ),
-    "description": (
-        *("description", "product_description", "detail_desc", "long_description", "desc"),
-        *("body_html", "body", "details", "summary"),
-    ),
-    "category": (
-        *("category", "article_type", "product_type", "product_type_name", "category_name"),
-        *("product_category", "item_type", "garment_type", "sub_category", "type", "label"),
-        *("class", "class_name", "master_category"),
-    ),
-    "color": (
-        *("color", "colour", "base_colour", "base_color", "color_name", "colour_name"),
-        *("colour_group_name", "main_color", "primary_color"),
-    ),
-    "brand": ("brand", "brand_name", "vendor", "manufacturer", "designer", "marque", "label_name"),
-    "price": (
-        *("price", "sale_price", "current_price", "variant_price", "unit_price", "list_price"),
-        *("retail_price", "price_usd", "price_eur", "price_gbp", "original_price", "mrp"),
-    ),
-    "url": ("url", "product_url", "link", "product_link", "page_url", "href", "permalink"),
-}
-"""Role → the names its column usually has, likeliest first; case and punctuation do not count."""
 
 TEXT_ROLES = frozenset({"category", "color", "brand", "url"})
 """Roles whose fields are text whatever their values look like (category 7, brand 501)."""
@@ -68,25 +33,6 @@ _FILTER_WORDS = frozenset(
         ),
     )
 )
-
-
-def guess_mapping(columns: Sequence[str], pictures: Sequence[str] = ()) -> dict[str, str]:
-    """Guess role → column from usual names; `pictures` are columns that hold picture bytes.
-
-    Each column plays one role at most.
-    """
-    by_name: dict[str, str] = {}
-    for column in columns:
-        by_name.setdefault(_bare(column), column)
-    usual = {_bare(name) for name in USUAL_NAMES["image"]}
-    named = [column for column in pictures if _bare(column) in usual]
-    found = {"image": [*named, *pictures][0]} if pictures else {}
-    for role, names in USUAL_NAMES.items():
-        known = (by_name[_bare(name)] for name in names if _bare(name) in by_name)
-        free = next((column for column in known if column not in found.values()), None)
-        if free is not None:
-            found.setdefault(role, free)
-    return {role: found[role] for role in USUAL_NAMES if role in found}
 
 
 def merge_mapping(
@@ -153,11 +99,7 @@ def _safe(column: str) -> str:
     return f"{name}_" if name.casefold() in _FILTER_WORDS else name
 
 
-def _bare(name: str) -> str:
-    return re.sub(r"[\W_]+", "", name.casefold())
-
-
 def _near(name: str, known: Iterable[str]) -> str:
-    by_bare = {_bare(one): one for one in known}
-    near = get_close_matches(_bare(name), list(by_bare), n=3, cutoff=0.5)
+    by_bare = {bare(one): one for one in known}
+    near = get_close_matches(bare(name), list(by_bare), n=3, cutoff=0.5)
     return f" Nearest: {', '.join(by_bare[one] for one in near)}." if near else ""

@@ -1,16 +1,41 @@
-"""From the image cell of a row to the place of its bytes."""
+"""From the image cell of a row to the places of its pictures' bytes."""
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from urllib.parse import unquote, urlsplit
+from typing import NamedTuple
+from urllib.parse import unquote
 
+from coordi.data.listing import FolderListing, spelling_key
+from coordi.data.picturecells import (
+    Entry,
+    bare_path,
+    entries,
+    is_address,
+    is_rarely_read,
+    plain_parts,
+)
 from coordi.data.readers.folder import open_folder
 from coordi.types import ImageRef
 
-_URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+_HOST = re.compile(r"(?:[a-z][a-z0-9+.-]+:)?//[^/]*", re.IGNORECASE)
+_SHOWN = 80  # characters of a cell that a message repeats
+
+
+class Pictures(NamedTuple):
+    """What the picture cell of a row led to."""
+
+    found: tuple[ImageRef, ...]
+    """In the cell's order: the first is the main one."""
+    missing: tuple[str, ...] = ()
+    """Why each of the others is not there, one line each."""
+    first_missing: bool = False
+    respelled: int = 0
+    """How many were found under a name that differs in case, Unicode form or suffix."""
+    expected: ImageRef | None = None
+    """Where the first one should be, where none is found and it is named as a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,56 +46,130 @@ class PictureFinder:
     """The folder given with `images=`; the catalogue's own where None."""
     by_stem: Mapping[str, Path] = field(default_factory=dict)
     """File name without suffix → file: pictures that are named after their item's id."""
+    by_key: Mapping[str, Path] = field(default_factory=dict)
+    """The same by spelling, where one file alone is spelled so."""
+    listing: FolderListing = field(default_factory=FolderListing, compare=False, repr=False)
 
-    def find(self, cell: object, base: Path) -> ImageRef | str:
-        """Find the picture of a cell, or say in one line why there is none."""
-        data = cell.get("bytes") if isinstance(cell, Mapping) else cell
-        if isinstance(data, bytes):
-            return ImageRef(data=data) if data else "no image: the cell holds no bytes"
-        name = file_name(cell)
-        return self._find_path(name, base) if name else "no image: the cell is empty"
+    def find(self, cell: object, base: Path) -> Pictures:
+        """Find the pictures of a cell, those that are there and why the others are not."""
+        if isinstance(cell, Mapping) and isinstance(cell.get("bytes"), bytes) and cell["bytes"]:
+            return Pictures((ImageRef(data=cell["bytes"]),))
+        whole = cell.strip() if isinstance(cell, str) else ""
+        path = (self.folder or base) / whole
+        if whole and os.path.isfile(path):  # noqa: PTH113 - several times faster than Path.is_file
+            return Pictures((ImageRef(path),))
+        listed: tuple[Entry, ...] = entries(cell)
+        if not listed:
+            return Pictures((), (_nothing_in(cell),), first_missing=True)
+        found = [self._find_one(entry, base) for entry in listed]
+        if len(found) == 1 and isinstance(found[0], str) and isinstance(listed[0], str):
+            parts = [self._find_one(name, base) for name in plain_parts(listed[0])]
+            if any(isinstance(part, _Found) for part in parts):
+                found = parts
+        return _gathered(found)._replace(expected=self._expected(listed[0], base))
 
-    def expected(self, cell: object, base: Path) -> ImageRef | None:
-        """Where the picture of a cell should be, whether or not it is; None if it names no file."""
-        data = cell.get("bytes") if isinstance(cell, Mapping) else cell
-        if isinstance(data, bytes):
-            return ImageRef(data=data)
-        name = file_name(cell)
-        if not name or _URL.match(name):
-            return None
-        return ImageRef((self.folder or base) / name.replace("\\", "/"))
-
-    def find_by_id(self, id_: str) -> ImageRef | str:
+    def find_by_id(self, id_: str) -> Pictures:
         """Find the picture that is named after an item's id."""
-        path = self.by_stem.get(id_)
-        return ImageRef(path) if path else f"no image: {self.folder} has no file {id_}.*"
+        if path := self.by_stem.get(id_):
+            return Pictures((ImageRef(path),))
+        if path := self.by_key.get(_id_key(id_)):
+            return Pictures((ImageRef(path),), respelled=1)
+        reason = f"no image: {self.folder} has no file {id_}.*"
+        return Pictures((), (reason,), first_missing=True)
 
-    def _find_path(self, cell: str, base: Path) -> ImageRef | str:
-        if _URL.match(cell):
-            return self._find_download(cell)
+    def _find_one(self, entry: Entry, base: Path) -> "_Found | str":
+        if isinstance(entry, bytes):
+            return _Found(ImageRef(data=entry))
         folder = self.folder or base
-        # A backslash may be part of a name; only where there is no such file is it Windows's.
-        candidates = [folder / cell, folder / cell.replace("\\", "/")]
-        if self.folder is not None:
-            candidates.append(self.folder / PurePosixPath(cell.replace("\\", "/")).name)
-        found = next((path for path in candidates if _is_file(path)), None)
-        return ImageRef(found) if found else f"image file {candidates[1]} is not there"
+        if is_address(entry) and self.folder is None and not entry.lower().startswith("file:"):
+            return (
+                f"the image is a URL ({_short(entry)}); coordi reads files: download it to a "
+                "folder and give it with --images"
+            )
+        if path := self._exact(entry, folder):
+            return _Found(ImageRef(path))
+        near = self._near(entry, folder)
+        if len(near) == 1:
+            return _Found(ImageRef(near[0]), respelled=True)
+        return self._missing(entry, folder, near)
 
-    def _find_download(self, url: str) -> ImageRef | str:
-        name = PurePosixPath(unquote(urlsplit(url).path)).name
-        if self.folder is not None and name and _is_file(self.folder / name):
-            return ImageRef(self.folder / name)
-        where = f" to {self.folder}" if self.folder else " to a folder and give it with --images"
-        return f"the image is a URL ({url}); coordi reads files: download it{where}"
+    def _expected(self, entry: Entry, base: Path) -> ImageRef | None:
+        if isinstance(entry, bytes) or is_address(entry):
+            return None
+        return ImageRef((self.folder or base) / entry.replace("\\", "/"))
+
+    def _missing(self, name: str, folder: Path, near: list[Path]) -> str:
+        if is_address(name):
+            return (
+                f"the image is a URL ({_short(name)}); coordi reads files: download it to {folder}"
+            )
+        several = f"; several are alike: {', '.join(path.name for path in near)}" if near else ""
+        return f"image file {folder / name.replace(chr(92), '/')} is not there{several}"
+
+    def _exact(self, name: str, folder: Path) -> Path | None:
+        """The file that a name means, by the letter or without what addresses add to it."""
+        there = (path for path in self._places(name, folder) if os.path.isfile(path))  # noqa: PTH113
+        return next(there, None)
+
+    def _places(self, name: str, folder: Path) -> Iterator[Path]:
+        """Where the file of a name may be, likeliest first."""
+        if not is_address(name):
+            yield folder / name
+        elif name.lower().startswith("file:"):
+            yield Path("/" + unquote(_HOST.sub("", name, count=1)).lstrip("/"))
+        for path in _spellings(name):
+            yield folder / path
+            if self.folder is not None:
+                parts = PurePosixPath(path).parts
+                for start in range(1, len(parts)):
+                    yield self.folder.joinpath(*parts[start:])
+
+    def _near(self, name: str, folder: Path) -> list[Path]:
+        """Files whose path differs from a name in spelling only, by its last part if need be."""
+        path = PurePosixPath(_spellings(name)[-1])
+        near = self.listing.alike(folder, path)
+        if not near and self.folder is not None and len(path.parts) > 1:
+            near = self.listing.alike(folder, PurePosixPath(path.name))
+        return near
+
+
+class _Found(NamedTuple):
+    ref: ImageRef
+    respelled: bool = False
+
+
+def _gathered(found: list["_Found | str"]) -> Pictures:
+    there = [one for one in found if isinstance(one, _Found)]
+    refs = tuple(one.ref for one in there)
+    return Pictures(
+        refs if len(refs) < 2 else tuple(dict.fromkeys(refs)),
+        tuple(one for one in found if isinstance(one, str)),
+        first_missing=isinstance(found[0], str),
+        respelled=sum(one.respelled for one in there),
+    )
+
+
+def _spellings(name: str) -> list[str]:
+    """Paths below a folder that a name may mean, most literal first.
+
+    A backslash may be part of a name: only where there is no such file is it Windows's.
+    """
+    path = _HOST.sub("", name, count=1) if is_address(name) else name
+    path = path.replace("\\", "/").lstrip("/")
+    inside = [path, bare_path(path), unquote(path), unquote(bare_path(path))]
+    if is_address(name):
+        inside = [_without_climbing(one) for one in inside]
+    return list(dict.fromkeys(one for one in inside if one)) or [name]
+
+
+def _without_climbing(path: str) -> str:
+    """A path of an address, which says nothing about folders here: no "..", no root."""
+    return "/".join(part for part in path.split("/") if part not in ("", ".", ".."))
 
 
 def file_name(cell: object) -> str:
-    """Path that an image cell states, "" where it states none; the first of a list counts."""
-    if isinstance(cell, list | tuple):
-        return file_name(cell[0]) if cell else ""
-    if isinstance(cell, Mapping):
-        return file_name(cell.get("path"))
-    return cell.strip() if isinstance(cell, str) else ""
+    """Path of the first picture that an image cell states, "" where it states none by name."""
+    return next((entry for entry in entries(cell) if isinstance(entry, str)), "")
 
 
 def find_pictures(images: Path | None, *, by_id: bool) -> PictureFinder:
@@ -78,13 +177,31 @@ def find_pictures(images: Path | None, *, by_id: bool) -> PictureFinder:
     if images is None or not by_id:
         return PictureFinder(images)
     stems: dict[str, Path] = {}
-    for name in open_folder(images).names:
-        stems.setdefault(PurePosixPath(name).stem, images / name)
-    return PictureFinder(images, stems)
+    alike: dict[str, list[Path]] = {}
+    for name in sorted(open_folder(images).names, key=is_rarely_read):
+        stem = PurePosixPath(name).stem
+        stems.setdefault(stem, images / name)
+        alike.setdefault(_id_key(stem), []).append(images / name)
+    keys = {key: paths[0] for key, paths in alike.items() if len(paths) == 1}
+    return PictureFinder(images, stems, keys)
 
 
-def _is_file(path: Path) -> bool:
-    try:
-        return os.path.isfile(path)  # noqa: PTH113 - several times faster than Path.is_file
-    except ValueError:  # a NUL within
-        return False
+def _id_key(id_: str) -> str:
+    """Spelling of an id without what spreadsheets lose: leading zeros, and case."""
+    key = spelling_key(id_)
+    return key.lstrip("0") or key
+
+
+def _nothing_in(cell: object) -> str:
+    if cell in (None, "", b"", [], (), {}) or (isinstance(cell, str) and not cell.strip()):
+        return "no image: the cell is empty"
+    if isinstance(cell, Mapping) and not any(cell.values()):
+        return "no image: the cell is empty"
+    return (
+        f"no image: the cell holds no path, address or bytes of a picture ({_short(repr(cell))}); "
+        'write "a.jpg", ["a.jpg", …] or {"path": "a.jpg"}'
+    )
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

@@ -32,6 +32,16 @@ READERS: Mapping[str, Callable[[Path], Table]] = {
     "parquet": open_parquet,
 }
 
+_CONVERTIBLE: Mapping[str, str] = {
+    ".xlsx": "an Excel workbook; save the sheet as CSV",
+    ".xls": "an Excel workbook; save the sheet as CSV",
+    ".ods": "a spreadsheet; save the sheet as CSV",
+    ".gz": "compressed; unpack it first (gunzip)",
+    ".zip": "an archive; unpack it first",
+    ".xml": "XML, which is not read; export the feed as CSV, TSV or JSON Lines",
+}
+"""File suffix → what people have there, and how it becomes a catalogue."""
+
 # In a folder of pictures these may lie about without being a catalogue.
 _NOT_ALONE = frozenset({".txt", ".json"})
 
@@ -71,7 +81,11 @@ def _open_directory(folder: Path) -> tuple[str, tuple[Table, ...]]:
         )
     pictures = open_folder(folder)
     if not pictures.names:
-        raise CatalogError(f"{folder} holds no catalogue file and no pictures")
+        links = [f"links to folders, which are not followed: {', '.join(pictures.links)}"]
+        said = "; ".join([*pictures.notes, *(links if pictures.links else ())])
+        raise CatalogError(
+            f"{folder} holds no catalogue file and no pictures" + (f" ({said})" if said else "")
+        )
     return "folder", (pictures,)
 
 
@@ -82,6 +96,8 @@ def _open_files(source: str, files: Sequence[Path]) -> tuple[str, tuple[Table, .
         return "folder", _loose_pictures(files)
     kinds = {KINDS.get(path.suffix.lower()) for path in files}
     kind = kinds.pop()
+    if kind is None and not kinds and files[0].suffix.lower() in _CONVERTIBLE:
+        raise CatalogError(f"{source} is {_CONVERTIBLE[files[0].suffix.lower()]}")
     if kind is None or kinds:
         raise CatalogError(
             f"{source}: cannot tell what kind of catalogue this is from the file's name; "

@@ -162,11 +162,11 @@ class _Run:
     def _changed(self) -> Iterator[_Row]:
         """Rows that are new, or not as they are stored."""
         for row in self.catalog.rows():
-            self.tally.read += 1
+            self.tally.read += row.rows if isinstance(row, Problem) else 1
             self._show()
             self._note_listed(row)
             if isinstance(row, Problem):
-                self.tally.problems.append(row)
+                self.tally.fail(row)
                 continue
             try:
                 by_picture = self._by_picture(row)
@@ -199,7 +199,7 @@ class _Run:
     def _fail(self, item: Item, error: Exception) -> None:
         origin = item.origin or Origin(self.catalog.source)
         column = self.catalog.mapping.get("image")
-        self.tally.problems.append(Problem(origin, str(error), id=item.id, column=column))
+        self.tally.fail(Problem(origin, str(error), id=item.id, column=column))
 
     def _encode_pictures(
         self, batch: Sequence[tuple[_Row, NDArray[Any] | ImageError, str]]
@@ -260,7 +260,14 @@ class _Run:
             self.writes += 1
 
     def prune(self) -> None:
-        """Remove what an earlier ingest of this catalogue stored and it no longer lists."""
+        """Remove what an earlier ingest of this catalogue stored and it no longer lists.
+
+        Nothing goes where the catalogue lists nothing, or where rows could not be read: what they
+        list is not known.
+        """
+        if unknown := self.catalog.unknown(self.listed):
+            self.tally.fail(Problem(Origin(self.catalog.source), unknown, rows=0))
+            return
         stored = {id for source in self.sources for id in self.store.ids_from(source)}
         self.tally.pruned = self.store.delete(sorted(stored - self.listed))
 

@@ -53,6 +53,10 @@ class IngestReport:
     seconds: float
     images_per_second: float
     """Pictures encoded per second of the whole run; 0 where none was."""
+    known_by: dict[str, str] = field(default_factory=dict)
+    """Role → what its column was recognised by: "by its name", "by its values" or "given"."""
+    notes: tuple[str, ...] = ()
+    """What was guessed, converted or left aside, in sentences."""
 
 
 class IngestInterrupted(KeyboardInterrupt):
@@ -74,6 +78,7 @@ class Tally:
     added: int = 0
     updated: int = 0
     unchanged: int = 0
+    failed: int = 0
     pruned: int = 0
     text_only: int = 0
     images: int = 0
@@ -81,17 +86,22 @@ class Tally:
     encoding_since: float | None = None
     problems: list[Problem] = field(default_factory=list)
 
+    def fail(self, problem: Problem) -> None:
+        """Count the rows that do not go in by a problem."""
+        self.failed += problem.rows
+        self.problems.append(problem)
+
     def progress(self) -> IngestProgress:
         """A snapshot for the progress callback."""
         now = time.monotonic()
         pace = self.images / max(now - (self.encoding_since or now), 1e-9) if self.images else 0.0
-        done = self.added + self.updated + self.unchanged + len(self.problems)
+        done = self.added + self.updated + self.unchanged + self.failed
         return IngestProgress(
             read=self.read,
             total=self.total,
             stored=self.added + self.updated,
             unchanged=self.unchanged,
-            failed=len(self.problems),
+            failed=self.failed,
             images_per_second=pace,
             eta_seconds=self._eta(done, now),
         )
@@ -115,10 +125,12 @@ class Tally:
             added=self.added,
             updated=self.updated,
             unchanged=self.unchanged,
-            failed=len(self.problems),
+            failed=self.failed,
             pruned=self.pruned,
             text_only=self.text_only,
             problems=tuple(self.problems),
             seconds=seconds,
             images_per_second=self.images / seconds if self.images else 0.0,
+            known_by=dict(catalog.known_by),
+            notes=(*catalog.notes, *catalog.remarks()),
         )

@@ -200,7 +200,7 @@ def _of_columns(bench: Bench, columns: measuring.Columns, name: str, control: bo
         keys=tuple(_key(bench, row) for row in bench.trial.query.tolist()),
         missing_queries=(),
         missing_gallery={},
-        unusable=len(bench.collection.problems),
+        unusable=sum(problem.rows for problem in bench.collection.problems),
     )
 
 

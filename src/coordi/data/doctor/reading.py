@@ -54,7 +54,7 @@ def catalog_subject(catalog: Catalog, encoder: Encoder | None, progress: Progres
         missing=kinds["missing"],
         repeated=kinds["repeated"],
         unusable=kinds["unusable"],
-        notes=catalog.notes,
+        notes=(*catalog.notes, *catalog.remarks(), *_asides(problems)),
         sides=sides,
     )
 
@@ -76,6 +76,8 @@ def _by_kind(
 ) -> dict[str, tuple[Problem, ...]]:
     kinds: dict[str, list[Problem]] = {"missing": [], "repeated": [], "unusable": []}
     for problem in problems:
+        if not problem.rows:
+            continue  # its item is there
         if problem.id and problem.column and problem.column == catalog.mapping.get("image"):
             kinds["missing"].append(problem)
         elif problem.id in ids:
@@ -83,6 +85,11 @@ def _by_kind(
         else:
             kinds["unusable"].append(problem)
     return {kind: tuple(found) for kind, found in kinds.items()}
+
+
+def _asides(problems: list[Problem]) -> list[str]:
+    """What items went in without."""
+    return [f"{p.origin}: {p.reason}" for p in problems if not p.rows]
 
 
 def _unreadable(item: Item, error: ImageError) -> Problem:

@@ -1,19 +1,25 @@
 """A bare folder of pictures, or a list of picture files."""
 
 import os
+from collections import Counter
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from coordi.data.picturecells import is_picture_name
 from coordi.data.readers.table import Record
 from coordi.types import Origin, Problem
 
-IMAGE_SUFFIXES = frozenset(
-    (
-        *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".avif", ".gif", ".bmp"),
-        *(".tif", ".tiff", ".jp2", ".ppm", ".pgm"),
-    )
+_STARTS = (
+    *(b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*"),
+    *(b"\0\0\0\x0cjP  ", b"8BPS", b"\0\0\0\x0cJXL "),
 )
+"""First bytes of pictures, for files whose names say nothing."""
+
+_BRANDS = (b"avif", b"avis", b"heic", b"heix", b"heif", b"mif1", b"msf1")
+
+_LITTER = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
+"""What systems leave in folders; not worth a word, like hidden files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +30,8 @@ class FolderTable:
     names: tuple[str, ...]
     """Paths relative to `folder`, with "/"."""
     notes: tuple[str, ...] = ()
+    links: tuple[str, ...] = ()
+    """Links to folders, which are not followed."""
     pictures: tuple[str, ...] = field(default=(), init=False)
 
     @property
@@ -32,25 +40,71 @@ class FolderTable:
         return ("image", "folder") if any("/" in name for name in self.names) else ("image",)
 
     def records(self, without: Collection[str] = ()) -> Iterator[Record | Problem]:  # noqa: ARG002
-        """Stream one record per picture."""
+        """Stream one record per picture, and a problem for every linked folder."""
         nested = "folder" in self.columns
         for name in self.names:
             values = {"image": name}
             if nested:
                 values["folder"] = name.rpartition("/")[0]
             yield Record(Origin(str(self.folder / name)), values)
+        for name in self.links:
+            yield _linked(self.folder / name)
+
+
+def _linked(link: Path) -> Problem:
+    target = link.resolve()
+    reason = (
+        f"a link to the folder {target}; links to folders are not followed: ingest {target} "
+        "itself, or move it here"
+    )
+    return Problem(Origin(str(link)), reason, rows=0)
 
 
 def open_folder(folder: Path) -> FolderTable:
-    """List the pictures below a folder; hidden files and folders are passed over."""
+    """List the pictures below a folder: by their suffix, or else by their first bytes.
+
+    Hidden files and folders are passed over; other files that are no pictures are counted in a
+    note.
+    """
     names: list[str] = []
+    links: list[str] = []
+    aside: Counter[str] = Counter()
     for at, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+        folders[:] = [name for name in folders if not _is_litter(name)]
         place = Path(at).relative_to(folder)
-        names += [(place / name).as_posix() for name in files if is_image(name)]
-    return FolderTable(folder, tuple(sorted(names)))
+        links += [(place / f).as_posix() for f in folders if (Path(at) / f).is_symlink()]
+        for name in files:
+            if is_image(name) or (not _is_litter(name) and _starts_as_picture(Path(at) / name)):
+                names.append((place / name).as_posix())
+            elif not _is_litter(name):
+                aside[Path(name).suffix.lower() or "without suffix"] += 1
+    return FolderTable(folder, tuple(sorted(names)), _left_aside(aside), tuple(sorted(links)))
+
+
+def _left_aside(aside: Counter[str]) -> tuple[str, ...]:
+    if not aside:
+        return ()
+    counts = ", ".join(f"{count:,} {suffix}" for suffix, count in sorted(aside.items()))
+    return (f"left aside, being no pictures: {counts}",)
 
 
 def is_image(name: str) -> bool:
-    """Whether a file's name says that it is a picture."""
-    return not name.startswith(".") and Path(name).suffix.lower() in IMAGE_SUFFIXES
+    """Whether a file's name says that it is a picture, also of a kind that nothing here reads."""
+    return not _is_litter(name) and is_picture_name(name)
+
+
+def _is_litter(name: str) -> bool:
+    return name.startswith(".") or name.casefold() in _LITTER
+
+
+def _starts_as_picture(path: Path) -> bool:
+    """Whether a regular file's first bytes are those of a picture."""
+    if not os.path.isfile(path):  # noqa: PTH113 - a pipe would be waited for
+        return False
+    try:
+        with path.open("rb") as file:
+            start = file.read(16)
+    except OSError:
+        return False
+    riff = start[:4] == b"RIFF" and start[8:12] == b"WEBP"
+    return riff or start.startswith(_STARTS) or (start[4:8] == b"ftyp" and start[8:12] in _BRANDS)

@@ -1,7 +1,9 @@
 """Parquet files, also as the Hugging Face hub has them: `image: struct<bytes, path>`."""
 
-from collections.abc import Collection, Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +36,7 @@ class ParquetTable:
         import pyarrow.parquet as pq
 
         columns = [name for name in self.columns if name not in without]
-        with pq.ParquetFile(self.path) as file:
+        with pq.ParquetFile(self.path, page_checksum_verification=True) as file:
             first = 1
             for group in range(file.num_row_groups):
                 yield from self._group(file, group, first, columns)
@@ -46,16 +48,26 @@ class ParquetTable:
         """Stream one row group whose first row is number `first` of the file."""
         import pyarrow as pa
 
-        number = first
+        number, behind = first, first + file.metadata.row_group(group).num_rows
+        reason = "fewer rows than the file states"
         try:
             for batch in file.iter_batches(self.batch, row_groups=[group], columns=columns):
-                for values in _rows(batch, columns):
+                for values in islice(_rows(batch, columns), max(0, behind - number)):
                     yield Record(Origin(str(self.path), number), values)
                     number += 1
-        except (OSError, pa.ArrowException) as error:
-            last = first + file.metadata.row_group(group).num_rows - 1
-            reason = f"rows {number} to {last} cannot be read ({error}); fetch the file again"
-            yield Problem(Origin(str(self.path), number), reason)
+        except _unreadable(pa) as error:
+            reason = " ".join(str(error).split())
+        if number < behind:
+            yield Problem(
+                Origin(str(self.path), number),
+                f"rows {number} to {behind - 1} cannot be read ({reason}); fetch the file again",
+                rows=behind - number,
+            )
+
+
+def _unreadable(pa: Any) -> tuple[type[Exception], ...]:
+    """What pyarrow raises about damaged data: its own errors and Python's."""
+    return (OSError, pa.ArrowException, ValueError, OverflowError, MemoryError)
 
 
 def open_parquet(path: Path) -> ParquetTable:
@@ -66,10 +78,11 @@ def open_parquet(path: Path) -> ParquetTable:
     try:
         with pq.ParquetFile(path) as file:
             schema, metadata = file.schema_arrow, file.metadata
-    except (OSError, pa.ArrowException) as error:
+    except _unreadable(pa) as error:
         raise CatalogError(
             f"{path} is not a readable Parquet file ({error}); fetch it again"
         ) from (error)
+    _check_names(path, schema.names)
     size = sum(metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups))
     each = max(1, size // max(1, metadata.num_rows))
     pictures = tuple(f.name for f in schema if _holds_bytes(f.type))
@@ -80,11 +93,22 @@ def open_parquet(path: Path) -> ParquetTable:
     return ParquetTable(path, columns, pictures, batch, notes)
 
 
+def _check_names(path: Path, names: Sequence[str]) -> None:
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
+    if twice:
+        raise CatalogError(
+            f"{path} has several columns of one name ({', '.join(twice)}); rename or drop all "
+            "but one of each"
+        )
+
+
 def _holds_bytes(kind: Any) -> bool:
     import pyarrow as pa
 
     if pa.types.is_struct(kind):
         return any(field.name == "bytes" and _holds_bytes(field.type) for field in kind)
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        return _holds_bytes(kind.value_type)
     return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
 
 

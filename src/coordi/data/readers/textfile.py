@@ -4,19 +4,60 @@ import codecs
 from collections.abc import Iterator
 from pathlib import Path
 
+from coordi.data.readers.encodings import guess_encoding
+from coordi.errors import CatalogError
+
 _MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
 
+_OTHER_KINDS = {
+    b"PK\x03\x04": "a zip archive or an Excel workbook; unpack it, or save the sheet as CSV",
+    b"\x1f\x8b": "compressed by gzip; unpack it first (gunzip)",
+    b"BZh91AY&SY": "compressed by bzip2; unpack it first (bunzip2)",
+    b"\xfd7zXZ": "compressed by xz; unpack it first (unxz)",
+    b"(\xb5/\xfd": "compressed by zstd; unpack it first (unzstd)",
+    b"\xd0\xcf\x11\xe0": "an old Excel workbook; save the sheet as CSV",
+    b"PAR1\x15": "a Parquet file; name it so that it ends in .parquet",
+    b"SQLite format 3\0": "a SQLite database; export the table as CSV",
+    b"%PDF-": "a PDF; export the table as CSV",
+    b"<!doctype html": "a web page, saved in the file's place; fetch the file again",
+    b"<html": "a web page, saved in the file's place; fetch the file again",
+    b"<?xml": "XML, which is not read; export it as CSV or JSON Lines",
+}
+"""First bytes of files that are no text tables, whatever they are called → what they are."""
+
+_UNDECODED = "\udc80"
+"""Stands for bytes that do not decode: half of a surrogate pair, which no text holds."""
+
+codecs.register_error("coordi-undecoded", lambda error: (_UNDECODED, _end(error)))
+
+
+def _end(error: UnicodeError) -> int:
+    if isinstance(error, UnicodeDecodeError):
+        return error.end
+    raise error
+
+
+def refuse_other_kinds(path: Path) -> None:
+    """Raise `CatalogError` where a file's first bytes say that it is no text table."""
+    with path.open("rb") as file:
+        start = file.read(64)
+    markup = start.lstrip(b"\xef\xbb\xbf \r\n\t").lower()
+    for magic, kind in _OTHER_KINDS.items():
+        if start.startswith(magic) or (magic.startswith(b"<") and markup.startswith(magic)):
+            raise CatalogError(f"{path} is {kind}")
+
 
 def detect_encoding(path: Path) -> tuple[str, str | None]:
     """Find a text file's encoding → (codec, a note for the user where it had to be guessed).
 
     A byte-order mark decides; without one, UTF-8, unless more lines speak against it than for
-    it: then Windows-1252, the superset of Latin-1 that spreadsheets write.
+    it: then the encoding in whose letters it makes most sense, Windows-1252 where none does.
     """
+    refuse_other_kinds(path)
     with path.open("rb") as file:
         start = file.read(4096)
         for mark, codec in _MARKS.items():
@@ -28,24 +69,30 @@ def detect_encoding(path: Path) -> tuple[str, str | None]:
             return "utf-16-be", f"{path} was read as UTF-16; save it as UTF-8 to be sure"
         file.seek(0)
         line = _first_line_against_utf8(file)
-    if line is None:
-        return "utf-8", None
-    return "cp1252", (
-        f"{path} is not UTF-8 (line {line}) and was read as Windows-1252 (Latin-1); "
+        if line is None:
+            return "utf-8", None
+        file.seek(0)
+        codec, name = guess_encoding(file.read(1024 * 1024))
+    return codec, (
+        f"{path} is not UTF-8 (line {line}) and was read as {name}; "
         "if letters look wrong, save it as UTF-8"
     )
 
 
 def lines(path: Path, encoding: str) -> Iterator[str]:
-    """Stream physical lines with their ends; bytes that do not decode become surrogates."""
-    errors = "surrogateescape" if encoding.startswith("utf-8") else "replace"
-    with path.open(encoding=encoding, errors=errors, newline="") as file:
+    """Stream physical lines with their ends; bytes that do not decode fail `is_clean`."""
+    with path.open(encoding=encoding, errors="coordi-undecoded", newline="") as file:
         yield from file
 
 
 def is_clean(text: str) -> bool:
     """Whether every byte of a text that came from `lines` did decode."""
-    return text.isascii() or not any("\udc80" <= char <= "\udcff" for char in text)
+    return text.isascii() or _UNDECODED not in text
+
+
+def shown(text: str) -> str:
+    """A text that came from `lines` as it can be printed, whatever did not decode."""
+    return text.replace(_UNDECODED, "\ufffd")
 
 
 def _first_line_against_utf8(lines: Iterator[bytes]) -> int | None:
