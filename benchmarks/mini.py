@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coordi.data.vocabulary import CATEGORIES, ancestors
-from coordi.evaluation import bootstrap_interval, hits_at, neighbour_hits
+from coordi.evaluation.intervals import cluster_bootstrap, interval
+from coordi.evaluation.metrics import neighbour_hits
 from coordi.geometry import similarities, top_k, truncate, unit_rows
 from coordi.models.encoders import open_encoder
 from coordi.training.examples import Example, ExampleSet, load_source
@@ -118,7 +119,8 @@ def image_rows(sets: dict[str, ExampleSet], found: dict[str, Vectors], model: st
 
 
 def _row(task: str, metric: str, model: str, values: NDArray[Any], gallery: int) -> Row:
-    low, high = bootstrap_interval(values)
+    each = [f"{query:08}" for query in range(len(values))]
+    low, high = interval(cluster_bootstrap(np.asarray(values, float)[:, None], each)[:, 0])
     return Row(task, metric, model, float(values.mean()), low, high, len(values), gallery)
 
 
@@ -175,7 +177,9 @@ def title_row(examples: ExampleSet, vectors: Vectors, encoder: Encoder, dim: int
         owners.setdefault(example.title, set()).add(i)
     titles = list(owners)
     ranked = top_k(similarities(truncate(encoder.encode_texts(titles), dim), vectors), k)
-    hits = hits_at(ranked, [owners[title] for title in titles], k)
+    hits = np.array(
+        [bool(owners[title] & set(row)) for title, row in zip(titles, ranked.tolist(), strict=True)]
+    )
     return _row("kaggle title → image", f"R@{k}", f"first {dim}", hits, len(vectors))
 
 

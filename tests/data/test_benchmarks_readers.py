@@ -67,15 +67,15 @@ def test_in_shop(tmp_path):
     no_leak(found)
     assert found.reduced
     assert found.counts == {
-        "train images": 60, "query images": 10, "gallery images": 9, "images": 79, "items": 40,
+        "train images": 60, "query images": 10, "gallery images": 10, "images": 80, "items": 40,
     }  # fmt: skip
     assert dict(found.photos[0].attributes) == {"clothes_type": "full", "pose": "front"}
     assert found.photos[0].category == "WOMEN/Dresses"
     assert found.val is not None
     assert len(found.train) + len(found.val.query) == 60
-    assert rows[60][0] in ids(found, found.test.query)  # stays, and can only miss
+    assert rows[61][0] in ids(found, found.test.gallery)  # stays, and can only be missed
+    assert [p.origin.line for p in found.missing.values()] == [64]
     text = "\n".join(reasons(found))
-    assert "list_eval_partition.txt:64: " in text
     assert "list_eval_partition.txt:83: 2 values where a row has 3" in text
     assert "list_eval_partition.txt:84: evaluation status 'dev'" in text
     assert "announces 82 rows and holds 81" in text
@@ -104,8 +104,9 @@ def test_consumer_to_shop(tmp_path):
     found = READERS["deepfashion-consumer-to-shop"](tmp_path)
     no_leak(found)
     assert len(ids(found, found.test.gallery)) == len(set(ids(found, found.test.gallery))) == 6
-    assert found.counts["test queries"] == 3
-    assert found.counts["pairs"] == 18  # of 20, two name the missing photo
+    assert found.counts["test queries"] == 4
+    assert found.counts["pairs"] == 20
+    assert list(found.missing) == [rows[19][0]]
     assert len(found.val.query) == 2
     assert all(found.photos[row].street for row in found.test.query)
     assert not any(found.photos[row].street for row in found.test.gallery)
@@ -145,20 +146,23 @@ def test_deepfashion2(tmp_path):
     found = READERS["deepfashion2"](tmp_path)
     no_leak(found)
     assert ids(found, found.test.query) == [
-        "validation/000001/item1", "validation/000001/item2",
+        "validation/000001/item1", "validation/000001/item2", "validation/000004/item1",
     ]  # fmt: skip
     assert ids(found, found.test.gallery) == [
         "validation/000002/item1", "validation/000002/item2",
+        "validation/000003/item2",  # its box lies outside: it is taken whole
     ]  # fmt: skip
+    assert list(found.missing) == ["validation/000004/item1"]
+    assert found.photos[found.test.gallery[2]].box is None
     items = [found.photos[row].item for row in [*found.test.query, *found.test.gallery]]
-    assert items[0] == items[2]
-    assert len(set(items)) == 3
+    assert items[0] == items[3] == items[5]
+    assert len(set(items)) == 4
     assert found.photos[0].box == (0.1, 0.1, 0.5, 0.5)
     assert found.counts["train garments without a pair"] == 60
     assert len(found.train) + len(found.val.query) + len(found.val.gallery) == 60
     text = "\n".join(reasons(found))
     for words in (
-        "category_id is 14", "lies outside", "000004.jpg is missing",
+        "category_id is 14", "lies outside",
         "000005.json:2: not valid JSON", '000006.json:1: has no "source"',
     ):  # fmt: skip
         assert words in text
@@ -191,7 +195,8 @@ def test_street2shop(tmp_path):
     found = READERS["street2shop"](tmp_path)
     no_leak(found)
     assert (found.test.within, found.counts["pairs"]) == ("category", 36)
-    assert len(found.test.query) == 4  # (31, box), (31, other), (32, box), (35, box)
+    assert len(found.test.query) == 5  # (31, box), (31, other), (32, box), (34, box), (35, box)
+    assert ["http://a.example/34.jpg" in p.reason for p in found.missing.values()] == [True]
     assert len(found.test.gallery) == 81
     first = found.photos[found.test.query[0]]
     answers = [p.id for p in found.photos if p.item == first.item and not p.street]
@@ -200,7 +205,7 @@ def test_street2shop(tmp_path):
     assert not any(found.photos[row].item == "dresses/1" for row in found.train)
     assert found.counts["train street boxes left out, asked about in test"] == 1
     text = "\n".join(reasons(found))
-    for words in ("entry 81 has no photo", "http://a.example/34.jpg", "bbox is not left"):
+    for words in ("entry 81 has no photo", "bbox is not left"):
         assert words in text
     (meta / "test_pairs_dresses.json").write_text('[\n{"photo": 1,,}]')
     with pytest.raises(CatalogError, match=r"test_pairs_dresses\.json:2"):

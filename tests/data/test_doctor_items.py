@@ -14,7 +14,7 @@ from PIL import Image as Pillow
 from coordi.data.collection import Collection, Trial
 from coordi.data.doctor import Finding, examine, worst
 from coordi.data.doctor.colors import contradicted, lab, measured_words
-from coordi.data.doctor.duplicates import alike, connected, near_pairs
+from coordi.data.doctor.duplicates import alike, near_pairs
 from coordi.data.doctor.looks import LOOK
 from coordi.data.doctor.neighbors import nearest, suspects
 from coordi.data.doctor.tables import balance, is_no_label
@@ -173,15 +173,6 @@ def test_near_pairs_are_those_of_a_slow_loop(seed, count):
             assert (frozenset((a, b)) in found) == same
     whole = list(near_pairs(looks))
     assert len(set(map(frozenset, whole))) == len(whole)
-
-
-@settings(deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 12)), max_size=20))
-def test_connected_groups_are_those_of_a_slow_flood(links):
-    groups = {frozenset(pair) for pair in links}
-    while merged := next(((a, b) for a in groups for b in groups if a != b and a & b), None):
-        groups = groups - set(merged) | {merged[0] | merged[1]}
-    assert [set(group) for group in connected(links)] == sorted(map(set, groups), key=min)
 
 
 def test_label_noise_names_the_mislabelled_item(shop):

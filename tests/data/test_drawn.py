@@ -9,6 +9,7 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 
+from coordi.data.doctor import examine
 from coordi.data.drawn import (
     COLORS,
     KINDS,
@@ -23,6 +24,7 @@ from coordi.data.drawn import (
 from coordi.data.drawn.edits import EDITABLE
 from coordi.data.drawn.garments import NECKLINE_WORDS, PATTERN_WORDS, SLEEVE_WORDS
 from coordi.data.drawn.palette import contrast
+from coordi.data.specs import CollectionSpec, load_collection
 from coordi.errors import InputError
 
 SIZE = 64
@@ -298,7 +300,24 @@ def test_write_wardrobe(tmp_path):
     with (folder / "street.csv").open(encoding="utf-8", newline="") as file:
         photos = list(csv.DictReader(file))
     assert [photo["item"] for photo in photos] == [g.id for g in expected.garments[::4]]
-    assert all((folder / photo["photo"]).is_file() for photo in photos)
+    assert all((folder / photo["image"]).is_file() for photo in photos)
+
+
+def test_what_the_wardrobe_writes_is_read_by_our_own_readers(tmp_path):
+    write_wardrobe(tmp_path / "shop", count=40, seed=1, size=32)
+    spec = CollectionSpec(
+        kind="pairs", path="shop/catalog.csv", pairs="shop/street.csv", val=0.2, test=0.4
+    )
+    made = load_collection(spec, tmp_path, cache=tmp_path / "cache")
+    assert not made.problems
+    assert not made.missing
+    assert made.counts["shop photos"] == 40
+    assert made.counts["street photos"] == 10
+    street = [photo for photo in made.photos if photo.street]
+    assert all(photo.box and photo.image.path.is_file() for photo in street)
+    audit = examine(tmp_path / "shop/outfits.csv")
+    assert audit.kind == "outfits"
+    assert "unknown items" in audit.clean
 
 
 def test_writing_twice_changes_nothing_and_other_arguments_replace(tmp_path):

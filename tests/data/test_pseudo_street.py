@@ -209,8 +209,8 @@ def rendered(photos, cache, seed=0, side="train"):
 
 def test_views_are_kept_and_depend_on_seed_and_photo_alone(tmp_path):
     photos = shop()
-    views, problems = rendered(photos, tmp_path / "a")
-    assert problems == ()
+    views, failed = rendered(photos, tmp_path / "a")
+    assert failed == {}
     assert [view.id for view in views] == [f"{p.id}#{n}" for p in photos for n in range(2)]
     assert all(view.street and view.box for view in views)
     few, _ = rendered(photos[3:4], tmp_path / "b")
@@ -223,16 +223,58 @@ def test_views_are_kept_and_depend_on_seed_and_photo_alone(tmp_path):
     assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("a/**/*.jpg")} == written
 
 
-def test_a_packshot_without_garment_is_a_problem_and_the_rest_goes_on(tmp_path):
+def test_views_that_cannot_be_made_are_there_without_a_picture_and_are_told(tmp_path):
     photos = shop(2)
     blank = encode_jpeg(np.full((60, 60, 3), 250, np.uint8))
     photos.insert(1, Photo("blank", ImageRef(data=blank), "blank"))
     photos.append(Photo("gone", ImageRef(path=tmp_path / "gone.jpg"), "gone"))
     for _ in range(2):  # the second time from what is kept
-        views, problems = rendered(photos, tmp_path)
-        assert len(views) == 4
-        assert [problem.id for problem in problems] == ["blank", "gone"]
-        assert all("no street view" in problem.reason for problem in problems)
+        views, failed = rendered(photos, tmp_path)
+        assert [view.id for view in views] == [f"{p.id}#{n}" for p in photos for n in range(2)]
+        assert list(failed) == ["blank#0", "blank#1", "gone#0", "gone#1"]
+        assert all("no street view" in problem.reason for problem in failed.values())
+        for view in views:
+            if view.id in failed:
+                with pytest.raises(ImageError):
+                    decode_image(read_bytes(view.image))
+
+
+def test_a_view_that_failed_is_made_once_its_packshot_is_mended_and_so_is_a_deleted_one(tmp_path):
+    wardrobe = shop(2)
+    file = tmp_path / "p.jpg"
+    photos = [Photo("p", ImageRef(path=file), "p")]
+    file.write_bytes(b"")
+    assert len(rendered(photos, tmp_path)[1]) == 2
+    file.write_bytes(read_bytes(wardrobe[0].image))
+    views, failed = rendered(photos, tmp_path)
+    assert not failed
+    before = read_bytes(views[0].image)
+    views[0].image.path.unlink()
+    again, _ = rendered(photos, tmp_path)
+    assert read_bytes(again[0].image) == before
+
+
+@pytest.mark.parametrize("harm", ["broken", "gone", "labels", "colours"])
+def test_one_bad_mask_costs_the_views_before_it_alone(tmp_path, harm):
+    folder = street_folder(tmp_path / "street")
+    mask = folder / "masks/0.png"
+    if harm == "broken":
+        mask.write_bytes(mask.read_bytes()[:40])
+    elif harm == "gone":
+        mask.unlink()
+    else:
+        wrong = (96, 64, 3) if harm == "colours" else (96, 64)
+        Pillow.fromarray(np.full(wrong, 9, np.uint8)).save(mask)
+    assert split_of("0", val=0, test=0) == "train"
+    backdrops = StreetBackdrops(folder, "train", val=0, test=0)
+    rng = np.random.default_rng(0)
+    outcomes = []
+    for _ in range(120):
+        try:
+            outcomes.append(backdrops.draw(rng, (30, 40)).image.shape)
+        except ImageError:
+            outcomes.append(None)
+    assert 0 < outcomes.count(None) < 20
 
 
 def test_a_job_that_was_killed_half_way_is_done_again(tmp_path):

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from coordi.data.segments import read_segments
+from coordi.data.segments import Segment, read_segments
 from coordi.errors import CatalogError
+from coordi.types import Problem
 
 
 @pytest.fixture
@@ -39,5 +40,39 @@ def test_without_margin_the_crop_is_the_garment(street: Path) -> None:
 
 
 def test_missing_labels_are_named(tmp_path: Path) -> None:
-    with pytest.raises(CatalogError, match=r"labels\.txt is missing"):
+    with pytest.raises(CatalogError, match=r"labels\.txt"):
         list(read_segments(tmp_path))
+    (tmp_path / "labels.txt").write_text("null\n")
+    (tmp_path / "photos.csv").write_text("id,photo\n1,a.png\n")
+    with pytest.raises(CatalogError, match=r"photos\.csv:1: the column mask is missing"):
+        list(read_segments(tmp_path))
+
+
+HARM = {
+    "mask cut off": lambda folder: (folder / "bad.png").write_bytes(
+        (folder / "m.png").read_bytes()[:60]
+    ),
+    "mask gone": lambda folder: None,
+    "mask empty": lambda folder: (folder / "bad.png").write_bytes(b""),
+    "mask of a label that is none": lambda folder: Image.new("L", (50, 100), 7).save(
+        folder / "bad.png"
+    ),
+    "mask in colours": lambda folder: Image.new("RGB", (50, 100)).save(folder / "bad.png"),
+    "mask of 16 bits": lambda folder: Image.new("I;16", (50, 100), 300).save(folder / "bad.png"),
+}
+
+
+@pytest.mark.parametrize("harm", HARM)
+def test_one_bad_mask_is_a_problem_and_the_rest_goes_on(street: Path, harm: str) -> None:
+    HARM[harm](street)
+    (street / "photos.csv").write_text(
+        "id,photo,mask,labels\nbad,p.png,bad.png,dress\nlost,gone.png,m.png,dress\n"
+        "short,p.png\n1,p.png,m.png,dress;skin\n"
+    )
+    bad, lost, segment = read_segments(street)
+    assert isinstance(bad, Problem)
+    assert (bad.id, bad.origin.line) == ("bad", 2)
+    assert "bad.png" in bad.reason
+    assert isinstance(lost, Problem)
+    assert "gone.png" in lost.reason
+    assert isinstance(segment, Segment)

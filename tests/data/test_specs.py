@@ -6,6 +6,8 @@ from importlib import resources
 import numpy as np
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image as Pillow
 
 from coordi.data.collection import checked, group_of, key_of
@@ -74,6 +76,29 @@ def test_an_unknown_name_lists_the_known_ones():
         ("kind: pairs\npath: a.csv", "pairs"),
         ("kind: street2shop\npath: a\nmatch: item", "match does not go with street2shop"),
         ("path: a\nmatch: category\npseudo_street: {}", "match"),
+        ("kind: drawn\nseed: -1", "seed: .*greater than or equal to 0"),
+        ("kind: drawn\nseed: 1e400", "seed"),
+        ("path: a\npseudo_street: {seed: -1}", "pseudo_street.seed"),
+        ("path: a\npseudo_street: {asked: 1000000}", "pseudo_street.asked"),
+        ("kind: drawn\ncount: 1000000000000", "count: .*less than or equal to 100000"),
+        ("kind: drawn\nsize: 99999999999999999999999", "size"),
+        ("path: a\nval: .nan", "val"),
+        ("path: a\nval: .inf", "val"),
+        ("path: a\nitem: '{id:>9999999999}'", "item: .*fields in braces"),
+        ("path: a\ngroup: '{id.__class__}'", "group: .*fields in braces"),
+        ("path: a\nitem: '{id!r}'", "item: .*fields in braces"),
+        ("path: a\nitem: '{'", "item: "),
+        ("path: a\nitem: 2020-13-45", "YAML"),
+        ("path: a\nitem: 2020-01-01", "item"),
+        ("1: a", "field 1 is no word"),
+        ("null: a", "field None is no word"),
+        ("? [a]\n: b", "YAML"),
+        ("[" * 50_000, "YAML"),
+        ("path: " + "[" * 900 + "]" * 900, "YAML|path"),
+        ("{a: " * 20_000, "YAML"),
+        ("path: !!python/object/apply:os.system [ls]", "YAML"),
+        ("a: &a [x, x]\nb: &b [*a, *a]\npath: [*b, *b]", "path"),
+        ("description: " + "x" * (1 << 20), "larger than 1 MiB"),
     ],
 )
 def test_a_file_with_wrong_fields_says_which(tmp_path, text, told):
@@ -82,6 +107,28 @@ def test_a_file_with_wrong_fields_says_which(tmp_path, text, told):
     with pytest.raises(InputError, match=told) as raised:
         load_spec(file)
     assert "mine.yaml" in str(raised.value)
+
+
+FIELDS = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4) | st.dates(),
+    lambda inner: (
+        st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2)
+    ),
+    max_leaves=4,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.dictionaries(st.sampled_from(sorted(CollectionSpec.model_fields)), FIELDS, max_size=4))
+def test_any_fields_make_a_collection_or_an_error_that_names_the_file(tmp_path_factory, fields):
+    file = tmp_path_factory.getbasetemp() / "odd.yaml"
+    file.write_text(yaml.safe_dump(fields), "utf-8")
+    told = "odd.yaml"
+    try:
+        load_spec(file)
+    except InputError as error:
+        told = str(error)
+    assert "odd.yaml" in told
 
 
 def test_a_file_takes_its_name_and_a_missing_one_is_named(tmp_path):
@@ -119,12 +166,12 @@ def test_real_street_photos_are_looked_for_among_all_packshots(tmp_path):
         csv.writer(file).writerows(rows)
     wanted = spec(kind="pairs", pairs="pairs.csv", item="{model}")
     made = load_collection(wanted, folder, cache=tmp_path / "cache")
-    assert len(made.photos) == 120
+    assert len(made.photos) == 121  # 60 packshots, 60 street photos, one whose file is gone
+    assert list(made.missing) == [made.photos[-1].id]
     assert sides(made, made.test.query) == {"test"}
     assert all(made.photos[row].street for row in made.test.query)
     np.testing.assert_array_equal(made.test.gallery, np.arange(60))
-    assert len(made.problems) == 2
-    assert any("nobody" in problem.reason for problem in made.problems)
+    assert ["nobody" in problem.reason for problem in made.problems] == [True]
 
 
 def test_held_out_photos_are_looked_for_among_the_held_out(tmp_path):
@@ -205,8 +252,10 @@ def test_rows_that_cannot_be_used_are_problems(tmp_path):
     with (folder / "shop.csv").open("a", newline="") as file:
         csv.writer(file).writerow(["x", "images/d1-0001.png", "", "tee", "red", ""])
     made = load_collection(spec(item="{model}", test=0.5), folder, cache=tmp_path / "cache")
-    assert [problem.id for problem in made.problems] == ["d1-0003", "x"]
+    assert [problem.id for problem in made.problems] == ["x"]
     assert "shop.csv" in str(made.problems[0].origin)
+    assert list(made.missing) == ["d1-0003"]
+    assert str(made.missing["d1-0003"].origin).endswith("shop.csv:5")
 
 
 def test_a_catalogue_with_nothing_usable_is_an_error(tmp_path):

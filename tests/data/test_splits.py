@@ -33,6 +33,7 @@ def test_sides_never_move_between_versions() -> None:
 NODES = st.sampled_from("abcdefghij")
 
 
+@settings(deadline=None)  # the first call loads scipy
 @given(st.lists(NODES, unique=True), st.lists(st.tuples(NODES, NODES), max_size=12))
 def test_groups_are_those_of_a_slow_flood(ids, edges):
     groups = connected_groups(ids, edges)

@@ -1,16 +1,7 @@
 import numpy as np
-import pytest
 
-from coordi.errors import InputError
-from coordi.evaluation import bootstrap_interval, hits_at, neighbour_hits
+from coordi.evaluation.metrics import neighbour_hits
 from coordi.geometry import unit_rows
-
-
-def test_hits_at() -> None:
-    ranked = np.array([[2, 0, 1], [1, 2, 0]])
-    assert hits_at(ranked, [{0}, {0}], 2).tolist() == [True, False]
-    with pytest.raises(InputError, match="hits at 4"):
-        hits_at(ranked, [{0}, {0}], 4)
 
 
 def test_neighbour_hits_equal_a_slow_loop() -> None:
@@ -29,14 +20,3 @@ def test_neighbour_hits_equal_a_slow_loop() -> None:
         query_groups=q_groups, gallery_groups=groups, k=3, chunk=2,
     )  # fmt: skip
     np.testing.assert_allclose(got, expected, rtol=1e-6)
-
-
-def test_bootstrap_interval_holds_the_mean_and_narrows() -> None:
-    rng = np.random.default_rng(1)
-    few, many = rng.random(20), rng.random(2000)
-    low, high = bootstrap_interval(few)
-    assert low < few.mean() < high
-    low_many, high_many = bootstrap_interval(many)
-    assert high_many - low_many < (high - low) / 3
-    with pytest.raises(InputError):
-        bootstrap_interval(np.array([]))

@@ -113,7 +113,7 @@ def test_the_page_needs_nothing_from_outside_and_escapes(reports, painted):
     assert "<skirt>" not in text
     assert "&lt;skirt&gt;" in text
     assert "no answer is ever found" in text
-    assert "8 queries, 8 gallery photos, 1 missing" in text
+    assert "1 of 8 queries and 0 of 8 gallery photos, counted as misses" in text
     assert '<p class="reduced">' not in text
     short = [
         replace(r, terms=replace(r.terms, reduced=True, shortfalls={"x": (9, 8)})) for r in reports

@@ -13,6 +13,7 @@ import typer
 from coordi.cli.ingest import ImagesOption, MapOption
 from coordi.cli.options import DebugOption, JsonOption, mapping_of
 from coordi.cli.output import WITH_PROBLEMS, Output, printable, reporting
+from coordi.cli.paths import check_writable
 
 if TYPE_CHECKING:
     from coordi.data.doctor import Audit, Figures, Finding
@@ -98,6 +99,8 @@ def doctor(
 
         if html is not None and not html.absolute().parent.is_dir():
             raise typer.BadParameter(f"there is no folder {html.parent}", param_hint="--html")
+        if html is not None:
+            check_writable(html, "--html")
         with _progress(out) as progress:
             audit = examine(
                 find_dataset(dataset, root, cache=cache, say=out.note),

@@ -8,6 +8,7 @@ import typer
 
 from coordi.cli.options import DebugOption, JsonOption
 from coordi.cli.output import WITH_PROBLEMS, reporting
+from coordi.cli.paths import check_writable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,6 +67,7 @@ def evaluate(
     with reporting(as_json, debug) as out:
         if trial not in {"test", "val"}:
             raise typer.BadParameter(f"{trial!r} is neither test nor val", param_hint="--trial")
+        check_writable(output / "report.html", "--out")
         from coordi.evaluation.run import evaluate as run
 
         collection = _collection(benchmark, root, cache, out.note)
@@ -76,19 +78,21 @@ def evaluate(
         folder = _write(reports, collection, output)
         out.json({"folder": str(folder), "reports": [_brief(report) for report in reports]})
         _show(reports, folder, out)
-    if any(report.missing for report in reports):
+    if any(report.missing or report.unusable for report in reports):
         raise typer.Exit(WITH_PROBLEMS)
 
 
 def _collection(benchmark: str, root: Path, cache: Path, say: Any) -> "Collection":
+    from coordi.data.benchmarks import READERS
     from coordi.data.specs import COLLECTIONS, CollectionSpec, load_collection, load_spec
+    from coordi.errors import UnknownNameError
 
-    named = benchmark in COLLECTIONS or Path(benchmark).suffix in {".yaml", ".yml"}
-    spec = (
-        load_spec(benchmark)
-        if named
-        else CollectionSpec.model_validate({"name": benchmark, "kind": benchmark})
-    )
+    if benchmark in COLLECTIONS or Path(benchmark).suffix in {".yaml", ".yml"}:
+        spec = load_spec(benchmark)
+    elif benchmark in READERS:
+        spec = CollectionSpec(name=benchmark, kind=benchmark)
+    else:
+        raise UnknownNameError("benchmark", benchmark, {*COLLECTIONS, *READERS})
     return load_collection(spec, root, cache=cache, say=say)
 
 
@@ -99,7 +103,7 @@ def _write(reports: "Sequence[Report]", collection: "Collection", output: Path) 
     from coordi.evaluation.tables import benchmark_markdown
 
     terms = reports[0].terms
-    folder = output / (terms.benchmark if terms.trial == "test" else f"{terms.benchmark}-val")
+    folder = output / _plain(terms.benchmark + ("" if terms.trial == "test" else "-val"))
     names = [_file_name(report) for report in reports]
     for name, report in zip(names, reports, strict=True):
         twin = f"-{report.fingerprint}" if names.count(name) > 1 else ""
@@ -112,7 +116,12 @@ def _write(reports: "Sequence[Report]", collection: "Collection", output: Path) 
 def _file_name(report: "Report") -> str:
     seed = "" if report.seed is None else f"-seed{report.seed}"
     kind = "control-" if report.control else ""
-    return kind + re.sub(r"[^A-Za-z0-9.@_-]+", "-", report.model) + seed
+    return kind + _plain(report.model) + seed
+
+
+def _plain(name: str) -> str:
+    """A name as that of one file: letters of any script, no way out of the folder."""
+    return re.sub(r"[^\w.@-]+", "-", name)[:80].lstrip(".") or "unnamed"
 
 
 def _brief(report: "Report") -> dict[str, Any]:
@@ -120,7 +129,7 @@ def _brief(report: "Report") -> dict[str, Any]:
     from dataclasses import asdict
 
     content = asdict(report)
-    for name in ("photos", "groups", "per_query", "best", "worst", "slices", "recipe"):
+    for name in ("photos", "groups", "keys", "per_query", "best", "worst", "slices", "recipe"):
         del content[name]
     return content
 
@@ -147,11 +156,14 @@ def _show(reports: "Sequence[Report]", folder: Path, out: Any) -> None:
 
 
 def _text_of(file: Path) -> str:
-    from coordi.errors import NotFoundError
+    from coordi.errors import InputError, NotFoundError
 
     if not file.is_file():
         raise NotFoundError(f"there is no file {file}")
-    return file.read_text(encoding="utf-8")
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{file} is no text in UTF-8: {error}") from error
 
 
 def results(
@@ -173,6 +185,8 @@ def results(
 ) -> None:
     """Make one table of all reports below some folders; seeds of one recipe become mean ± std."""
     with reporting(as_json, debug) as out:
+        if markdown is not None:
+            check_writable(markdown, "--markdown")
         from coordi.errors import NotFoundError
         from coordi.evaluation.report import Report, write_whole
         from coordi.evaluation.tables import results_markdown

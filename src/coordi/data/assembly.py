@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
 
 import numpy as np
 
@@ -31,25 +33,57 @@ def assemble(spec: CollectionSpec, root: Path, cache: Path, say: Say) -> Collect
         return _pairs(spec, root, say)
     if spec.kind != "catalog":
         return _benchmark(spec, root)
-    photos, problems = catalog_photos(spec, root)
-    say(f"{spec.name}: {len(photos)} photos, {len(problems)} rows that cannot be used")
+    read = catalog_photos(spec, root)
+    say(
+        f"{spec.name}: {len(read.photos)} photos, of which {len(read.missing)} lack their picture; "
+        f"{len(read.problems)} rows that cannot be used"
+    )
     if spec.pseudo_street is not None:
-        return _with_views(spec, root, cache, say, photos, problems)
-    return among_themselves(spec, photos, problems, say)
+        return _with_views(spec, root, cache, say, read)
+    return among_themselves(spec, read, say)
 
 
-def catalog_photos(
-    spec: CollectionSpec, root: Path
-) -> tuple[tuple[Photo, ...], tuple[Problem, ...]]:
-    """Read the photos of a spec's catalogue; what cannot be used is a problem.
+class Reading(NamedTuple):
+    """What the rows of a catalogue give."""
+
+    photos: tuple[Photo, ...]
+    """All of them, also those whose picture is not there."""
+    problems: tuple[Problem, ...] = ()
+    """Rows that give no photo."""
+    missing: Mapping[str, Problem] = MappingProxyType({})
+    """Id of a photo → why its picture is not there."""
+
+
+def catalog_photos(spec: CollectionSpec, root: Path) -> Reading:
+    """Read the photos of a spec's catalogue.
 
     Raises `InputError` where a pattern or attribute names a field that the catalogue lacks.
     """
     catalog = open_catalog(root / spec.path, mapping=spec.map or None)
     _check_fields(spec, catalog.fields)
-    rows = [_photo(row, spec) for row in catalog.rows()]
-    photos = tuple(row for row in rows if isinstance(row, Photo))
-    return photos, tuple(row for row in rows if isinstance(row, Problem))
+    photos: dict[str, Photo] = {}
+    problems: list[Problem] = []
+    missing: dict[str, Problem] = {}
+    for row in catalog.rows():
+        if isinstance(row, Problem) and not row.rows:
+            problems.append(row)  # what the item before it went in without
+            continue
+        absent = row if isinstance(row, Problem) and row.item else None
+        made = _photo((absent and absent.item) or row, spec)
+        if isinstance(made, Photo) and made.id in photos:
+            # the catalogue tells this of rows with pictures; whether one is there decides nothing
+            made = Problem(_origin(row, spec), f"an earlier row has the id {made.id!r}", made.id)
+        if isinstance(made, Problem):
+            problems.append(made)
+            continue
+        photos[made.id] = made
+        if absent:
+            missing[made.id] = replace(absent, item=None)
+    return Reading(tuple(photos.values()), tuple(problems), missing)
+
+
+def _origin(row: Item | Problem, spec: CollectionSpec) -> Origin:
+    return row.origin or Origin(spec.path)
 
 
 def _check_fields(spec: CollectionSpec, fields: Iterable[str]) -> None:
@@ -73,7 +107,7 @@ def _check_fields(spec: CollectionSpec, fields: Iterable[str]) -> None:
 def _photo(row: Item | Problem, spec: CollectionSpec) -> Photo | Problem:
     if isinstance(row, Problem):
         return row
-    origin = row.origin or Origin(spec.path)
+    origin = _origin(row, spec)
     if row.image is None:
         return Problem(origin, "the row has no picture; give it one", id=row.id)
     values = {name: _text(value) for name, value in row.fields.items()}
@@ -101,27 +135,27 @@ def _known(label: str, spec: CollectionSpec) -> str:
     return "" if label.lower() in spec.ignore_labels else label
 
 
-def among_themselves(
-    spec: CollectionSpec, photos: Sequence[Photo], problems: Sequence[Problem], say: Say
-) -> Collection:
+def among_themselves(spec: CollectionSpec, read: Reading, say: Say) -> Collection:
     """Held-out photos looked for among the held-out; photos without the label stay out."""
-    kept = tuple(photo for photo in photos if key_of(photo, spec.match))
-    if len(kept) < len(photos):
-        say(f"{spec.name}: {len(photos) - len(kept)} photos left out, {spec.match} not known")
-    _need(kept, spec)
+    kept = tuple(photo for photo in read.photos if key_of(photo, spec.match))
+    unlabelled = len(read.photos) - len(kept)
+    if unlabelled:
+        say(f"{spec.name}: {unlabelled} photos left out, {spec.match} not known")
+    read = _of(kept, read)
+    _need(read, spec)
     sides = sides_of(spec, kept)
     held_out = {
         side: Trial(sides[side], sides[side], spec.match, spec.apart, spec.within)
         for side in ("val", "test")
     }
-    return _collection(
-        spec,
-        kept,
-        sides["train"],
-        held_out,
-        problems,
-        {"photos without label": len(photos) - len(kept)},
-    )
+    counts = {"photos without label": unlabelled}
+    return _collection(spec, read, sides["train"], held_out, counts)
+
+
+def _of(photos: tuple[Photo, ...], read: Reading) -> Reading:
+    """A reading of fewer photos."""
+    missing = {p.id: read.missing[p.id] for p in photos if p.id in read.missing}
+    return Reading(photos, read.problems, missing)
 
 
 def sides_of(spec: CollectionSpec, photos: Sequence[Photo]) -> dict[str, Rows]:
@@ -137,14 +171,10 @@ def side_of(spec: CollectionSpec, key: str) -> Split:
     return split_of(key, val=spec.val, test=spec.test)
 
 
-def with_street(
-    spec: CollectionSpec,
-    packshots: Sequence[Photo],
-    street: Sequence[Photo],
-    problems: Sequence[Problem],
-) -> Collection:
+def with_street(spec: CollectionSpec, read: Reading, street: Sequence[Photo]) -> Collection:
     """Street photos of held-out garments looked for among all packshots, training's too."""
-    _need(packshots, spec)
+    packshots = read.photos
+    _need(read, spec)
     photos = (*packshots, *street)
     sides = sides_of(spec, photos)
     gallery = np.arange(len(packshots), dtype=np.int64)
@@ -154,20 +184,15 @@ def with_street(
         )
         for side in ("val", "test")
     }
-    return _collection(spec, photos, sides["train"], trials, problems, {})
+    return _collection(spec, read._replace(photos=photos), sides["train"], trials, {})
 
 
 def _with_views(
-    spec: CollectionSpec,
-    root: Path,
-    cache: Path,
-    say: Say,
-    photos: Sequence[Photo],
-    problems: Sequence[Problem],
+    spec: CollectionSpec, root: Path, cache: Path, say: Say, read: Reading
 ) -> Collection:
     """Packshots, and street views made of them."""
     assert spec.pseudo_street is not None
-    how = spec.pseudo_street
+    how, photos = spec.pseudo_street, read.photos
     views = {"train": how.views, "val": how.asked, "test": how.asked}
     sides = [side_of(spec, group_of(photo)) for photo in photos]
     backdrops: dict[str, Backdrops] = {}
@@ -184,8 +209,8 @@ def _with_views(
         size=_upright(how.size),
         on_progress=_every_tenth(spec.name, say),
     )
-    say(f"{spec.name}: {len(street)} views; {len(failed)} packshots could not be cut out")
-    return with_street(spec, photos, street, (*problems, *failed))
+    say(f"{spec.name}: {len(street)} views, of which {len(failed)} could not be made")
+    return with_street(spec, read._replace(missing={**read.missing, **failed}), street)
 
 
 def _backdrops(spec: CollectionSpec, root: Path, side: Split) -> Backdrops:
@@ -228,9 +253,12 @@ def _drawn(spec: CollectionSpec, cache: Path, say: Say) -> Collection:
         packshot = _drawn_photo(garment, made.files[0], spec)
         packshots.append(packshot)
         street += street_photos(packshot, Rendered(made.files[1:], made.boxes[1:]))
-    if spec.match != "item":
-        return among_themselves(spec, packshots, (), say)
-    return with_street(spec, packshots, street, ())
+    read = Reading(tuple(packshots))
+    return (
+        among_themselves(spec, read, say)
+        if spec.match != "item"
+        else with_street(spec, read, street)
+    )
 
 
 _DRAWN = 1  # raise it whenever drawings come out otherwise
@@ -262,10 +290,10 @@ def _pairs(spec: CollectionSpec, root: Path, say: Say) -> Collection:
     """A catalogue and the street photos in which its items are worn."""
     from coordi.data.pairs import paired_collection, read_pairs
 
-    photos, problems = catalog_photos(spec, root)
-    _need(photos, spec)
+    read = catalog_photos(spec, root)
+    _need(read, spec)
     found = read_pairs(root / spec.pairs)
-    made = paired_collection(spec.name, photos, found, val=spec.val, test=spec.test)
+    made = paired_collection(spec.name, read.photos, found, val=spec.val, test=spec.test)
     _asked(made.test.query, spec)
     say(f"{spec.name}: {', '.join(f'{n} {what}' for what, n in made.counts.items())}")
 
@@ -277,7 +305,8 @@ def _pairs(spec: CollectionSpec, root: Path, say: Say) -> Collection:
             made,
             test=trial(made.test),
             val=made.val and trial(made.val),
-            problems=(*problems, *made.problems),
+            problems=(*read.problems, *made.problems),
+            missing={**made.missing, **read.missing},
         )
     )
 
@@ -290,11 +319,17 @@ def _benchmark(spec: CollectionSpec, root: Path) -> Collection:
     return READERS[spec.kind](root / spec.path)
 
 
-def _need(photos: Sequence[Photo], spec: CollectionSpec) -> None:
-    if not photos:
+def _need(read: Reading, spec: CollectionSpec) -> None:
+    where = spec.path or spec.kind
+    if not read.photos:
         raise InputError(
-            f"{spec.name}: no usable photo in {spec.path or spec.kind!r}; look at its rows with "
-            "`coordi doctor`"
+            f"{spec.name}: no usable photo in {where!r}; look at its rows with `coordi doctor`"
+        )
+    if all(photo.id in read.missing for photo in read.photos):
+        first = next(iter(read.missing.values()))
+        raise InputError(
+            f"{spec.name}: no usable photo in {where!r}: not one of {len(read.photos):,} pictures "
+            f"is there (first {first.origin}: {first.reason}). Is the data root right?"
         )
 
 
@@ -305,10 +340,9 @@ def _asked(queries: Rows, spec: CollectionSpec) -> None:
 
 def _collection(
     spec: CollectionSpec,
-    photos: tuple[Photo, ...],
+    read: Reading,
     train: Rows,
     trials: Mapping[str, Trial],
-    problems: Iterable[Problem],
     counts: Mapping[str, int],
 ) -> Collection:
     val, test = trials["val"], trials["test"]
@@ -323,11 +357,12 @@ def _collection(
     return checked(
         Collection(
             spec.name,
-            photos,
+            read.photos,
             train,
             test,
             val if len(val.query) else None,
-            tuple(problems),
+            read.problems,
             counts=found,
+            missing=read.missing,
         )
     )

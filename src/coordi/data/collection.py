@@ -32,6 +32,10 @@ class Trial:
 class Collection:
     """Photos, the rows to learn from, and the trials to choose (`val`) and to report (`test`) by.
 
+    A photo whose picture is missing or cannot be read is a photo like any other: split, counts
+    and trials do not depend on which files exist. Who learns passes over it; who measures counts
+    it as a miss.
+
     No group of `train` stands in a query or a relevant gallery row of either trial; the gallery
     may hold photos of training items as distractors where the protocol says so.
     """
@@ -42,11 +46,13 @@ class Collection:
     test: Trial
     val: Trial | None = None
     problems: tuple[Problem, ...] = ()
-    """Photos that the collection should have and that are missing or broken."""
+    """Rows of the data that give no photo, and what is wrong with photos' boxes."""
     published: Mapping[str, int] = field(default_factory=dict)
     """Counts that the dataset's authors state ("train images": 25882); {} for one's own."""
     counts: Mapping[str, int] = field(default_factory=dict)
     """The same counts as found here."""
+    missing: Mapping[str, Problem] = field(default_factory=dict)
+    """Id of a photo → why its picture is not there, as far as reading the lists could tell."""
 
     @property
     def reduced(self) -> bool:

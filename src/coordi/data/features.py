@@ -18,7 +18,7 @@ from filelock import FileLock
 from numpy.typing import NDArray
 
 from coordi.data.images import decode_crop, read_bytes
-from coordi.errors import ImageError
+from coordi.errors import EncoderError, ImageError
 from coordi.types import Encoder, Origin, Photo, Problem, Vectors
 
 Progress = Callable[[int, int], None]
@@ -33,9 +33,10 @@ def photo_features(
 ) -> tuple[Vectors, tuple[Problem, ...]]:
     """Encode photos, cropped to their box → unit rows (N, encoder.dim) in the order of `photos`.
 
-    A photo that cannot be read is a `Problem` and has a row of zeros. Features stand in `cache`
-    under the content of the picture, the box and the encoder's fingerprint, so that a second
-    call only reads; several processes may share the folder.
+    A photo that is missing or cannot be read is a `Problem` and has a row of zeros. Features
+    stand in `cache` under the content of the picture, the box and the encoder's fingerprint, so
+    that a second call only reads; several processes may share the folder. Raises `EncoderError`
+    where the encoder gives vectors that are not finite.
     """
     kept = FeatureCache(cache, encoder)
     vectors = np.zeros((len(photos), encoder.dim), np.float32)
@@ -48,13 +49,25 @@ def photo_features(
             elif value is not None:
                 misses[photo_key] = value
         if misses:
-            kept.add(list(misses), encoder.encode_prepared(np.stack(list(misses.values()))))
+            made = encoder.encode_prepared(np.stack(list(misses.values())))
+            _check_finite(made, encoder)
+            kept.add(list(misses), made)
         for offset, (photo_key, value) in enumerate(loaded):
             if not isinstance(value, ImageError):
                 vectors[begin + offset] = kept[photo_key]
         if on_progress is not None:
             on_progress(begin + len(loaded), len(photos))
     return vectors, tuple(problems)
+
+
+def _check_finite(vectors: Vectors, encoder: Encoder) -> None:
+    """Raise `EncoderError` for vectors that nothing can be compared with; they are not kept."""
+    wrong = int((~np.isfinite(vectors).all(axis=1)).sum())
+    if wrong:
+        raise EncoderError(
+            f"{encoder.name} gives {wrong:,} of {len(vectors):,} pictures a vector that is not "
+            "finite; its weights are damaged or overflow"
+        )
 
 
 class FeatureCache:

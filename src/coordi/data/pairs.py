@@ -1,5 +1,6 @@
 """Street photos of a catalogue's items: a pairs file, and the collection that it makes."""
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -40,7 +41,9 @@ def read_pairs(file: Path) -> Iterator[Sighting | Problem]:
 
     Paths are relative to the file. A box has either the columns `left`, `top`, `right`, `bottom`
     (shares, 0 to 1) or the same with `_px` (pixels); where all four are empty there is none.
-    A row that lacks something, a missing picture, or a box that is none, is a `Problem`.
+    A row that lacks something, or a box that is none, is a `Problem`. A picture that is missing
+    or cannot be read makes no difference here: who reads it tells. A box in pixels that lies
+    outside its picture is a `Problem` too, and the photo follows, taken whole.
     Raises `NotFoundError` and `CatalogError` for a file that cannot be read at all.
     """
     _, tables = open_tables(str(file))
@@ -50,30 +53,39 @@ def read_pairs(file: Path) -> Iterator[Sighting | Problem]:
                 f"{file}:1: pairs need the columns image and item; found {', '.join(table.columns)}"
             )
         for record in table.records():
-            yield record if isinstance(record, Problem) else _sighting(record, file.parent)
+            if isinstance(record, Problem):
+                yield record
+            else:
+                yield from _sighting(record, file.parent)
 
 
-def _sighting(record: Record, folder: Path) -> Sighting | Problem:
+def _sighting(record: Record, folder: Path) -> Iterator[Sighting | Problem]:
     values = {name: _text(value) for name, value in record.values.items()}
     for column in ("image", "item"):
         if not values.get(column):
-            return Problem(record.origin, f"no {column}: the cell is empty", column=column)
-    path = folder / values["image"]
-    if not path.is_file():
-        reason = f"{path} is missing; paths are relative to the pairs file"
-        return Problem(record.origin, reason, values["item"], "image")
+            yield Problem(record.origin, f"no {column}: the cell is empty", column=column)
+            return
+    image = ImageRef(path=folder / values["image"])
     try:
-        return Sighting(ImageRef(path=path), values["item"], _box(values, path))
-    except (ValueError, ImageError) as error:
-        return Problem(record.origin, str(error), values["item"])
+        box = _box(values)
+    except ValueError as error:
+        yield Problem(record.origin, str(error), values["item"])
+        return
+    if box is not None and any(values.get(name) for name in IN_PIXELS):
+        corners, size = box, _size(image)
+        box = size and shares(corners, *size)
+        if size and box is None:
+            reason = f"box {corners} lies outside the picture, which is taken whole"
+            yield Problem(record.origin, reason, values["item"])
+    yield Sighting(image, values["item"], box)
 
 
 def _text(value: object) -> str:
     return "" if value is None else str(value).strip()
 
 
-def _box(values: Mapping[str, str], path: Path) -> Box | None:
-    """The box of a row; `ValueError` where its cells make none."""
+def _box(values: Mapping[str, str]) -> Box | None:
+    """The box of a row in its own unit; `ValueError` where its cells make none."""
     given = [names for names in (IN_SHARES, IN_PIXELS) if any(values.get(n) for n in names)]
     if not given:
         return None
@@ -85,33 +97,34 @@ def _box(values: Mapping[str, str], path: Path) -> Box | None:
         raise ValueError(f"the box needs four numbers: {', '.join(given[0])}") from error
     if given[0] is IN_SHARES and not all(0 <= corner <= 1 for corner in corners):
         raise ValueError(f"box {corners} is not in shares (0 to 1); pixels go in left_px …")
-    height, width = (1, 1) if given[0] is IN_SHARES else decode_image(_read(path)).shape[:2]
-    box = shares(corners, width, height)
-    if box is None:
-        raise ValueError(f"box {corners} holds nothing of the picture")
-    return box
+    left, top, right, bottom = corners
+    holds = max(left, 0) < right and max(top, 0) < bottom
+    if not (holds and all(map(math.isfinite, corners))):
+        raise ValueError(f"box {corners} holds nothing of any picture")
+    return left, top, right, bottom
 
 
-def _read(path: Path) -> bytes:
-    return read_bytes(ImageRef(path=path))
+def _size(image: ImageRef) -> tuple[int, int] | None:
+    """Width and height; None where the picture cannot be read, which its reader tells."""
+    try:
+        height, width = decode_image(read_bytes(image)).shape[:2]
+    except ImageError:
+        return None
+    return width, height
 
 
-def look_alikes(
-    photos: Sequence[Photo], *, distance: int = DISTANCE
-) -> tuple[list[tuple[str, str]], tuple[Problem, ...]]:
-    """Pairs of ids of photos that are nearly the same picture, whole, and what cannot be read.
+def look_alikes(photos: Sequence[Photo], *, distance: int = DISTANCE) -> list[tuple[str, str]]:
+    """Pairs of ids of photos that are nearly the same picture, whole.
 
     Exact duplicates, rescaled and recompressed ones: pictures whose perceptual hashes
     (`coordi.data.phash`) are at most `distance` bits apart, and whose colours differ by at most
-    `CONTRAST`. Flat pictures are like none.
+    `CONTRAST`. Flat pictures and those that cannot be read are like none.
     """
-    hashes, colors, rows, problems = [], [], [], []
+    hashes, colors, rows = [], [], []
     for row, photo in enumerate(photos):
         try:
             image = decode_image(read_bytes(photo.image), target=64)
-        except ImageError as error:
-            origin = Origin(str(photo.image.path or photo.id))
-            problems.append(Problem(origin, str(error), photo.id))
+        except ImageError:
             continue
         value = perceptual_hashes([image])[0]
         if value != FLAT:
@@ -119,12 +132,11 @@ def look_alikes(
             colors.append(_colors(image))
             rows.append(row)
     pairs = near_duplicates(np.array(hashes, np.uint64), distance).tolist()
-    links = [
+    return [
         (photos[rows[left]].id, photos[rows[right]].id)
         for left, right in pairs
         if np.abs(colors[left] - colors[right]).mean() <= CONTRAST
     ]
-    return links, tuple(problems)
 
 
 def _colors(image: Image) -> NDArray[np.float32]:
@@ -161,7 +173,7 @@ def paired_collection(
             problems.append(Problem(origin, reason, sighting.item, "item"))
         else:
             photos.append(_street(sighting, known[sighting.item], len(photos) - len(shop)))
-    links, unreadable = look_alikes(photos) if duplicates else ([], ())
+    links = look_alikes(photos) if duplicates else []
     grouped = _grouped(photos, links)
     sides = [split_of(photo.group, val=val, test=test) for photo in grouped]
     gallery = as_rows(range(len(shop)))
@@ -177,7 +189,8 @@ def paired_collection(
             as_rows(rows("train")),
             trials["test"],
             trials["val"] if len(trials["val"].query) else None,
-            (*problems, *unreadable),
+            tuple(problems),
+            missing=_not_there(grouped),
             counts={
                 "shop photos": len(shop),
                 "street photos": len(grouped) - len(shop),
@@ -187,6 +200,15 @@ def paired_collection(
             },
         )
     )
+
+
+def _not_there(photos: Iterable[Photo]) -> dict[str, Problem]:
+    """Photos whose file is missing, by id."""
+    return {
+        photo.id: Problem(Origin(str(path)), "there is no such file", photo.id)
+        for photo in photos
+        if (path := photo.image.path) is not None and not path.is_file()
+    }
 
 
 def _street(sighting: Sighting, worn: Photo, number: int) -> Photo:

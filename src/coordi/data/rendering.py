@@ -44,7 +44,8 @@ def render(
     """Make the pictures of `jobs` that `folder` lacks → an outcome per job, in their order.
 
     The pictures of a job stand in files, and a note of them is written last, in one step: after
-    a kill no half-made job is taken for a whole one. Threads: what takes time here (scaling,
+    a kill no half-made job is taken for a whole one, and a picture that was deleted is made
+    again. Threads: what takes time here (scaling,
     filters, codecs) lets go of the interpreter.
     """
     outcomes: list[Rendered] = []
@@ -65,13 +66,17 @@ def _outcome(job: Job, folder: Path) -> Rendered:
     place = folder / key[:2]
     note = place / f"{key}.json"
     known = _read_note(note)
-    if known is None:
+    if known is None or not all(file.is_file() for file in _files(place, key, known)):
         place.mkdir(parents=True, exist_ok=True)
         known = _make(job, place, key)
-        _write(note, json.dumps(known).encode())
+        if not known["reason"]:  # what failed may be mended: it is tried again
+            _write(note, json.dumps(known).encode())
     boxes = [None if box is None else (box[0], box[1], box[2], box[3]) for box in known["boxes"]]
-    files = tuple(place / f"{key}-{number}.jpg" for number in range(len(boxes)))
-    return Rendered(files, tuple(boxes), known["reason"])
+    return Rendered(_files(place, key, known), tuple(boxes), known["reason"])
+
+
+def _files(place: Path, key: str, note: dict[str, Any]) -> tuple[Path, ...]:
+    return tuple(place / f"{key}-{number}.jpg" for number in range(len(note["boxes"])))
 
 
 def _make(job: Job, place: Path, key: str) -> dict[str, Any]:
@@ -89,7 +94,9 @@ def _read_note(note: Path) -> dict[str, Any] | None:
         known = json.loads(note.read_text("utf-8"))
     except (OSError, ValueError):
         return None
-    return known if isinstance(known, dict) and known.keys() == {"boxes", "reason"} else None
+    if not isinstance(known, dict) or known.keys() != {"boxes", "reason"} or known["reason"]:
+        return None
+    return known
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -4,13 +4,15 @@ A collection is a YAML file whose fields are those of `CollectionSpec`; some are
 (`COLLECTIONS`). See docs/collections.md.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from importlib import resources
 from pathlib import Path
+from string import Formatter
 from typing import Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from coordi.data.collection import Collection
 from coordi.errors import InputError, UnknownNameError
@@ -28,6 +30,16 @@ COLLECTIONS = (
 """Names of the packaged collections."""
 
 
+MOST_SEED = 2**32 - 1
+"""Largest seed; the smallest is 0."""
+
+_FIELD = re.compile(r"[^.\[\]!:{}]+")
+"""A field's name within the braces of a pattern."""
+
+_MOST_BYTES = 1 << 20
+"""Largest file of a collection; a hundred lines are many."""
+
+
 class _Fields(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
@@ -35,13 +47,13 @@ class _Fields(BaseModel):
 class PseudoStreet(_Fields):
     """How street views are made from packshots."""
 
-    views: int = Field(default=2, ge=0)
+    views: int = Field(default=2, ge=0, le=100)
     """Views of each training photo."""
-    asked: int = Field(default=2, ge=1)
+    asked: int = Field(default=2, ge=1, le=100)
     """Views of each photo that is held out: these are the queries."""
     size: int = Field(default=320, ge=32, le=2048)
     """Height of a view in pixels; the width is three quarters of it."""
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, le=MOST_SEED)
     """Another seed gives other views."""
     backgrounds: str = ""
     """Folder of street photos with masks (photos.csv, labels.txt) before which garments stand;
@@ -84,12 +96,21 @@ class CollectionSpec(_Fields):
     """Pairs only: file of street photos of the catalogue's items, relative to the data root."""
     pseudo_street: PseudoStreet | None = None
     """Makes the queries: views of held-out photos, looked for among all packshots."""
-    count: int = Field(default=600, ge=1)
+    count: int = Field(default=600, ge=1, le=100_000)
     """Drawn only: garments."""
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, le=MOST_SEED)
     """Drawn only: another seed gives another wardrobe."""
     size: int = Field(default=192, ge=32, le=1024)
     """Drawn only: side of a packshot in pixels."""
+
+    @field_validator("item", "group")
+    @classmethod
+    def _plain_pattern(cls, pattern: str) -> str:
+        """Fields in braces and nothing else: no attribute, conversion or width of theirs."""
+        for _, name, width, conversion in Formatter().parse(pattern):
+            if width or conversion or (name is not None and not _FIELD.fullmatch(name)):
+                raise ValueError(f"{pattern!r} may hold fields in braces and nothing else in them")
+        return pattern
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -123,7 +144,11 @@ def load_spec(name: str | Path) -> CollectionSpec:
         packaged = resources.files("coordi.data").joinpath("collections", f"{name}.yaml")
         return _spec(packaged.read_text("utf-8"), str(name), str(name))
     try:
-        return _spec(path.read_text("utf-8"), path.stem, str(path))
+        with path.open("rb") as file:
+            data = file.read(_MOST_BYTES + 1)
+        if len(data) > _MOST_BYTES:
+            raise InputError(f"{path} is larger than {_MOST_BYTES >> 20} MiB: it is no collection")
+        return _spec(data.decode("utf-8"), path.stem, str(path))
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot read the collection {path}: {error}") from error
 
@@ -131,17 +156,26 @@ def load_spec(name: str | Path) -> CollectionSpec:
 def _spec(text: str, name: str, where: str) -> CollectionSpec:
     try:
         values: Any = yaml.safe_load(text)
-        if not isinstance(values, Mapping):
-            raise InputError(f"{where} holds no fields; see docs/collections.md")
-        return CollectionSpec(**{"name": name, **values})
-    except yaml.YAMLError as error:
-        raise InputError(f"{where} is not YAML: {error}") from error
+    # ValueError: dates and numbers that are none; RecursionError: nested without end
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise InputError(f"{where} is not YAML: {_one_line(error)}") from error
+    if not isinstance(values, Mapping):
+        raise InputError(f"{where} holds no fields; see docs/collections.md")
+    odd = [key for key in values if not isinstance(key, str)]
+    if odd:
+        raise InputError(f"{where}: the field {odd[0]!r} is no word; see docs/collections.md")
+    try:
+        return CollectionSpec.model_validate({"name": name, **values})
     except ValidationError as error:
-        first = error.errors()[0]
+        first = error.errors(include_input=False, include_url=False)[0]
         field = ".".join(map(str, first["loc"])) or "the collection"
         known = ", ".join(CollectionSpec.model_fields)
         hint = f" Known: {known}." if first["type"] == "extra_forbidden" else ""
         raise InputError(f"{where}: {field}: {first['msg']}.{hint}") from error
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]
 
 
 def load_collection(

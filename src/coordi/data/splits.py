@@ -1,6 +1,6 @@
 """Leak-free splits: what is linked goes to one side as a whole, decided by a key's hash alone."""
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable
 from itertools import pairwise
 from typing import Literal, TypeVar
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from coordi.errors import InputError
 
 Split = Literal["train", "val", "test"]
-Node = TypeVar("Node", bound=Hashable)
+Node = TypeVar("Node", str, int)
 
 
 def share(key: str, seed: int = 0) -> float:
@@ -31,7 +31,7 @@ def split_of(key: str, *, val: float = 0.1, test: float = 0.1, seed: int = 0) ->
     return "val" if at < test + val else "train"
 
 
-def connected_groups(ids: Iterable[str], edges: Iterable[tuple[str, str]]) -> dict[str, str]:
+def connected_groups(ids: Iterable[Node], edges: Iterable[tuple[Node, Node]]) -> dict[Node, Node]:
     """Every id → its group: the least id of all that are linked to it by edges, however far.
 
     `edges` may name nodes beside `ids` (an item, an outfit, a hash) through which ids are
@@ -39,25 +39,20 @@ def connected_groups(ids: Iterable[str], edges: Iterable[tuple[str, str]]) -> di
     kinds different names. The answer does not depend on the order of either argument, but a new
     edge may join groups and so rename one.
     """
+    from scipy.sparse import coo_array  # slow to load, and few commands split
+    from scipy.sparse.csgraph import connected_components
+
     ids = list(ids)
-    parent: dict[str, str] = {id_: id_ for id_ in ids}
-    for left, right in edges:
-        roots = (_root(parent, left), _root(parent, right))
-        parent[roots[0]] = roots[1]
-    least: dict[str, str] = {}
-    for id_ in ids:
-        root = _root(parent, id_)
-        least[root] = min(id_, least.get(root, id_))
-    return {id_: least[_root(parent, id_)] for id_ in ids}
-
-
-def _root(parent: dict[Node, Node], node: Node) -> Node:
-    """The representative of a node; the way there is halved (Tarjan & van Leeuwen 1984)."""
-    parent.setdefault(node, node)
-    while parent[node] != node:
-        parent[node] = parent[parent[node]]
-        node = parent[node]
-    return node
+    number: dict[Node, int] = {id_: at for at, id_ in enumerate(ids)}
+    ends = np.array(
+        [[number.setdefault(node, len(number)) for node in edge] for edge in edges], np.int64
+    ).reshape(-1, 2)
+    links = coo_array((np.ones(len(ends), bool), ends.T), shape=(len(number), len(number)))
+    labels = connected_components(links, directed=False)[1][: len(ids)].tolist()
+    least: dict[int, Node] = {}
+    for label, id_ in zip(labels, ids, strict=True):
+        least[label] = min(id_, least.get(label, id_))
+    return {id_: least[label] for id_, label in zip(ids, labels, strict=True)}
 
 
 def near_duplicates(hashes: NDArray[np.uint64], distance: int) -> NDArray[np.int64]:

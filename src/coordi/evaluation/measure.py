@@ -23,6 +23,8 @@ from coordi.evaluation.report import Slice, Value
 from coordi.evaluation.truth import Truth
 
 MEDIAN = "median rank"
+CATEGORY_ONLY = "category-only"
+"""The control that looks at no picture."""
 SHOWN = 8
 """Ranks that are kept for the examples."""
 

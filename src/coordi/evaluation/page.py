@@ -207,11 +207,13 @@ def _hit(place: int, hit: Found, pictures: _Pictures) -> str:
 
 
 def _problems(reports: Sequence[Report]) -> str:
-    most = max(reports, key=lambda report: report.missing)
+    most = max(reports, key=lambda report: report.missing + report.unusable)
     if not most.problems:
         return ""
     lines = "".join(f"<li>{escape(line)}</li>" for line in most.problems)
+    hidden = most.missing + most.unusable - len(most.problems)
+    more = f"<li>and {hidden:,} more</li>" if hidden > 0 else ""
     return (
-        f"<details><summary>Missing or unreadable images ({most.missing:,})</summary>"
-        f"<ul>{lines}</ul></details>"
+        f"<details><summary>Missing or unreadable pictures ({most.missing:,}), rows that give no "
+        f"photo ({most.unusable:,})</summary><ul>{lines}{more}</ul></details>"
     )

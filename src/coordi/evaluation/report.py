@@ -1,11 +1,15 @@
 """One system measured on one benchmark: a dataclass that is a JSON file and back again."""
 
 import json
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple
+
+from pydantic import TypeAdapter, ValidationError
 
 from coordi.errors import InputError
 
@@ -71,6 +75,14 @@ class Terms:
     """Count → (published, found), where they differ."""
 
 
+class Lost(NamedTuple):
+    """Photos of a trial that are in the count without a picture that can be read."""
+
+    queries: frozenset[str]
+    gallery: Mapping[str, str]
+    """Id → what a query looks for that could have found it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """A system's numbers on a benchmark, query by query and together."""
@@ -94,66 +106,92 @@ class Report:
     seed: int | None = None
     recipe: Mapping[str, Any] = field(default_factory=dict)
     """The recipe that made the model, where its folder holds one."""
+    keys: tuple[str, ...] = ()
+    """What each query looks for: its value of `Terms.match`; () in reports of earlier versions."""
     missing: int = 0
-    """Photos that the benchmark should have and that could not be used."""
+    """Photos of the trial, each once, whose picture is missing or cannot be read. They are in the
+    count: such a query is a miss, such a gallery photo is never found."""
+    missing_queries: tuple[str, ...] | None = None
+    """Which of them are queries; None in reports of earlier versions, whose `missing` also counted
+    what was in no count."""
+    missing_gallery: Mapping[str, str] | None = None
+    """Which of them stand in the gallery → what a query looks for that could have found them."""
+    unusable: int = 0
+    """Rows of the data that give no photo at all, so that they are in no count."""
     problems: tuple[str, ...] = ()
-    """The first of them, with reasons."""
+    """The first of both, with reasons."""
     best: tuple[Example, ...] = ()
     worst: tuple[Example, ...] = ()
     format: str = FORMAT
+
+    @property
+    def lost(self) -> Lost | None:
+        """Which pictures are missing; None where an earlier version did not say which."""
+        if self.missing_queries is None or self.missing_gallery is None:
+            return None if self.missing else Lost(frozenset(), {})
+        return Lost(frozenset(self.missing_queries), self.missing_gallery)
 
     def save(self, path: Path) -> None:
         """Write the report as JSON; it replaces an earlier one as a whole."""
         write_whole(path, json.dumps(asdict(self), ensure_ascii=False, allow_nan=False))
 
-    @classmethod
-    def load(cls, path: Path) -> Self:
+    @staticmethod
+    def load(path: Path) -> "Report":
         """Read a report; `InputError` for a file that is missing or is not one."""
         try:
-            content = json.loads(path.read_text("utf-8"))
-        except (OSError, ValueError) as error:
+            content = json.loads(
+                path.read_text("utf-8"), parse_constant=_finite, parse_float=_finite
+            )
+        except (OSError, ValueError, RecursionError) as error:
             raise InputError(f"cannot read the report {path}: {error}") from error
         if not isinstance(content, dict) or content.get("format") != FORMAT:
             raise InputError(f"{path} is no report of `coordi evaluate`")
         try:
-            return cls(**_typed(content))
-        except (TypeError, KeyError, ValueError) as error:
-            raise InputError(f"{path} is a damaged report ({error}); evaluate again") from error
+            report = _reader().validate_python(content)
+        except ValidationError as error:
+            first = error.errors(include_input=False, include_url=False)[0]
+            place = ".".join(map(str, first["loc"]))
+            raise InputError(
+                f"{path} is a damaged report ({place}: {first['msg']}); evaluate again"
+            ) from error
+        _check_lengths(report, path)
+        return report
 
 
-def _typed(content: dict[str, Any]) -> dict[str, Any]:
-    """JSON's dictionaries and lists as the dataclasses and tuples they were."""
-    terms = content["terms"]
-    shortfalls = {name: tuple(pair) for name, pair in terms["shortfalls"].items()}
-    return content | {
-        "terms": Terms(**(terms | {"shortfalls": shortfalls})),
-        "values": _values(content["values"]),
-        "slices": tuple(
-            Slice(s["category"], s["queries"], _values(s["values"])) for s in content["slices"]
-        ),
-        "photos": tuple(content["photos"]),
-        "groups": tuple(content["groups"]),
-        "per_query": {name: tuple(column) for name, column in content["per_query"].items()},
-        "problems": tuple(content["problems"]),
-        "best": tuple(map(_example, content["best"])),
-        "worst": tuple(map(_example, content["worst"])),
-    }
+@cache
+def _reader() -> TypeAdapter[Report]:
+    return TypeAdapter(Report)
 
 
-def _values(content: Mapping[str, Any]) -> dict[str, Value]:
-    return {name: Value(**value) for name, value in content.items()}
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text} is no number that a report holds")
+    return value
 
 
-def _example(content: Mapping[str, Any]) -> Example:
-    return Example(**{**content, "found": tuple(Found(**f) for f in content["found"])})
+def _check_lengths(report: Report, path: Path) -> None:
+    """Everything that is told query by query is as long as the queries are many."""
+    lengths = {"photos": len(report.photos), "groups": len(report.groups)}
+    lengths |= {name: len(column) for name, column in report.per_query.items()}
+    lengths |= {"keys": len(report.keys)} if report.keys else {}
+    wrong = next((name for name, n in lengths.items() if n != report.terms.queries), None)
+    if wrong or not report.photos or not report.values:
+        raise InputError(
+            f"{path} is a damaged report ({wrong or 'values'} does not fit its "
+            f"{report.terms.queries:,} queries); evaluate again"
+        )
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a text file; who reads meanwhile sees the earlier one or the new one."""
+    """Write a text file; who reads meanwhile sees the earlier one or the new one.
+
+    Half a surrogate pair, which a catalogue's JSON may hold and UTF-8 cannot, becomes an escape.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        partial.write_text(text, "utf-8")
+        partial.write_text(text, "utf-8", errors="backslashreplace")
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)

@@ -1,17 +1,16 @@
 """Measure encoders and re-rankers on a collection's trial, controls beside them."""
 
 import os
-import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import yaml
 
 from coordi.artifacts import read_json
-from coordi.data.collection import Collection, Trial, group_of
+from coordi.data.collection import Collection, Trial, group_of, key_of
 from coordi.errors import FingerprintError, InputError
 from coordi.evaluation import measure as measuring
 from coordi.evaluation.features import photo_vectors
@@ -23,14 +22,13 @@ from coordi.evaluation.truth import truth_of
 from coordi.models.encoders import list_encoders, open_encoder
 from coordi.models.encoders.controls import CONTROLS
 from coordi.models.retrieval.reranking import open_reranker
-from coordi.types import RERANK_DEPTH, Encoder, Problem
+from coordi.types import RERANK_DEPTH, Encoder, Problem, Vectors
 
 Say = Callable[[str], None]
 
 IMAGENET = "google/mobilenet_v2_1.0_224"
 """The generic pretrained network that is opened as a control if no other is named."""
 IMAGENET_VARIABLE = "COORDI_IMAGENET"
-CATEGORY_ONLY = "category-only"
 EXAMPLES = 12
 """Best and worst queries that a report shows, each."""
 _PROBLEMS = 100
@@ -114,31 +112,55 @@ def _measured(bench: Bench, name: str, *, control: bool) -> Report:
             f"{name} reads vectors of {reranker.encoder} with fingerprint {reranker.reads}, but "
             f"here that encoder has {encoder.fingerprint}; train the re-ranker again"
         )
-    queries, gallery, problems = _vectors(bench, encoder, name)
+    sides = _vectors(bench, encoder, name)
     chunks: Iterable[Rankings] = rank_chunks(
-        bench.collection, bench.trial, queries, gallery, depth=RERANK_DEPTH
+        bench.collection, bench.trial, sides.queries, sides.gallery, depth=RERANK_DEPTH
     )
     if reranker is not None:
-        chunks = reranked(chunks, reranker, queries, gallery)
-    report = _report(bench, measuring.measure(chunks, bench.protocol), name, control, problems)
+        chunks = reranked(chunks, reranker, sides.queries, sides.gallery)
+    report = _report(bench, measuring.measure(chunks, bench.protocol), name, control, sides)
     seed, recipe = _recipe(name)
     described = replace(report, model=_label(name, recipe), seed=seed, recipe=recipe)
     if reranker is not None:
         note = f"orders the first {RERANK_DEPTH} of {Path(reranker.encoder).name} anew"
-        return replace(described, fingerprint=reranker.fingerprint, note=note)
-    return replace(described, fingerprint=encoder.fingerprint, dim=encoder.dim)
+        return replace(
+            described, fingerprint=reranker.fingerprint, note="; ".join([note, *sides.notes])
+        )
+    return replace(
+        described, fingerprint=encoder.fingerprint, dim=encoder.dim, note="; ".join(sides.notes)
+    )
 
 
-def _vectors(bench: Bench, encoder: Encoder, name: str) -> tuple[Any, Any, dict[str, Problem]]:
-    """Vectors of queries and gallery, and the photos that could not be read by id."""
+class _Sides(NamedTuple):
+    """The photos of a trial, embedded."""
+
+    queries: Vectors
+    gallery: Vectors
+    lost_queries: Mapping[str, Problem]
+    """Ids of photos whose picture is missing or cannot be read, and why."""
+    lost_gallery: Mapping[str, Problem]
+    notes: tuple[str, ...]
+
+
+def _vectors(bench: Bench, encoder: Encoder, name: str) -> _Sides:
     photos = bench.collection.photos
-    out, problems = [], {}
+    made: list[tuple[Vectors, dict[str, Problem]]] = []
+    blank = 0
     for what, rows in (("query", bench.trial.query), ("gallery", bench.trial.gallery)):
         bench.say(f"{name}: {len(rows):,} {what} photos")
         vectors, failed = photo_vectors([photos[row] for row in rows], encoder, bench.cache)
-        out.append(vectors)
-        problems.update({problem.id or str(problem.origin): problem for problem in failed})
-    return out[0], out[1], problems
+        if len(failed) == len(rows):
+            raise InputError(
+                f"{bench.terms.benchmark}: not one {what} picture of {len(rows):,} can be read "
+                f"(first {failed[0].origin}: {failed[0].reason}). Is the data root right?"
+            )
+        told = bench.collection.missing
+        lost = {problem.id or "": problem for problem in failed}
+        made.append((vectors, {id_: told.get(id_, problem) for id_, problem in lost.items()}))
+        blank += int((~vectors.any(axis=1)).sum()) - len(failed)
+    notes = (f"{blank:,} pictures get a vector of zeros, which finds nothing",) if blank else ()
+    (queries, lost_queries), (gallery, lost_gallery) = made
+    return _Sides(queries, gallery, lost_queries, lost_gallery, notes)
 
 
 def _report(
@@ -146,14 +168,18 @@ def _report(
     measured: measuring.Measured,
     name: str,
     control: bool,
-    failed: dict[str, Problem],
+    sides: _Sides,
 ) -> Report:
-    problems = {p.id or str(p.origin): p for p in bench.collection.problems} | failed
+    photos = {bench.collection.photos[row].id: row for row in bench.trial.gallery.tolist()}
+    lost = {**sides.lost_queries, **sides.lost_gallery}
+    problems = [*lost.values(), *bench.collection.problems]
     best, worst = measuring.extremes(measured, np.arange(len(bench.trial.query)), EXAMPLES)
     return replace(
         _of_columns(bench, measured.columns, name, control),
-        missing=len(problems),
-        problems=tuple(f"{p.origin}: {p.reason}" for p in list(problems.values())[:_PROBLEMS]),
+        missing=len(lost),
+        missing_queries=tuple(sides.lost_queries),
+        missing_gallery={id_: _key(bench, photos[id_]) for id_ in sides.lost_gallery},
+        problems=tuple(f"{p.origin}: {p.reason}" for p in problems[:_PROBLEMS]),
         best=tuple(_examples(bench, measured.top, best)),
         worst=tuple(_examples(bench, measured.top, worst)),
     )
@@ -171,16 +197,24 @@ def _of_columns(bench: Bench, columns: measuring.Columns, name: str, control: bo
         photos=tuple(photo.id for photo in photos),
         groups=tuple(groups),
         per_query=measuring.per_query(columns),
+        keys=tuple(_key(bench, row) for row in bench.trial.query.tolist()),
+        missing_queries=(),
+        missing_gallery={},
+        unusable=sum(problem.rows for problem in bench.collection.problems),
     )
+
+
+def _key(bench: Bench, row: int) -> str:
+    return key_of(bench.collection.photos[row], bench.trial.match)
 
 
 def _category_only(bench: Bench) -> Report:
     truth = truth_of(bench.collection, bench.trial)
     columns = measuring.category_only(truth, bench.protocol)
-    report = _of_columns(bench, columns, CATEGORY_ONLY, control=True)
+    report = _of_columns(bench, columns, measuring.CATEGORY_ONLY, control=True)
     known = "; the category is what is asked for" if bench.terms.match == "category" else ""
-    note = f"own category first, random within: expected values{known}"
-    return replace(report, note=note, missing=len(bench.collection.problems))
+    note = f"own category first, random within: expected values, without a picture{known}"
+    return replace(report, note=note)
 
 
 def _imagenet(bench: Bench, given: str | None) -> Report | None:
@@ -226,19 +260,24 @@ def is_reranker(name: str) -> bool:
 
 
 def _recipe(name: str) -> tuple[int | None, dict[str, Any]]:
-    """Seed and recipe from the card of a trained folder; (None, {}) of others."""
-    card = Path(name.rpartition("@")[0] or name).expanduser() / "README.md"
-    if not card.is_file():
+    """Seed and recipe of a trained folder, from its recipe.yaml; (None, {}) of others."""
+    folder = Path(name if Path(name).is_dir() else name.rpartition("@")[0] or name).expanduser()
+    # `coordi train` wrote the recipe beside the artefact alone before it wrote it into it too
+    places = [folder / "recipe.yaml", folder.parent / "recipe.yaml"]
+    file = next((f for f in places[: 1 + (folder.name == "artifact")] if f.is_file()), None)
+    if file is None:
         return None, {}
-    block = re.search(r"```yaml\n(.*?)```", card.read_text("utf-8"), re.DOTALL)
     try:
-        recipe = yaml.safe_load(block[1]) if block else None
-    except yaml.YAMLError:
-        return None, {}
+        recipe = yaml.safe_load(file.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        raise InputError(f"{file} is no recipe ({error}); train again or remove it") from error
     if not isinstance(recipe, dict) or "recipe" not in recipe:
-        return None, {}
+        raise InputError(
+            f"{file} is no recipe (it has no field `recipe`); train again or remove it"
+        )
     plain: dict[str, Any] = {str(key): value for key, value in recipe.items()}
-    return plain.get("seed"), plain
+    seed = plain.get("seed")
+    return seed if isinstance(seed, int) else None, plain
 
 
 def _label(name: str, recipe: dict[str, Any]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from statistics import fmean, stdev
 
-from coordi.evaluation.measure import MEDIAN
+from coordi.evaluation.measure import CATEGORY_ONLY, MEDIAN
 from coordi.evaluation.protocols import Published, published_numbers
 from coordi.evaluation.report import Report, Terms, Value
 
@@ -16,19 +16,21 @@ Row = tuple[str, ...]
 def terms_lines(reports: Sequence[Report]) -> list[str]:
     """What was measured, in a few lines: protocol, sizes, what is missing."""
     terms = reports[0].terms
-    missing = max(report.missing for report in reports)
     asked = "garment" if terms.match == "item" else terms.match
     apart = "itself" if terms.apart == "photo" else "its own group"
     where = "its own category" if terms.within == "category" else "the whole gallery"
     lines = [
-        f"{terms.queries:,} queries, {terms.gallery:,} gallery photos, {missing:,} missing or "
-        f"unreadable images ({terms.trial} side). A hit shows the same {asked}; a query searches "
-        f"{where} and never meets {apart}."
+        f"{terms.queries:,} queries, {terms.gallery:,} gallery photos ({terms.trial} side). A hit "
+        f"shows the same {asked}; a query searches {where} and never meets {apart}.",
+        *missing_lines(reports),
     ]
     if terms.left_out:
         lines.append(
             f"Left out, because the gallery holds no answer: {terms.left_out:,} more queries."
         )
+    unusable = max(report.unusable for report in reports)
+    if unusable:
+        lines.append(f"Rows of the data that give no photo, so are in no count: {unusable:,}.")
     if terms.reduced:
         short = ", ".join(
             f"{what} {found:,} of {published:,}"
@@ -36,6 +38,36 @@ def terms_lines(reports: Sequence[Report]) -> list[str]:
         )
         lines.append(f"Reduced: {short}. Numbers do not compare with published ones.")
     return lines
+
+
+def missing_lines(reports: Sequence[Report]) -> list[str]:
+    """What is missing on each side; system by system where they do not miss the same."""
+    looked = [report for report in reports if report.model != CATEGORY_ONLY] or reports
+    if len({_missing_ids(report) for report in looked}) == 1:
+        return [f"Missing or unreadable pictures: {missing_text(looked[0])}."]
+    told = "; ".join(f"{name_of(report)}: {missing_text(report)}" for report in looked)
+    return [
+        "The systems do not miss the same pictures, so their numbers are not of the same test. "
+        f"Missing or unreadable: {told}. `coordi compare --common` compares what two of them share."
+    ]
+
+
+def _missing_ids(report: Report) -> tuple[frozenset[str], frozenset[str]] | int:
+    lost = report.lost
+    return report.missing if lost is None else (lost.queries, frozenset(lost.gallery))
+
+
+def missing_text(report: Report) -> str:
+    """How many pictures of a report are missing, per side."""
+    lost = report.lost
+    if lost is None:
+        return f"{report.missing:,}, and an earlier version of coordi did not say which"
+    if not (lost.queries or lost.gallery):
+        return "none"
+    return (
+        f"{len(lost.queries):,} of {report.terms.queries:,} queries and {len(lost.gallery):,} of "
+        f"{report.terms.gallery:,} gallery photos, counted as misses"
+    )
 
 
 def title_of(terms: Terms) -> str:
@@ -50,12 +82,12 @@ def benchmark_markdown(reports: Sequence[Report]) -> str:
     rows: list[Row] = [system_row(report, metrics) for report in reports]
     rows += published_rows(terms, metrics)
     parts = [
-        f"# {title_of(terms)}",
-        *terms_lines(reports),
+        f"# {_plain(title_of(terms))}",
+        *map(_plain, terms_lines(reports)),
         markdown_table(("system", *metrics), rows),
         f"Intervals: 95% bootstrap over query groups ({len(set(reports[0].groups)):,}). "
         "Controls are in italics.",
-        *notes_of(reports),
+        *map(_plain, notes_of(reports)),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -115,7 +147,12 @@ def markdown_table(headings: Sequence[str], rows: Iterable[Row]) -> str:
 
 
 def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|")
+    return _plain(text).replace("|", "\\|")
+
+
+def _plain(text: str) -> str:
+    """Text of a catalogue on one line, of which Markdown makes no HTML."""
+    return " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;")
 
 
 def results_markdown(reports: Iterable[Report], remarks: str = "") -> str:
@@ -147,7 +184,8 @@ def _section(reports: list[Report]) -> list[str]:
     ordered = sorted(systems.values(), key=lambda same: (same[0].control, -_first(same, metrics)))
     rows = [_seeds_row(same, metrics) for same in ordered] + published_rows(terms, metrics)
     table = markdown_table(("system", *metrics), rows)
-    return [f"## {title_of(terms)}", *terms_lines(reports), table, *notes_of(reports)]
+    lines, notes = map(_plain, terms_lines(reports)), map(_plain, notes_of(reports))
+    return [f"## {_plain(title_of(terms))}", *lines, table, *notes]
 
 
 def system_key(report: Report) -> str:

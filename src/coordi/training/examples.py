@@ -16,7 +16,7 @@ from coordi.data.splits import Split, split_of
 from coordi.data.vocabulary import CATEGORIES, COLORS, canonical, without_colors
 from coordi.errors import ImageError, RecipeError
 from coordi.training.dual_recipe import Source
-from coordi.types import Box, Image, ImageRef, Item
+from coordi.types import Box, Image, ImageRef, Item, Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +187,11 @@ def _text(value: object) -> str:
 
 def _from_segments(source: Source, root: Path) -> Iterator[Found]:
     for segment in read_segments(root / source.path):
+        if isinstance(segment, Problem):
+            photo = segment.id or str(segment.origin)
+            lost = Example(photo, source.name, f"{source.name}/{photo}", None, None)
+            yield lost, lambda: None
+            continue
         category = canonical(segment.label, CATEGORIES)
         if category is not None:
             yield (

@@ -33,6 +33,7 @@ def export_retrieval(
         config = _config(net, recipe, material, base)
         save_system(draft, net.system, config, net.backbone)
         (draft / "README.md").write_text(_card(recipe, material, config, validation), "utf-8")
+        (draft / "recipe.yaml").write_text(_settings(recipe), "utf-8")
     return folder
 
 
@@ -95,15 +96,19 @@ def _card(
     config: RetrievalConfig,
     validation: Validation | None,
 ) -> str:
-    settings = yaml.safe_dump(json.loads(recipe.model_dump_json()), sort_keys=False)
     source = f" ({recipe.paper})" if recipe.paper else ""
     differs = f"\n\nDiffers from the paper: {recipe.differs}." if recipe.differs else ""
     return (
         f"# {recipe.name} {recipe.version}\n\n"
         f"{recipe.recipe}{source}, {_shape(config)}. {_origin(config)}{differs}\n\n"
         f"{_counts(material)}\n\n{_numbers(material, validation)}\n\n{_texts(material, config)}"
-        f"Made by `coordi train` with this recipe:\n\n```yaml\n{settings}```\n"
+        f"Made by `coordi train` with this recipe:\n\n```yaml\n{_settings(recipe)}```\n"
     )
+
+
+def _settings(recipe: RetrievalRecipe) -> str:
+    """The whole recipe as YAML; measuring reads seed and settings from it."""
+    return yaml.safe_dump(json.loads(recipe.model_dump_json()), sort_keys=False)
 
 
 def _shape(config: RetrievalConfig) -> str:

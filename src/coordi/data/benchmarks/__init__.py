@@ -1,7 +1,7 @@
 """One reader per public benchmark, for the files as their authors publish them.
 
-A photo whose file is missing leaves the collection and is one of its problems; `Collection.reduced`
-then says so. A query whose garment has no gallery photo left stays, and can only miss.
+A photo whose file is missing stays in the collection and is told in `Collection.missing`: counts
+are those of the authors' lists, and who measures counts it as a miss.
 """
 
 from collections.abc import Callable, Mapping

@@ -47,11 +47,11 @@ class _Pairs:
 
     def __init__(self, gathering: Gathering, pictures: Path, boxes: Boxes) -> None:
         self.gathering, self.pictures, self.boxes = gathering, pictures, boxes
-        self.rows: dict[tuple[str, bool], list[int | None]] = {
+        self.rows: dict[tuple[str, bool], list[int]] = {
             (side, street): [] for side in _SIDES for street in (True, False)
         }
         self.pairs = 0
-        self._taken: dict[str, tuple[str, str, bool, int | None]] = {}
+        self._taken: dict[str, tuple[str, str, bool, int]] = {}
 
     def take(self, line: Line) -> None:
         """Take both pictures of a pair in."""
@@ -124,5 +124,6 @@ def _collection(gathering: Gathering, reader: _Pairs) -> Collection:
             tuple(gathering.problems),
             PUBLISHED,
             counts,
+            gathering.missing,
         )
     )

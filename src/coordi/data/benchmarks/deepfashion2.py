@@ -60,8 +60,8 @@ def read_deepfashion2(root: Path) -> Collection:
     and garments of style 0 belong to no pair. The test trial is the authors' validation set, the
     only labelled one: queries are the customers' garments with a style, the gallery is all of
     the shops' garments, those of style 0 as distractors. A tenth of the training pairs, by
-    pair_id, is the `val` trial. An annotation that cannot be read, or a picture that is missing,
-    is a problem, and the garments in it are not there.
+    pair_id, is the `val` trial. An annotation that cannot be read is a problem, and the garments
+    in it are not there.
     Raises `NotFoundError` and `CatalogError` where a folder is missing or nothing is usable.
     """
     gathering = Gathering()
@@ -88,6 +88,7 @@ def read_deepfashion2(root: Path) -> Collection:
             tuple(gathering.problems),
             PUBLISHED,
             counts,
+            gathering.missing,
         )
     )
 
@@ -106,7 +107,7 @@ def _read_side(root: Path, side: str, gathering: Gathering) -> _Side:
         for name in sorted(key for key in content if key.startswith("item")):
             _take(folder, path, name, content, gathering, rows)
     if not rows.paired:
-        raise CatalogError(f"{folder}: no garment that has a pair; is image/ unpacked?")
+        raise CatalogError(f"{folder}: no garment that has a pair")
     return rows
 
 
@@ -133,15 +134,11 @@ def _take(
         if street or folder.name == "train":
             return  # such garments neither teach nor are asked about
     box = gathering.share_box(picture, corners, origin, id_)
-    if box is None and picture.is_file():
-        return
     item, group = f"{pair}/{style}" if style else id_, f"{folder.name}/{pair}"
     photo = Photo(
         id_, file_ref(picture), f"{folder.name}/{item}", street, category, box=box, group=group
     )
-    row = gathering.add(photo, origin)
-    if row is not None:
-        (rows.paired if style else rows.loose_shop).append(row)
+    (rows.paired if style else rows.loose_shop).append(gathering.add(photo, origin))
 
 
 def _garment(

@@ -24,39 +24,39 @@ class Gathering:
 
     photos: list[Photo] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    missing: dict[str, Problem] = field(default_factory=dict)
+    """Id of a photo → why its picture is not there."""
 
     def trouble(self, origin: Origin, reason: str, id: str | None = None) -> None:
         """Note something that cannot be used."""
         self.problems.append(Problem(origin, reason, id))
 
-    def add(self, photo: Photo, origin: Origin, missing: str = "") -> int | None:
-        """Take a photo in → its row; None, and a problem, where its file is missing."""
+    def add(self, photo: Photo, origin: Origin, missing: str = "") -> int:
+        """Take a photo in, whether or not its file is there → its row."""
         path = photo.image.path
         if path is not None and not path.is_file():
             reason = missing or f"{path} is missing; unpack the pictures there"
-            self.trouble(origin, reason, photo.id)
-            return None
+            self.missing[photo.id] = Problem(origin, reason, photo.id)
         self.photos.append(photo)
         return len(self.photos) - 1
 
     def share_box(
         self, path: Path, corners: Sequence[float], origin: Origin, id: str
     ) -> Box | None:
-        """Corners in pixels → a box in shares; None, and a problem, where that fails.
+        """Corners in pixels → a box in shares; None, for the whole picture, where that fails.
 
-        None too where the file is missing, which is told when the photo is added.
+        A box outside the picture is a problem; a picture that cannot be read is told by who
+        needs its pixels.
         """
-        if not path.is_file():
-            return None
         try:
             with Pillow.open(path) as picture:
                 width, height = picture.size
-        except (OSError, ValueError, SyntaxError, Pillow.DecompressionBombError) as error:
-            self.trouble(origin, f"{path} cannot be read for its size: {error}", id)
+        except (OSError, ValueError, SyntaxError, Pillow.DecompressionBombError):
             return None
         box = shares(corners, width, height)
         if box is None:
-            self.trouble(origin, f"box {list(corners)} lies outside {width}×{height} pixels", id)
+            reason = f"box {list(corners)} lies outside {width}×{height} pixels; it is taken whole"
+            self.trouble(origin, reason, id)
         return box
 
 
@@ -153,9 +153,9 @@ def numbers(values: Iterable[str]) -> tuple[float, ...] | None:
         return None
 
 
-def as_rows(rows: Iterable[int | None]) -> Rows:
-    """Rows as an array, without those that are None."""
-    return np.array([row for row in rows if row is not None], np.int64)
+def as_rows(rows: Iterable[int]) -> Rows:
+    """Rows as an array."""
+    return np.array(list(rows), np.int64)
 
 
 def held_out(photos: Sequence[Photo], rows: Rows, key: Callable[[Photo], str]) -> tuple[Rows, Rows]:

@@ -42,7 +42,7 @@ def read_in_shop(root: Path) -> Collection:
     partition = find(root, "list_eval_partition.txt", "Eval/list_eval_partition.txt")
     pictures = find(root, "img", "Img/img").parent
     details = _details(root, gathering)
-    sides: dict[str, list[int | None]] = {side: [] for side in _SIDES}
+    sides: dict[str, list[int]] = {side: [] for side in _SIDES}
     for line in listed(partition, 3, gathering):
         name, _, side = line.values
         if side not in sides:
@@ -93,5 +93,6 @@ def _collection(gathering: Gathering, sides: dict[str, Rows]) -> Collection:
             tuple(gathering.problems),
             PUBLISHED,
             counts,
+            gathering.missing,
         )
     )

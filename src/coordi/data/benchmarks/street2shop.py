@@ -57,7 +57,7 @@ class _Reader:
         self.files = _files(find(root, "images", "photos"))
         self.folder = find(root, "images", "photos")
         self.addresses = _addresses(root)
-        self.rows: dict[str, list[int | None]] = {"shop": [], "train": [], "test": []}
+        self.rows: dict[str, list[int]] = {"shop": [], "train": [], "test": []}
         self.links: list[tuple[str, str]] = []
         self.pairs = 0
         self._seen: set[str] = set()
@@ -170,10 +170,18 @@ def _collection(reader: _Reader) -> Collection:
         "test queries": len(test),
         "train street boxes left out, asked about in test": len(train) - len(kept),
     }
-    problems = tuple(reader.gathering.problems)
-    trial = Trial(test, shop, within="category")
     return checked(
-        Collection("street2shop", photos, learn, trial, val, problems, PUBLISHED, counts)
+        Collection(
+            "street2shop",
+            photos,
+            learn,
+            Trial(test, shop, within="category"),
+            val,
+            tuple(reader.gathering.problems),
+            PUBLISHED,
+            counts,
+            reader.gathering.missing,
+        )
     )
 
 

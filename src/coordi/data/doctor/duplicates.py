@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from coordi.data.doctor.findings import Exhibit, Finding, Result
 from coordi.data.doctor.looks import TINY
 from coordi.data.doctor.subject import Subject, label_columns
+from coordi.data.splits import connected_groups
 
 _SHOWN = 12
 _ROW = 8
@@ -184,8 +185,12 @@ def _near_groups(looks: NDArray[np.void]) -> Groups:
     doubles = {row for group in pixel_groups(looks) for row in group[1:]}
     usable = np.flatnonzero(looks["ok"] & (looks["filled"] > 0)).tolist()
     rows = np.array([row for row in usable if row not in doubles], np.int64)
-    links = ((int(rows[a]), int(rows[b])) for a, b in near_pairs(looks[rows]))
-    return [tuple(group) for group in connected(links)]
+    links = [(int(rows[a]), int(rows[b])) for a, b in near_pairs(looks[rows])]
+    linked = sorted({row for link in links for row in link})
+    members: dict[int, list[int]] = defaultdict(list)
+    for row, first in connected_groups(linked, links).items():
+        members[first].append(row)
+    return [tuple(group) for group in members.values()]
 
 
 def near_pairs(looks: NDArray[np.void]) -> Iterator[tuple[int, int]]:
@@ -221,23 +226,3 @@ def alike(first: NDArray[np.void], second: NDArray[np.void]) -> NDArray[np.bool_
     gaps = gaps.reshape(len(first), _INNER)
     shape = np.abs(np.log(first["aspect"] / second["aspect"]))
     return np.asarray((gaps.max(1) <= MOST) & (gaps.mean(1) <= AVERAGE) & (shape <= 0.03), bool)
-
-
-def connected(links: Iterable[tuple[int, int]]) -> list[list[int]]:
-    """Groups that links join, each of two and more members, by their first members."""
-    parent: dict[int, int] = {}
-
-    def root(at: int) -> int:
-        parent.setdefault(at, at)
-        while parent[at] != at:
-            parent[at] = parent[parent[at]]
-            at = parent[at]
-        return at
-
-    for first, second in links:
-        low, high = sorted((root(first), root(second)))
-        parent[high] = low
-    groups: dict[int, list[int]] = defaultdict(list)
-    for at in parent:
-        groups[root(at)].append(at)
-    return [sorted(group) for _, group in sorted(groups.items())]

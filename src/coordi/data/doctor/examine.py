@@ -40,7 +40,11 @@ COMPARED = 100_000
 
 ITEM_CHECKS: Mapping[str, Check[Subject]] = {
     "published counts": tables.published_counts,
-    "missing and damaged pictures": tables.pictures,
+    "reading": tables.reading_notes,
+    "missing and damaged pictures": lambda subject: (
+        *tables.pictures(subject),
+        *tables.missing_in_trials(subject),
+    ),
     "repeated ids": tables.repeated_ids,
     "leaks across the split": duplicates.leaking_groups,
     "titles across the split": duplicates.repeated_titles_across,

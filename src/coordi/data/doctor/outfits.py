@@ -7,10 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from coordi.data.doctor.duplicates import connected
 from coordi.data.doctor.findings import Exhibit, Figures, Finding, Result, share
 from coordi.data.doctor.subject import Subject
-from coordi.data.splits import split_of
+from coordi.data.splits import connected_groups, split_of
 from coordi.types import Problem
 
 Outfits = Sequence[tuple[int, ...]]
@@ -142,9 +141,9 @@ def shared_items(subject: OutfitSubject) -> Iterator[Result]:
 
 def _components(outfits: Outfits) -> list[int]:
     """Outfits in each connected group over shared items."""
-    groups = connected((item, outfit[0]) for outfit in outfits for item in outfit)
-    group_of = {item: number for number, group in enumerate(groups) for item in group}
-    return list(Counter(group_of[outfit[0]] for outfit in outfits if outfit).values())
+    links = [(item, outfit[0]) for outfit in outfits for item in outfit]
+    groups = connected_groups({item for item, _ in links}, links)
+    return list(Counter(groups[outfit[0]] for outfit in outfits if outfit).values())
 
 
 def popularity(subject: OutfitSubject) -> Iterator[Result]:

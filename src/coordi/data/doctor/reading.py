@@ -16,7 +16,7 @@ from coordi.data.doctor.subject import Subject
 from coordi.data.fieldtypes import text
 from coordi.data.readers.delimited import DelimitedTable, open_delimited
 from coordi.data.sources import KINDS
-from coordi.errors import CatalogError, ImageError
+from coordi.errors import CatalogError, CoordiError, ImageError
 from coordi.types import Encoder, ImageRef, Item, Origin, Photo, Problem
 
 Progress = Callable[[str, int, int | None], None]
@@ -54,6 +54,7 @@ def catalog_subject(catalog: Catalog, encoder: Encoder | None, progress: Progres
         missing=kinds["missing"],
         repeated=kinds["repeated"],
         unusable=kinds["unusable"],
+        notes=(*catalog.notes, *catalog.remarks(), *_asides(problems)),
         sides=sides,
     )
 
@@ -75,6 +76,8 @@ def _by_kind(
 ) -> dict[str, tuple[Problem, ...]]:
     kinds: dict[str, list[Problem]] = {"missing": [], "repeated": [], "unusable": []}
     for problem in problems:
+        if not problem.rows:
+            continue  # its item is there
         if problem.id and problem.column and problem.column == catalog.mapping.get("image"):
             kinds["missing"].append(problem)
         elif problem.id in ids:
@@ -82,6 +85,11 @@ def _by_kind(
         else:
             kinds["unusable"].append(problem)
     return {kind: tuple(found) for kind, found in kinds.items()}
+
+
+def _asides(problems: list[Problem]) -> list[str]:
+    """What items went in without."""
+    return [f"{p.origin}: {p.reason}" for p in problems if not p.rows]
 
 
 def _unreadable(item: Item, error: ImageError) -> Problem:
@@ -118,6 +126,12 @@ def collection_subject(
     trials = {"test": collection.test} | ({"val": collection.val} if collection.val else {})
     names = sorted({name for photo in photos for name in photo.attributes})
     columns = {name: tuple(p.attributes.get(name, "") for p in photos) for name in names}
+    unread = {photos[row].id: _unreadable_photo(photos[row], error) for row, error in seen.errors}
+    missing = {
+        photo.id: collection.missing.get(photo.id, unread[photo.id])
+        for photo in photos
+        if photo.id in unread and (photo.id in collection.missing or _is_absent(photo))
+    }
     return Subject(
         name=collection.name,
         ids=tuple(photo.id for photo in photos),
@@ -125,8 +139,9 @@ def collection_subject(
         looks=seen.looks,
         vectors=seen.vectors,
         images=lambda rows: {row: photos[row].image for row in rows},
-        unreadable=tuple(_unreadable_photo(photos[row], error) for row, error in seen.errors),
-        missing=collection.problems,
+        unreadable=tuple(problem for id_, problem in unread.items() if id_ not in missing),
+        missing=tuple(missing.values()),
+        unusable=collection.problems,
         sides=_sides_of(collection),
         train=tuple(collection.train.tolist()),
         groups=tuple(group_of(photo) for photo in photos),
@@ -135,6 +150,10 @@ def collection_subject(
         published=collection.published,
         counts=collection.counts,
     )
+
+
+def _is_absent(photo: Photo) -> bool:
+    return photo.image.path is not None and not photo.image.path.is_file()
 
 
 def _unreadable_photo(photo: Photo, error: ImageError) -> Problem:
@@ -178,12 +197,14 @@ def outfit_subject(
     progress: Progress,
 ) -> OutfitSubject:
     """Read an outfits file and the catalogue of its items."""
-    opened = open_catalog(catalog or _beside(path), mapping=mapping, images=images)
+    unknown: list[Problem] = []
+    lines = list(_outfit_lines(path, unknown))
+    beside = catalog or _beside(path, {item for _, item, _ in lines})
+    opened = open_catalog(beside, mapping=mapping, images=images)
     items = catalog_subject(opened, None, progress)
     row_of = {id_: row for row, id_ in enumerate(items.ids)}
     found: dict[str, list[int]] = {}
-    unknown: list[Problem] = []
-    for outfit, item, origin in _outfit_lines(path, unknown):
+    for outfit, item, origin in lines:
         members = found.setdefault(outfit, [])
         if item in row_of:
             members.append(row_of[item])
@@ -210,8 +231,8 @@ def _outfit_lines(path: Path, problems: list[Problem]) -> Iterator[tuple[str, st
         yield outfit, item, record.origin
 
 
-def _beside(path: Path) -> Path:
-    """The one other catalogue file in an outfits file's folder."""
+def _beside(path: Path, items: Bag[str]) -> Path:
+    """The one other catalogue file in an outfits file's folder that lists `items`."""
     others = [
         other
         for other in sorted(path.parent.iterdir())
@@ -220,6 +241,8 @@ def _beside(path: Path) -> Path:
         and other.suffix.lower() not in (".txt", ".json")
         and not is_outfit_file(other)
     ]
+    if len(others) > 1:
+        others = [other for other in others if _lists(other, items)] or others
     if len(others) == 1:
         return others[0]
     named = ", ".join(other.name for other in others) or "none"
@@ -227,3 +250,11 @@ def _beside(path: Path) -> Path:
         f"cannot tell which file beside {path} lists its items (found: {named}); "
         "say it with --catalog FILE"
     )
+
+
+def _lists(file: Path, items: Bag[str]) -> bool:
+    """Whether a file is a catalogue of at least one of some items."""
+    try:
+        return any(row.id in items for row in open_catalog(file).rows())
+    except CoordiError:
+        return False

@@ -28,11 +28,13 @@ class Subject:
     unreadable: tuple[Problem, ...] = ()
     """Pictures that are there and cannot be decoded."""
     missing: tuple[Problem, ...] = ()
-    """Rows whose picture is not there."""
+    """Rows whose picture is not there; those of a collection are among `ids`, others are not."""
     repeated: tuple[Problem, ...] = ()
     """Rows with the id of an earlier row."""
     unusable: tuple[Problem, ...] = ()
     """Rows that cannot be used for any other reason."""
+    notes: tuple[str, ...] = ()
+    """What was guessed or passed over where the files were read."""
     sides: tuple[str, ...] = ()
     """Side of a split ("train", "val", "test", "" for none) per row; () where there is no split."""
     train: tuple[int, ...] = ()
@@ -49,6 +51,13 @@ class Subject:
     def count(self) -> int:
         """Rows."""
         return len(self.ids)
+
+    @property
+    def stated(self) -> int:
+        """Rows that the source states, those that were left out among them."""
+        known = set(self.ids)
+        left_out = sum(problem.id not in known for problem in self.missing)
+        return self.count + left_out + len(self.repeated) + len(self.unusable)
 
     @property
     def readable(self) -> Rows:

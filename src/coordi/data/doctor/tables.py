@@ -237,7 +237,7 @@ def pictures(subject: Subject) -> Iterator[Result]:
         ("damaged", subject.unreadable, "Fetch or export them again."),
         ("unusable row", subject.unusable, "Mend the rows; until then they are left out."),
     ):
-        total = subject.count + len(subject.missing) + len(subject.unusable)
+        total = subject.stated
         if problems:
             yield Finding(
                 "missing and damaged pictures",
@@ -251,6 +251,41 @@ def pictures(subject: Subject) -> Iterator[Result]:
                     Exhibit(f"{p.id or ''} {p.origin}: {p.reason}") for p in problems[:_SHOWN]
                 ),
             )
+
+
+def missing_in_trials(subject: Subject) -> Iterator[Result]:
+    """How many queries and gallery photos of each trial have no picture that can be read."""
+    if not (subject.missing or subject.unreadable):
+        return
+    for name, trial in subject.trials.items():
+        queries, gallery = (
+            int((~subject.looks["ok"][rows]).sum()) for rows in (trial.query, trial.gallery)
+        )
+        if queries or gallery:
+            yield Finding(
+                "missing and damaged pictures",
+                "error",
+                f"{name}: {queries:,} of {len(trial.query):,} queries and {gallery:,} of "
+                f"{len(trial.gallery):,} gallery photos have no picture that can be read",
+                "They stay in the count and are misses in every number on this trial: fetch them.",
+                queries + gallery,
+                len(trial.query) + len(trial.gallery),
+                {"queries": queries, "gallery photos": gallery},
+            )
+
+
+def reading_notes(subject: Subject) -> Iterator[Result]:
+    """What the reader guessed or passed over, such as files that are no pictures it knows."""
+    if subject.notes:
+        yield Finding(
+            "reading",
+            "note",
+            f"{len(subject.notes):,} things to know of how the files were read",
+            "See that they were meant so: what was passed over is in no number.",
+            len(subject.notes),
+            subject.stated,
+            exhibits=tuple(Exhibit(note) for note in subject.notes[:_SHOWN]),
+        )
 
 
 def published_counts(subject: Subject) -> Iterator[Result]:

@@ -38,7 +38,7 @@ COLUMNS = (
 """The columns of catalog.csv."""
 
 _STAMP = "wardrobe.json"
-_FORMAT = 1
+_FORMAT = 2
 
 
 def write_wardrobe(folder: Path, *, count: int = 300, seed: int = 0, size: int = 256) -> Path:
@@ -46,7 +46,8 @@ def write_wardrobe(folder: Path, *, count: int = 300, seed: int = 0, size: int =
 
     The folder appears whole or not at all, and a second call with the same arguments does
     nothing. A folder that holds anything but a drawn wardrobe is refused with `InputError`.
-    Every fourth garment has a street picture. → path of catalog.csv.
+    Every fourth garment has a street picture; street.csv is a pairs file (`data/pairs.py`).
+    → path of catalog.csv.
     """
     folder = Path(folder)
     stamp = {"format": _FORMAT, "count": count, "seed": seed, "size": size}
@@ -111,7 +112,7 @@ def _write_street(folder: Path, garments: Sequence[Garment], seed: int, size: in
         name = f"street/{garment.id}.webp"
         _save(photo, folder / name)
         rows.append((name, garment.id, *(f"{edge:.4f}" for edge in box)))
-    _write_csv(folder / "street.csv", ("photo", "item", "left", "top", "right", "bottom"), rows)
+    _write_csv(folder / "street.csv", ("image", "item", "left", "top", "right", "bottom"), rows)
 
 
 def _save(image: Image, path: Path) -> None:

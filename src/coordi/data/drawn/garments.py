@@ -2,9 +2,6 @@
 
 from dataclasses import dataclass
 
-SLOTS = ("top", "bottom", "dress", "outer", "shoes", "bag", "hat", "scarf")
-"""The places on a body that a garment can take, each once in an outfit."""
-
 SLEEVE_WORDS = {
     "sleeveless": "sleeveless",
     "short": "short-sleeve",

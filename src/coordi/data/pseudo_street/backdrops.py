@@ -1,6 +1,5 @@
 """What a street view stands before: real street photos with their masks, or drawn scenes."""
 
-import csv
 import random
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +10,9 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 
 from coordi.data.images import decode_image, read_bytes
+from coordi.data.segments import read_list, read_mask
 from coordi.data.splits import Split, split_of
-from coordi.errors import CatalogError, ImageError
+from coordi.errors import CatalogError
 from coordi.types import Image, ImageRef
 
 Size = tuple[int, int]
@@ -70,16 +70,9 @@ class StreetBackdrops:
 
     def __init__(self, folder: Path, side: Split, *, val: float = 0.1, test: float = 0.1) -> None:
         """List the photos of a side; none is read before it is drawn."""
-        try:
-            labels = (folder / "labels.txt").read_text("utf-8").splitlines()
-            with (folder / "photos.csv").open(encoding="utf-8", newline="") as lines:
-                rows = [row for row in csv.DictReader(lines) if row["mask"]]
-        except (OSError, KeyError) as error:
-            raise CatalogError(
-                f"{folder} is no folder of street photos with masks ({error}); it needs "
-                "photos.csv with id, photo and mask, and labels.txt"
-            ) from error
-        rows = [row for row in rows if split_of(row["id"], val=val, test=test) == side]
+        labels, listed = read_list(folder)
+        masked = [row for _, row in listed if row["mask"]]
+        rows = [row for row in masked if split_of(row["id"], val=val, test=test) == side]
         if not rows:
             raise CatalogError(f"{folder} has no masked photo on the {side} side; add photos")
         self._files = [(folder / row["photo"], folder / row["mask"]) for row in rows]
@@ -101,11 +94,10 @@ class StreetBackdrops:
         return Backdrop(np.ascontiguousarray(image), np.ascontiguousarray(cut))
 
     def _read_mask(self, path: Path, size: Size) -> NDArray[np.uint8]:
-        try:
-            mask = Pillow.open(path).resize(size, Pillow.Resampling.NEAREST)
-            return np.asarray(self._layers[np.asarray(mask)], np.uint8)
-        except (OSError, IndexError) as error:
-            raise ImageError(f"cannot read the mask {path}: {error}") from error
+        mask = Pillow.fromarray(read_mask(path, len(self._layers)))
+        return np.asarray(
+            self._layers[np.asarray(mask.resize(size, Pillow.Resampling.NEAREST))], np.uint8
+        )
 
 
 def _layer_of(number: int, label: str) -> int:

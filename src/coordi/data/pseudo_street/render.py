@@ -30,8 +30,11 @@ def render_views(
     seed: int = 0,
     size: Size = (240, 320),
     on_progress: Callable[[int, int], None] | None = None,
-) -> tuple[list[Photo], tuple[Problem, ...]]:
-    """Make street views of packshots → the views as photos, and a problem per packshot without.
+) -> tuple[list[Photo], dict[str, Problem]]:
+    """Make street views of packshots → the views as photos, and why some could not be made, by id.
+
+    A packshot that is missing, unreadable or cannot be cut out has its views too, without a
+    picture: how many are asked about does not depend on how many could be made.
 
     `sides` gives the side of each photo, `views` how many views a photo of that side has and
     `backdrops` what they stand before. A view depends on the packshot's bytes, its id, `seed`,
@@ -50,13 +53,20 @@ def render_views(
     ]
     outcomes = render(jobs, cache / "pseudo-street", on_progress)
     made: list[Photo] = []
-    problems: list[Problem] = []
-    for photo, outcome in zip(photos, outcomes, strict=True):
-        made += street_photos(photo, outcome)
+    failed: dict[str, Problem] = {}
+    for photo, side, outcome in zip(photos, sides, outcomes, strict=True):
+        shown = street_photos(photo, outcome)
         if outcome.reason:
+            shown = [_not_made(photo, number) for number in range(views[side])]
             origin = Origin(str(photo.image.path or photo.id))
-            problems.append(Problem(origin, f"no street view: {outcome.reason}", id=photo.id))
-    return made, tuple(problems)
+            reason = f"no street view: {outcome.reason}"
+            failed |= {view.id: Problem(origin, reason, id=view.id) for view in shown}
+        made += shown
+    return made, failed
+
+
+def _not_made(photo: Photo, number: int) -> Photo:
+    return replace(photo, id=f"{photo.id}#{number}", image=ImageRef(data=b""), street=True)
 
 
 def street_photos(photo: Photo, outcome: Rendered) -> list[Photo]:
