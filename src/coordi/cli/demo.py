@@ -8,7 +8,7 @@ import typer
 from coordi.cli.ingest import MapOption
 from coordi.cli.options import DebugOption, EncoderOption, JsonOption, mapping_of
 from coordi.cli.output import Output, reporting
-from coordi.cli.serve import HostOption, PortOption
+from coordi.cli.serve import AllowHostOption, AllowOriginOption, HostOption, PortOption
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,6 +33,8 @@ def demo(
     encoder: EncoderOption = None,
     host: HostOption = "127.0.0.1",
     port: PortOption = 8000,
+    allow_host: AllowHostOption = None,
+    allow_origin: AllowOriginOption = None,
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
@@ -42,16 +44,17 @@ def demo(
     """
     with reporting(as_json, debug) as out:
         roles = mapping_of(mapping or [])
-        from coordi.cli.server import listen_near, run_server
+        from coordi.cli.server import access_of, listen_near, run_server
         from coordi.engine import Engine
 
+        access = access_of(host, allow_host, allow_origin)
         store = _store_folder(folder, catalog)
         with (
             listen_near(host, port) as socket,
             Engine.open(store, encoder=encoder, create=True) as engine,
         ):
             _ingest(engine, catalog or str(_wardrobe(folder, out)), roles, store, out)
-            run_server(engine, socket, host, out)
+            run_server(engine, socket, host, out, access)
 
 
 def _ingest(

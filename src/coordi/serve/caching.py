@@ -21,7 +21,7 @@ def image_version(image: ImageRef) -> str:
     assert image.path is not None
     try:
         stat = image.path.stat()
-    except OSError:
+    except (OSError, ValueError):  # a name that no file can have
         return ""
     return _digest(f"{image.path}\0{stat.st_mtime_ns}\0{stat.st_size}".encode())
 
