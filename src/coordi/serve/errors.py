@@ -22,11 +22,17 @@ BUSY = "Too much is asked at once. Try again in a moment."
 STORE = "The catalogue cannot be read just now. Try again in a moment."
 INTERNAL = "Something went wrong on the server. Its log says what."
 
+
+class NoPictureError(errors.NotFoundError):
+    """An item has no such picture, or none that can be read; or there is no such item."""
+
+
 TABLE: dict[type[Exception], tuple[int, str, str | None, str]] = {
     errors.FilterError: (400, "bad_filter", "where", ""),
     errors.QueryError: (400, "bad_query", None, ""),
     errors.ImageError: (422, "bad_image", "image", "This is no picture that can be read."),
     errors.InputError: (400, "bad_input", None, "Something in the request cannot be used."),
+    NoPictureError: (404, "not_found", None, "There is no readable picture of such an item."),
     errors.NotFoundError: (404, "not_found", None, "There is no such item in the catalogue."),
     errors.FingerprintError: (
         409,
@@ -107,7 +113,8 @@ def add_error_handlers(app: FastAPI, broken: Broken) -> None:
     """Give every failure of `app` the one shape."""
 
     async def failed(request: Request, error: Exception) -> Response:
-        return await failure_response(error, f"{request.method} {request.url.path}", broken)
+        asked = f"{request.method} {request.url.path}"
+        return await failure_response(error, asked, broken, _item_of(request))
 
     for kind in (errors.CoordiError, OSError, MemoryError):
         app.add_exception_handler(kind, failed)
@@ -115,7 +122,15 @@ def add_error_handlers(app: FastAPI, broken: Broken) -> None:
     app.add_exception_handler(HTTPException, _http_error)
 
 
-async def failure_response(error: Exception, request: str, broken: Broken) -> Response:
+def _item_of(request: Request) -> str | None:
+    """The id that a request names, wherever it stands in the address."""
+    query = request.query_params
+    return request.path_params.get("item_id") or query.get("id") or query.get("item")
+
+
+async def failure_response(
+    error: Exception, request: str, broken: Broken, item: str | None = None
+) -> Response:
     """What a failed engine call is to the outside; the log has the whole of it from 500 on.
 
     Anything that is no fault of the request is first held against the state of the store, whose
@@ -126,6 +141,8 @@ async def failure_response(error: Exception, request: str, broken: Broken) -> Re
         return error_response(status, code, str(error), field)
     if code in ("not_found", "internal") and await broken():
         status, code, said = 503, "store", STORE
+    elif type(error) is errors.NotFoundError and item:
+        said = f"There is no item {item[:200]!r} in the catalogue."
     if code == "internal":
         log.error("%s failed", request, exc_info=error)
     elif status >= 500:

@@ -14,7 +14,7 @@ from coordi import types
 from coordi.errors import ImageError, NotFoundError
 from coordi.serve.answering import TOKEN, answer, once
 from coordi.serve.caching import picture_response
-from coordi.serve.errors import Refused
+from coordi.serve.errors import NoPictureError, Refused
 from coordi.serve.lanes import Lanes
 from coordi.serve.limits import Limits
 from coordi.serve.ports import SearchEngine
@@ -64,7 +64,7 @@ def item_routes(engine: SearchEngine, limits: Limits, lanes: Lanes) -> APIRouter
         def make() -> ItemsOut:
             view = engine.view()
             items, total = view.browse(joined(page.where), limit=page.limit, offset=page.offset)
-            return ItemsOut.model_construct(
+            return ItemsOut(
                 items=[ItemOut.of(item, view.pixel_size) for item in items],
                 total=total,
                 more=page.offset + len(items) < total,
@@ -159,7 +159,7 @@ def _picture(
 async def _shown(lanes: Lanes, make: Any) -> Response:
     try:
         response: Response = await lanes.pictures.run(make)
-    except (ImageError, OSError):
+    except (ImageError, OSError, NotFoundError) as error:
         # A file that is broken or gone is one picture less, not a fault of the whole store.
-        raise NotFoundError("no readable picture") from None
+        raise NoPictureError(str(error)) from None
     return response

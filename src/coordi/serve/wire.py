@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from pathlib import PurePath
 from typing import Annotated, Any, Self
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from fastapi import UploadFile
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
@@ -174,8 +174,7 @@ class ItemOut(BaseModel):
         image, thumbnail = _addresses(item.id, item.image, 0) if item.image else (None, None)
         width, height = _size(item, size_of) or (None, None)
         further = [_addresses(item.id, ref, n) for n, ref in enumerate(item.more, 1)]
-        # All of it is coordi's own: there is nothing to validate, hit after hit.
-        return cls.model_construct(
+        return cls(
             id=item.id,
             title=item.title,
             description=item.description,
@@ -184,7 +183,7 @@ class ItemOut(BaseModel):
             thumbnail=thumbnail,
             width=width,
             height=height,
-            more=[PictureOut.model_construct(image=i, thumbnail=t) for i, t in further],
+            more=[PictureOut(image=i, thumbnail=t) for i, t in further],
             **others,
         )
 
@@ -206,12 +205,15 @@ def _size(item: Item, size_of: SizeOf) -> tuple[int, int] | None:
 
 def _addresses(id: str, picture: ImageRef, number: int) -> tuple[str, str]:
     """Addresses of an item's picture and of its thumbnail."""
-    # Clients take these two for steps in the path, however they are written.
-    place = "" if id in (".", "..") else quote(id, safe="")
     version = image_version(picture)
-    query = {"id": "" if place else id, "n": number, "v": version}
-    rest = urlencode({name: value for name, value in query.items() if value})
-    address = f"{place}?{rest}" if rest else place
+    query = [f"v={version}"] if version else []
+    if number:
+        query.append(f"n={number}")
+    # Clients take these two for steps in the path, however they are written.
+    if id in (".", ".."):
+        query.append(f"id={id}")
+    place = "" if id in (".", "..") else quote(id, safe="")
+    address = f"{place}?{'&'.join(query)}" if query else place
     return f"/v1/images/{address}", f"/v1/thumbnails/{address}"
 
 
@@ -246,7 +248,7 @@ class HitOut(BaseModel):
     @classmethod
     def of(cls, hit: Hit, size_of: SizeOf) -> Self:
         """The wire shape of `hit`."""
-        return cls.model_construct(
+        return cls(
             item=ItemOut.of(hit.item, size_of),
             score=hit.score,
             parts=None if hit.parts is None else dict(hit.parts),
@@ -277,7 +279,7 @@ class SearchOut(BaseModel):
     @classmethod
     def of(cls, answer: Answer, size_of: SizeOf) -> Self:
         """The wire shape of `answer`."""
-        return cls.model_construct(
+        return cls(
             hits=[HitOut.of(hit, size_of) for hit in answer.hits],
             total=answer.total,
             filtered_out=answer.filtered_out,
