@@ -24,8 +24,18 @@ def ask(client, host="localhost:8000", address="/v1/limits", method="GET", **hea
 
 @pytest.mark.parametrize(
     "host",
-    ["localhost", "localhost:9000", "127.0.0.1:8000", "[::1]:8000", "[::1]", "LOCALHOST"]
-    + ["shop.example", "Shop.Example:443", "10.0.0.7:8000", "testserver"],
+    [
+        "localhost",
+        "localhost:9000",
+        "127.0.0.1:8000",
+        "[::1]:8000",
+        "[::1]",
+        "LOCALHOST",
+        "shop.example",
+        "Shop.Example:443",
+        "10.0.0.7:8000",
+        "testserver",
+    ],
 )
 def test_hosts_that_the_service_goes_by(client, host):
     assert ask(client, host).status_code == 200
@@ -33,9 +43,25 @@ def test_hosts_that_the_service_goes_by(client, host):
 
 @pytest.mark.parametrize(
     "host",
-    ["evil.example", "localhost.evil.example", "shop.example.evil.example", "10.0.0.8", "[::2]"]
-    + ["user@localhost", "localhost:80:80", "localhost/", "localhost:x", "", " ", "a b", "[::1"]
-    + ["127.0.0.1.nip.io", "localhost\\@evil", "xn--localhost", "0.0.0.0"],
+    [
+        "evil.example",
+        "localhost.evil.example",
+        "shop.example.evil.example",
+        "10.0.0.8",
+        "[::2]",
+        "user@localhost",
+        "localhost:80:80",
+        "localhost/",
+        "localhost:x",
+        "",
+        " ",
+        "a b",
+        "[::1",
+        "127.0.0.1.nip.io",
+        "localhost\\@evil",
+        "xn--localhost",
+        "0.0.0.0",
+    ],
 )
 @pytest.mark.parametrize("address", ["/v1/limits", "/", "/static/app.js", "/openapi.json"])
 def test_other_hosts_are_refused_everywhere(client, host, address):
@@ -51,8 +77,15 @@ def test_two_hosts_are_refused(client):
 @pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS"])
 @pytest.mark.parametrize(
     "origin",
-    ["https://evil.example", "null", "http://localhost:8001", "http://127.0.0.1:8000"]
-    + ["https://shop.example.evil.example", "https://shop.example, https://evil.example", "x"],
+    [
+        "https://evil.example",
+        "null",
+        "http://localhost:8001",
+        "http://127.0.0.1:8000",
+        "https://shop.example.evil.example",
+        "https://shop.example, https://evil.example",
+        "x",
+    ],
 )
 def test_pages_of_other_origins_are_refused(client, method, origin):
     preflight = {"access-control-request-method": "POST"} if method == "OPTIONS" else {}

@@ -1,5 +1,6 @@
 """The server over real sockets: what it sets on them, and whom it does not wait for."""
 
+import contextlib
 import json
 import os
 import signal
@@ -20,8 +21,12 @@ from .fakes import FakeEngine
 
 HASTY = Limits(head_seconds=0.3, body_seconds=0.3, idle_seconds=1, stall_seconds=0.3, connections=8)
 HEAD = (
-    b"POST /v1/search HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=b"
+    b"POST /v1/search HTTP/1.1\r\nHost: localhost\r\n"
+    b"Content-Type: multipart/form-data; boundary=b\r\n"
 )
+FORM = b'--b\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\nx\r\n--b--\r\n'
+UPLOAD = HEAD + f"Content-Length: {len(FORM)}\r\n\r\n".encode() + FORM
+CUT_UPLOAD = HEAD + b"Content-Length: 5000\r\n\r\n--b\r\n"
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +137,7 @@ def test_an_idle_connection_is_closed(dial):
 
 def test_a_body_that_trickles_in_is_not_waited_for(dial):
     connection = dial()
-    connection.sendall(HEAD + b"\r\nContent-Length: 5000\r\n\r\n--b\r\n")
+    connection.sendall(CUT_UPLOAD)
     assert problem_of(read_all(connection)) == (408, "timeout")
 
 
@@ -199,6 +204,7 @@ SERVER = """
 import sys, time
 from coordi.cli.output import Output
 from coordi.cli.server import access_of, listen, run_server
+from coordi.serve import connections
 from tests.serve.fakes import FakeEngine
 import typer
 
@@ -206,10 +212,16 @@ class Engine(FakeEngine):
     encoder_name = "fake"
     store = type("Store", (), {"count": lambda self: 16})()
     def warm(self): pass
-    def decode(self, data, **named): time.sleep(3600)
 
+connections.GRACE, connections.LAST = 1, 2
+
+def stuck(data, **named):
+    time.sleep(3600)
+
+engine = Engine()
+engine.decode = stuck
 try:
-    run_server(Engine(), listen("127.0.0.1", 0), "127.0.0.1", Output(), access_of("", [], []))
+    run_server(engine, listen("127.0.0.1", 0), "127.0.0.1", Output(), access_of("", [], []))
 except typer.Exit as end:
     sys.exit(end.exit_code)
 """
@@ -229,9 +241,8 @@ def test_a_signal_ends_it_whatever_is_under_way(sig, code):
     try:
         name, _, port = process.stdout.readline().split("http://")[1].split()[0].rpartition(":")
         opened = [socket.create_connection((name, int(port)), timeout=20) for _ in range(4)]
-        form = b'--b\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\nx\r\n--b--\r\n'
-        opened[0].sendall(HEAD + b"\r\nContent-Length: 5000\r\n\r\n--b\r\n")
-        opened[1].sendall(HEAD + f"\r\nContent-Length: {len(form)}\r\n\r\n".encode() + form)
+        opened[0].sendall(CUT_UPLOAD)
+        opened[1].sendall(UPLOAD)
         opened[2].sendall(b"GET /v1/")
         assert b" 200 " in ask(opened[3], "/v1/health")
         started = time.monotonic()
@@ -251,16 +262,12 @@ def test_health_answers_while_everything_else_is_stuck():
     release = threading.Event()
     engine = FakeEngine()
     engine.decode = lambda data, **named: release.wait(60)
-    form = (
-        b'--b\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\nx\r\n--b--\r\n'
-    )
-    upload = HEAD + f"\r\nContent-Length: {len(form)}\r\n\r\n".encode() + form
     with serving(engine, Limits(decodes=2, patience_seconds=60)) as address:
         name, _, port = address.removeprefix("http://").rpartition(":")
         opened = [socket.create_connection((name, int(port)), timeout=20) for _ in range(20)]
         try:
             for connection in opened:
-                connection.sendall(upload)
+                connection.sendall(UPLOAD)
             with socket.create_connection((name, int(port)), timeout=20) as probe:
                 assert b" 200 " in ask(probe, "/v1/health")
                 assert b" 200 " in ask(probe, "/v1/ready")
@@ -268,10 +275,8 @@ def test_health_answers_while_everything_else_is_stuck():
             refused = []
             for connection in opened:
                 connection.settimeout(0.2)
-                try:
+                with contextlib.suppress(TimeoutError):
                     refused.append(connection.recv(65536))
-                except TimeoutError:
-                    pass
             assert 0 < len(refused) < 20
             assert {problem_of(answer) for answer in refused} == {(503, "busy")}
             assert all(b"retry-after" in answer for answer in refused)

@@ -18,6 +18,7 @@ from coordi.cli.serve import serve
 from coordi.cli.show import show
 from coordi.cli.stats import stats
 from coordi.cli.train import train
+from coordi.cli.usage import Command, Commands
 
 COMMANDS = (
     ingest,
@@ -54,8 +55,8 @@ def coordi(
 
 def make_app() -> typer.Typer:
     """The application with all commands."""
-    app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
+    app = typer.Typer(cls=Commands, no_args_is_help=True, pretty_exceptions_enable=False)
     app.callback()(coordi)
     for command in COMMANDS:
-        app.command()(command)
+        app.command(cls=Command)(command)
     return app
