@@ -18,7 +18,7 @@ from coordi.cli.serve import serve
 from coordi.cli.show import show
 from coordi.cli.stats import stats
 from coordi.cli.train import train
-from coordi.cli.usage import Command, Commands
+from coordi.cli.usage import read_strictly
 
 COMMANDS = (
     ingest,
@@ -55,8 +55,8 @@ def coordi(
 
 def make_app() -> typer.Typer:
     """The application with all commands."""
-    app = typer.Typer(cls=Commands, no_args_is_help=True, pretty_exceptions_enable=False)
+    app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
     app.callback()(coordi)
     for command in COMMANDS:
-        app.command(cls=Command)(command)
-    return app
+        app.command()(command)
+    return read_strictly(app)

@@ -11,7 +11,7 @@ from coordi.cli.options import (
     StoreOption,
     open_engine,
 )
-from coordi.cli.output import FAILURE, WITH_PROBLEMS, reporting
+from coordi.cli.output import WITH_PROBLEMS, reporting
 
 if TYPE_CHECKING:
     from coordi.engine.view import View
@@ -46,17 +46,20 @@ def show(
             for id in missing:
                 out.note(f"there is no item {id!r} in the store")
             if missing:
-                raise typer.Exit(WITH_PROBLEMS if items else FAILURE)
+                raise typer.Exit(WITH_PROBLEMS)
 
 
 def _found(view: "View", ids: list[str]) -> "tuple[list[Item], list[str]]":
     """The items that are there, and the ids that are not."""
     from coordi.errors import NotFoundError
 
-    items, missing = [], []
+    items: list[Item] = []
+    missing: list[str] = []
     for id in ids:
         try:
             items += view.get([id])
         except NotFoundError:
             missing.append(id)
+    if not items:
+        view.get(ids)  # nothing to show is an error, and this is it
     return items, missing

@@ -11,6 +11,17 @@ UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 """The base of all errors of reading a command line, whichever click typer brings."""
 
 
+def read_strictly(app: typer.Typer) -> typer.Typer:
+    """Make every command of `app`, and of the groups in it, a `Command`; and itself `Commands`."""
+    app.info.cls = Commands
+    for command in app.registered_commands:
+        command.cls = Command
+    for group in app.registered_groups:
+        if group.typer_instance is not None:
+            read_strictly(group.typer_instance)
+    return app
+
+
 class Command(TyperCommand):
     """A command that refuses an option given twice where only one of the two could count."""
 
@@ -30,7 +41,8 @@ class Command(TyperCommand):
 
 def _refuse_repeated(order: list[Any], ctx: Any) -> None:
     """`order` has each parameter as often as it was given."""
-    for option, count in Counter(order).items():
+    options = [param for param in order if param.param_type_name == "option"]
+    for option, count in Counter(options).items():
         harmless = option.multiple or (option.is_flag and not option.secondary_opts)
         if count > 1 and not harmless and not ctx.resilient_parsing:
             name = max(option.opts, key=len)
