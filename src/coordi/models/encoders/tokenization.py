@@ -122,17 +122,18 @@ def unknown_parts(
     for id, (start, end) in zip(ids, offsets, strict=True):
         if id != unknown:
             continue
-        if spans and not text[spans[-1][1] : start].strip():
+        if spans and spans[-1][1] == start:
             spans[-1][1] = end
         else:
             spans.append([start, end])
-    parts = (text[start:end].strip() for start, end in spans)
-    return tuple(dict.fromkeys(part for part in parts if _says_something(part)))
+    parts = (_without_punctuation(text[start:end]) for start, end in spans)
+    return tuple(dict.fromkeys(part for part in parts if part))
 
 
-def _says_something(part: str) -> bool:
-    """Whether there is more than punctuation in it."""
-    return any(unicodedata.category(sign)[0] in "LNS" for sign in part)
+def _without_punctuation(part: str) -> str:
+    """From the first letter, number or symbol to the last."""
+    says = [place for place, sign in enumerate(part) if unicodedata.category(sign)[0] in "LNS"]
+    return part[says[0] : says[-1] + 1] if says else ""
 
 
 def mask_of(rows: int) -> NDArray[np.int64]:
