@@ -148,7 +148,9 @@ def test_search_json(store):
     }  # fmt: skip
     hit = answer["hits"][0]
     assert set(hit) == {"item", "score", "parts", "duplicates", "match"}
-    assert set(hit["item"]) == {"id", "title", "description", "fields", "image", "origin"}
+    assert set(hit["item"]) == {
+        "id", "title", "description", "fields", "image", "more", "origin",
+    }  # fmt: skip
     assert sum(hit["parts"].values()) == pytest.approx(hit["score"])
     assert (answer["total"], answer["more"]) == (24, True)
 
