@@ -198,8 +198,8 @@ def _size(item: Item, size_of: SizeOf) -> tuple[int, int] | None:
     """The size of an item's picture; one that cannot be read is no reason to show no others."""
     try:
         return size_of(item)
-    except Exception:  # Pillow's errors have no common base
-        log.warning("the picture of item %r cannot be read", item.id, exc_info=True)
+    except Exception as error:  # Pillow's errors have no common base
+        log.warning("the picture of item %r cannot be read: %s", item.id, error)
         return None
 
 
