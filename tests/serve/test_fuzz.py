@@ -30,7 +30,7 @@ WORDS = st.one_of(
 )
 PAIRS = st.lists(st.tuples(NAMES, NUMBERS | WORDS), max_size=4)
 BOUNDED = settings(
-    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 
