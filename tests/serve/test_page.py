@@ -443,9 +443,10 @@ def test_a_server_that_fails(page, engine):
 
 def test_an_encoder_without_words_says_so(page, engine):
     opened(page)
-    engine.failure = errors.EncoderError("this encoder takes no words")
+    engine.failure = errors.EncoderError("the encoder /secret takes no words")
     search(page, "red dress")
-    expect(page.get_by_text("this encoder takes no words")).to_be_visible()
+    expect(page.get_by_text("cannot take such a query")).to_be_visible()
+    assert "/secret" not in page.content()
 
 
 def test_values_of_the_catalogue_are_never_markup(page, engine):

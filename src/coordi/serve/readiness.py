@@ -49,8 +49,8 @@ class Readiness:
         self._looking: asyncio.Future[Seen] | None = None
 
     async def now(self, fresh_seconds: float = FRESH_SECONDS) -> Seen:
-        """What was seen not longer than `fresh_seconds` ago, or last."""
-        if monotonic() - self._seen.at < fresh_seconds:
+        """What was seen not longer than `fresh_seconds` ago, or last; bad news are looked at anew."""
+        if self._seen.word == "ready" and monotonic() - self._seen.at < fresh_seconds:
             return self._seen
         loop = asyncio.get_running_loop()
         if self._looking is None or self._looking.done() or self._looking.get_loop() is not loop:
