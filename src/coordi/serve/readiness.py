@@ -49,7 +49,7 @@ class Readiness:
         self._looking: asyncio.Future[Seen] | None = None
 
     async def now(self, fresh_seconds: float = FRESH_SECONDS) -> Seen:
-        """What was seen not longer than `fresh_seconds` ago, or last; bad news are looked at anew."""
+        """What was seen not longer ago than that, or last; bad news are looked at anew."""
         if self._seen.word == "ready" and monotonic() - self._seen.at < fresh_seconds:
             return self._seen
         loop = asyncio.get_running_loop()
