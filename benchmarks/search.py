@@ -117,6 +117,9 @@ class GivenVector:
         row = int(texts[0])
         return self.vectors[row : row + 1]
 
+    def unknown_words(self, text: str) -> tuple[str, ...]:  # noqa: ARG002
+        return ()
+
 
 def fill(
     path: Path, size: int, mixture: Mixture, fingerprint: str = FINGERPRINT

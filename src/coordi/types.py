@@ -253,6 +253,10 @@ class Encoder(Protocol):
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
         """Encode sentences → (len(texts), dim)."""
 
+    def unknown_words(self, text: str) -> tuple[str, ...]:
+        """Parts of a sentence that its vocabulary lacks, and which so change nothing; () where
+        all are known, or where it cannot tell."""
+
 
 RERANK_DEPTH = 50
 """First hits that a re-ranker orders, when it is trained, measured and served: one depth for all,

@@ -189,11 +189,13 @@ def test_search_json(store):
     answer = run_json("search", "blue", "-n", "2", "--explain", "--store", store)
     assert set(answer) == {
         "hits", "total", "filtered_out", "encoder", "fingerprint", "index", "seconds", "more",
-        "reranker", "reranked",
+        "reranker", "reranked", "token", "without_vector", "notes",
     }  # fmt: skip
     hit = answer["hits"][0]
     assert set(hit) == {"item", "score", "parts", "duplicates", "match"}
-    assert set(hit["item"]) == {"id", "title", "description", "fields", "image", "origin"}
+    assert set(hit["item"]) == {
+        "id", "title", "description", "fields", "image", "more", "origin",
+    }  # fmt: skip
     assert sum(hit["parts"].values()) == pytest.approx(hit["score"])
     assert (answer["total"], answer["more"]) == (24, True)
 
@@ -219,6 +221,73 @@ def test_search_pages_and_limits(store):
     ]
     folded = run_json("search", "red", "--collapse", "0.9", "--store", store)["hits"]
     assert len(folded[0]["duplicates"]) == 2
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--limit", "0"),
+        ("--limit", "5000"),
+        ("--limit", "x"),
+        ("--limit", "9" * 5000),
+        ("--offset", "-1"),
+        ("--offset", "10000"),
+        ("--min-score", "2"),
+        ("--min-score", "nan"),
+        ("--collapse", "0"),
+        ("--collapse", "1.5"),
+        ("--weight", "image=1"),
+        ("--item", "item-1", "--item", "item-2"),
+        ("--image", "a.png", "--image", "b.png"),
+        ("--limit", "3", "-n", "4"),
+        ("--store", "a", "--store", "b"),
+        ("--images", "--no-images"),
+        ("--no-such-option",),
+    ],
+)
+def test_wrong_use_is_exit_code_2_and_json_where_asked(store, arguments):
+    place = () if "--store" in arguments else ("--store", store)
+    assert run("search", "red", *arguments, *place).exit_code == 2
+    document = run_json("search", "red", *arguments, *place, code=2)
+    assert document["error"]["type"] == "UsageError"
+    assert document["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("ingest", "a.csv", "--images", "a", "--images", "b"),
+        ("ingest", "a.csv", "--encoder", "a", "--encoder", "b"),
+        ("stats", "--store", "a", "--store", "b"),
+        ("serve", "--port", "1", "--port", "2"),
+        ("demo", "--folder", "a", "--folder", "b"),
+        ("evaluate", "drawn-street", "-o", "a", "--out", "b"),
+        ("train", "head", "-o", "a", "-o", "b"),
+    ],
+)
+def test_no_command_takes_an_option_twice(arguments):
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert "more than once" in result.stderr
+
+
+def test_what_may_be_repeated_may(store):
+    wheres = ("--where", "category = 'shirt' or category = 'dress'", "--where", "price < 20")
+    hits = run_json("search", "red", *wheres, "--store", store)["hits"]
+    prices = {hit["item"]["fields"]["price"] for hit in hits}
+    assert prices
+    assert max(prices) < 20
+    assert {hit["item"]["fields"]["category"] for hit in hits} == {"shirt", "dress"}
+    assert run("search", "red", "--json", "--json", "--store", store).exit_code == 0
+
+
+def test_words_that_the_encoder_does_not_know_are_said(store):
+    result = run("search", "red zebra", "--store", store)
+    assert "note: The encoder does not know “zebra”" in result.stderr
+    notes = run_json("search", "赤い 👗", "--store", store)["notes"]
+    assert len(notes) == 1
+    assert "means nothing" in notes[0]
+    assert run_json("search", "red", "--store", store)["notes"] == []
 
 
 def test_search_by_a_picture_from_standard_input(store, catalog):
@@ -253,7 +322,6 @@ def test_wrong_use_is_exit_code_2(store, arguments):
         (["red", "--where", "price <"], "price <"),
         (["--item", "nobody"], "nobody"),
         (["--image", "gone.png"], r"gone\.png"),
-        (["red", "--weight", "image=1"], "image"),
         (["red", "--encoder", "coordi-mimi"], "coordi-mini"),
         (["red", "--encoder", "other"], "coordi ingest CATALOG --encoder other"),
     ],
@@ -326,6 +394,16 @@ def test_show(store, catalog):
     assert items[0]["fields"] == {"category": "dress", "price": 13}
     assert items[0]["origin"].endswith("catalog.csv:5")
     assert run("show", "nobody", "--store", store).exit_code == 1
+
+
+def test_show_of_good_and_bad_ids_shows_the_good_ones(store):
+    result = run("show", "nobody", "item-3", "--store", store)
+    assert result.exit_code == 3
+    assert "a black dress" in result.stdout
+    assert "'nobody'" in result.stderr
+    document = run_json("show", "item-3", "nobody", "item-4", "--store", store, code=3)
+    assert [item["id"] for item in document["items"]] == ["item-3", "item-4"]
+    assert document["missing"] == ["nobody"]
 
 
 def test_delete(store):
@@ -415,6 +493,8 @@ def test_a_taken_port_is_said_before_anything_else(store):
         result = run("serve", "--port", port, "--store", store)
         assert result.exit_code == 1
         assert "in use" in result.stderr
+        free = int(re.search(r"--port (\d+) is free now", result.stderr)[1])
+        listen("127.0.0.1", free).close()
         with listen_near("127.0.0.1", port) as found:
             assert found.getsockname()[1] != port
     with pytest.raises(InputError, match="--host"):

@@ -196,4 +196,4 @@ def test_serve_answers_and_stops_on_a_signal(store):
     finally:
         process.send_signal(signal.SIGINT)
         code, _, err = finish(process)
-    assert (code, err) == (0, "")
+    assert (code, err) == (130, "")

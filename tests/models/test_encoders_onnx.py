@@ -303,3 +303,36 @@ def test_broken_folders_are_explained(hub_layout):
 
 def test_the_folder_of_coordi_mini_is_in_the_package():
     assert names.mini_folder().parts[-3:] == ("coordi", "weights", "coordi-mini")
+
+
+@pytest.mark.parametrize(
+    ("text", "unknown"),
+    [
+        ("red dress", ()),
+        ("Red zebra dress", ("zebra",)),
+        ("zebra, yak red", ("zebra", "yak")),
+        ("zebra yak!", ("zebra", "yak")),
+        ("赤いワンピース", ("赤いワンピース",)),
+        ("red 👗", ("👗",)),
+        ("zebra red Zebra red zebra", ("zebra", "Zebra")),
+        ("red !!!", ()),
+        (" ", ()),
+        ("red " * 20 + "zebra", ("zebra",)),
+    ],
+)
+def test_words_that_the_vocabulary_lacks(exported, text, unknown):
+    assert open_encoder(str(exported[0])).unknown_words(text) == unknown
+
+
+@pytest.mark.parametrize(
+    ("text", "unknown"),
+    [
+        ("赤いワンピース", ("赤いワンピース",)),
+        ("빨간 원피스", ("빨간", "원피스")),
+        ("❤️ 👗", ("❤", "👗")),
+        ("a red summer dress", ()),
+        ("red ワンピース", ("ワンピース",)),
+    ],
+)
+def test_coordi_mini_says_what_it_does_not_know(text, unknown):
+    assert open_encoder("coordi-mini").unknown_words(text) == unknown

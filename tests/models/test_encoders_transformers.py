@@ -188,6 +188,14 @@ def test_vision_transformers_give_the_class_token(make, tmp_path):
     np.testing.assert_allclose(found, unit(expected), atol=2e-5)
 
 
+def test_bert_says_what_it_does_not_know(tmp_path):
+    save(hf.BertModel(hf.BertConfig(**WORDED)), tmp_path)
+    encoder = open_encoder(str(tmp_path))
+    known = next(word for word in WORDS if word.isalpha())
+    assert encoder.unknown_words(f"{known} zebra") == ("zebra",)
+    assert encoder.unknown_words(known) == ()
+
+
 def test_bert_gives_the_mean_of_its_tokens(tmp_path):
     model = save(hf.BertModel(hf.BertConfig(**WORDED)), tmp_path)
     tokenizer = hf.AutoTokenizer.from_pretrained(tmp_path)

@@ -2,15 +2,13 @@
 
 import os
 import shutil
-import socket
 import threading
 import time
 from contextlib import contextmanager
 
 import pytest
-import uvicorn
 
-from coordi.serve import Limits, create_app
+from coordi.serve import Limits, create_app, listen, make_server
 
 from .fakes import FakeEngine
 
@@ -30,13 +28,11 @@ PATIENCE = 30_000
 
 
 @contextmanager
-def serving(engine):
+def serving(engine, limits=None, access=None):
     """The address of a server over `engine`."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(
-        create_app(engine, limits=Limits(upload_bytes=300_000)), log_level="warning"
-    )
-    server = uvicorn.Server(config)
+    limits = limits or Limits(upload_bytes=300_000)
+    listener = listen("127.0.0.1", 0)
+    server = make_server(create_app(engine, limits=limits, access=access), limits)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     while not server.started:
@@ -75,6 +71,7 @@ def engine(shop):
     engine, _ = shop
     yield engine
     engine.failure = engine.match = None
+    engine.notes, engine.without_vector = (), 0
     engine.queries.clear()
 
 

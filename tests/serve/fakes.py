@@ -54,9 +54,17 @@ def drawn_items() -> list[Item]:
 
 
 @dataclass(frozen=True)
+class FakeColumn:
+    name: str = "/secret/models/fake"
+    fingerprint: str = "0" * 16
+
+
+@dataclass(frozen=True)
 class FakeStats:
     items: int
-    encoder: str
+    vectors: dict[str, int]
+    token: str
+    encoders: tuple[FakeColumn, ...] = (FakeColumn(),)
 
 
 @dataclass
@@ -64,11 +72,16 @@ class FakeEngine:
     """Answers as the real one does, by colour and by shared words."""
 
     items: list[Item] = field(default_factory=drawn_items)
-    is_ready: bool = True
+    word: str = "ready"
+    """The state of the store."""
     failure: Exception | None = None
     match: float | None = None
     """What a re-ranker would say of every hit."""
+    notes: tuple[str, ...] = ()
+    without_vector: int = 0
     queries: list[Query] = field(default_factory=list)
+    views: int = 0
+    """How many were taken."""
 
     def __post_init__(self) -> None:
         self.vectors = {item.id: self._color(item) for item in self.items}
@@ -76,23 +89,57 @@ class FakeEngine:
     def _color(self, item: Item) -> np.ndarray:
         if item.image is None:
             return np.zeros(3)
-        return _mean(self.decode(self._bytes(item)))
+        return _mean(self.decode(bytes_of(item)))
 
-    def _bytes(self, item: Item) -> bytes:
-        if item.image is None:
-            raise NotFoundError(f"item {item.id!r} has no picture at /secret/place.jpg")
-        if item.image.data is not None:
-            return item.image.data
-        return item.image.path.read_bytes()
+    def view(self) -> "FakeView":
+        self.views += 1
+        return FakeView(self, f"commit-{self.views}")
 
-    def ready(self) -> bool:
-        return self.is_ready
+    def state(self) -> tuple[str, str]:
+        return self.word, "What /secret/store is."
+
+    def stats(self) -> FakeStats:
+        self.views += 1
+        vectors = {"0" * 16: len(self.items) - self.without_vector}
+        return FakeStats(len(self.items), vectors, f"commit-{self.views}")
+
+    def decode(self, data, *, box=None, max_pixels=50_000_000):
+        try:
+            picture = Pillow.open(io.BytesIO(data))
+            if picture.width * picture.height > max_pixels:
+                raise ImageError(f"the picture has more than {max_pixels} pixels")
+            pixels = np.asarray(picture.convert("RGB"))
+        except (OSError, SyntaxError):
+            raise ImageError("these bytes are not a picture") from None
+        if box is None:
+            return pixels
+        height, width = pixels.shape[:2]
+        left, top, right, bottom = box
+        return pixels[
+            int(top * height) : max(int(bottom * height), 1),
+            int(left * width) : max(int(right * width), 1),
+        ]
+
+
+def bytes_of(item: Item, number: int = 0) -> bytes:
+    pictures = [item.image, *item.more]
+    if number >= len(pictures) or pictures[number] is None:
+        raise NotFoundError(f"item {item.id!r} has no picture at /secret/place.jpg")
+    picture = pictures[number]
+    return picture.data if picture.data is not None else picture.path.read_bytes()
+
+
+class FakeView:
+    """The fake engine's items at one commit."""
+
+    def __init__(self, engine: FakeEngine, token: str) -> None:
+        self.engine, self.token, self.items = engine, token, engine.items
 
     def get(self, ids):
         known = {item.id: item for item in self.items}
         missing = [one for one in ids if one not in known]
         if missing:
-            raise NotFoundError(f"no item {missing[0]!r} in the store")
+            raise NotFoundError(f"no item {missing[0]!r} in the store at /secret/store")
         return [known[one] for one in ids]
 
     def browse(self, where=None, *, limit=40, offset=0):
@@ -102,7 +149,7 @@ class FakeEngine:
 
     def search(self, query: Query) -> Answer:
         self._fail()
-        self.queries.append(query)
+        self.engine.queries.append(query)
         allowed = [i for i in self.items if passes(i, query.where) and i.id != query.item]
         hits = sorted((self._hit(item, query) for item in allowed), key=lambda hit: -hit.score)
         if query.min_score is not None:
@@ -114,30 +161,36 @@ class FakeEngine:
             hits=tuple(page),
             total=len(self.items),
             filtered_out=len(self.items) - len(allowed),
-            encoder="fake",
+            encoder="/secret/models/fake",
             fingerprint="0" * 16,
             index="exact",
             seconds={"search": 0.001},
             more=len(hits) > query.offset + query.limit,
+            token=self.token,
+            without_vector=self.engine.without_vector,
+            notes=self.engine.notes,
         )
 
     def _hit(self, item: Item, query: Query) -> Hit:
+        vectors = self.engine.vectors
         parts = {}
         if query.image is not None:
-            parts["image"] = _near(_mean(query.image), self.vectors[item.id])
+            parts["image"] = _near(_mean(query.image), vectors[item.id])
         if query.item is not None:
             self.get([query.item])
-            parts["item"] = _near(self.vectors[query.item], self.vectors[item.id])
+            parts["item"] = _near(vectors[query.item], vectors[item.id])
         if query.text is not None:
             wanted = set(WORDS.findall(query.text.lower()))
-            parts["text"] = len(wanted & set(WORDS.findall(item.title.lower()))) / len(wanted)
+            found = wanted & set(WORDS.findall(item.title.lower()))
+            parts["text"] = len(found) / max(len(wanted), 1)
         weights = {part: query.weights.get(part, 1.0) for part in parts}
         total = sum(weights.values()) or 1.0
         shares = {part: weights[part] / total * score for part, score in parts.items()}
         parts_asked = shares if query.explain else None
-        return Hit(item, sum(shares.values()), parts_asked, match=self.match)
+        return Hit(item, sum(shares.values()), parts_asked, match=self.engine.match)
 
     def facets(self) -> list[Facet]:
+        self._fail()
         names = sorted({name for item in self.items for name in item.fields})
         return [self._facet(name) for name in names]
 
@@ -152,45 +205,28 @@ class FakeEngine:
         counts = Counter(str(value).lower() if kind == "boolean" else value for value in values)
         return Facet(name, kind, tuple(counts.most_common(50)), len(counts))
 
-    def stats(self) -> FakeStats:
-        return FakeStats(len(self.items), "fake")
-
-    def image(self, item_id):
-        data = self._bytes(self.get([item_id])[0])
+    def image(self, item_id, number=0):
+        self._fail()
+        data = bytes_of(self.get([item_id])[0], number)
         return data, "image/webp" if data[8:12] == b"WEBP" else "image/jpeg"
 
     def pixel_size(self, item):
         if item.image is None:
             return None
-        return Pillow.open(io.BytesIO(self._bytes(item))).size
+        return Pillow.open(io.BytesIO(bytes_of(item))).size
 
-    def thumbnail(self, item_id, side=320):
-        picture = Pillow.fromarray(self.decode(self._bytes(self.get([item_id])[0])))
+    def thumbnail(self, item_id, side=320, number=0):
+        self._fail()
+        data = bytes_of(self.get([item_id])[0], number)
+        picture = Pillow.fromarray(self.engine.decode(data))
         picture.thumbnail((side, side))
         out = io.BytesIO()
         picture.save(out, "JPEG")
         return out.getvalue()
 
-    def decode(self, data, *, box=None, max_pixels=50_000_000):
-        try:
-            picture = Pillow.open(io.BytesIO(data))
-            if picture.width * picture.height > max_pixels:
-                raise ImageError(f"the picture has more than {max_pixels} pixels")
-            pixels = np.asarray(picture.convert("RGB"))
-        except OSError:
-            raise ImageError("these bytes are not a picture") from None
-        if box is None:
-            return pixels
-        height, width = pixels.shape[:2]
-        left, top, right, bottom = box
-        return pixels[
-            int(top * height) : max(int(bottom * height), 1),
-            int(left * width) : max(int(right * width), 1),
-        ]
-
     def _fail(self) -> None:
-        if self.failure is not None:
-            raise self.failure
+        if self.engine.failure is not None:
+            raise self.engine.failure
 
 
 def _mean(pixels: np.ndarray) -> np.ndarray:

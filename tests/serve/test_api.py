@@ -9,13 +9,14 @@ from urllib.parse import quote
 import httpx
 import pytest
 from fastapi.testclient import TestClient
+from PIL import Image as Pillow
 
 from coordi import errors
 from coordi.serve import Limits, create_app
 from coordi.serve.errors import TABLE
 from coordi.types import ImageRef
 
-from .fakes import FakeEngine, draw
+from .fakes import FakeEngine, FakeView, draw
 
 JPEG = draw("dress", "red")
 
@@ -84,14 +85,42 @@ def test_similar_leaves_the_item_out(client, engine):
 
 
 @pytest.mark.parametrize(
-    "ident", ["a/b", "a b", "コーデ", "50%", "a?b#c", "x/image", "/lead", "tail/", "a+b", "q&a='\""]
+    "ident",
+    [
+        "a/b",
+        "a b",
+        "コーデ",
+        "50%",
+        "a?b#c",
+        "x/image",
+        "/lead",
+        "tail/",
+        "a+b",
+        "q&a='\"",
+        ".",
+        "..",
+        "../up",
+        "./x",
+        "two\nlines",
+        "cr\r\n",
+        "\ttab",
+        "\x00",
+        "é",
+        "é",
+        "👗",
+    ],
 )
 def test_any_id_can_be_addressed(engine, ident):
     engine.items[0] = dataclasses.replace(engine.items[0], id=ident)
     with TestClient(create_app(engine)) as client:
-        shown = client.get(f"/v1/items/{quote(ident, safe='')}").json()
+        shown = client.get("/v1/items/", params={"id": ident}).json()
+        if ident not in (".", ".."):
+            assert client.get(f"/v1/items/{quote(ident, safe='')}").json() == {
+                **shown,
+                "token": "commit-2",
+            }
         assert shown["id"] == ident
-        assert (shown["width"], shown["height"]) == engine.pixel_size(engine.items[0])
+        assert (shown["width"], shown["height"]) == engine.view().pixel_size(engine.items[0])
         assert client.get(shown["image"]).content == engine.items[0].image.data
         assert client.get(shown["thumbnail"]).headers["content-type"] == "image/jpeg"
 
@@ -161,11 +190,9 @@ def test_facets_limits_stats_health(client):
 
 def test_readiness(engine):
     with TestClient(create_app(engine)) as client:
-        assert client.get("/v1/ready").json() == {"status": "ready"}
-        engine.is_ready = False
-        response = client.get("/v1/ready")
-        assert (response.status_code, error(response)["code"]) == (503, "not_ready")
-        assert client.get("/v1/health").status_code == 200
+        seen = client.get("/v1/ready").json()
+        assert (seen["status"], seen["without_vector"]) == ("ready", {"fake": 0})
+        assert seen["token"]
 
 
 @pytest.mark.parametrize(
@@ -188,12 +215,33 @@ def test_readiness(engine):
         ("/v1/search?text=a&where=)", 400, "bad_filter", "where"),
         ("/v1/search?text=a&where=nofield=1", 400, "bad_filter", "where"),
         ("/v1/thumbnails/plain?side=5000", 422, "invalid", "side"),
+        ("/v1/search?text=a&text=b", 422, "invalid", "text"),
+        ("/v1/search?item=a&item=b", 422, "invalid", "item"),
+        ("/v1/search?text=a&limit=1&limit=2", 422, "invalid", "limit"),
+        ("/v1/items?offset=1&offset=2", 422, "invalid", "offset"),
+        ("/v1/thumbnails/plain?v=1&v=2", 422, "invalid", "v"),
+        ("/v1/items/plain?where=a", 422, "invalid", "where"),
+        ("/v1/items/plain?id=other", 422, "invalid", "id"),
+        ("/v1/images/plain?n=-1", 422, "invalid", "n"),
+        ("/v1/search?text=a&collapse=0", 422, "invalid", "collapse"),
+        ("/v1/search?text=a&collapse=-0.5", 422, "invalid", "collapse"),
+        (f"/v1/search?text=a&limit={'9' * 5000}", 422, "invalid", "limit"),
+        (f"/v1/search?text=a&offset=-{'9' * 5000}", 422, "invalid", "offset"),
+        (f"/v1/search?text=a&rerank={10**40}", 422, "invalid", "rerank"),
+        ("/v1/search?text=a&min_score=1e999", 422, "invalid", "min_score"),
+        ("/v1/search?text=a&collapse=inf", 422, "invalid", "collapse"),
+        ("/v1/search?text=a&item_weight=-inf", 422, "invalid", "item_weight"),
     ],
 )
 def test_refusals_have_the_one_shape(client, address, status, code, field):
     response = client.get(address)
     problem = error(response)
     assert (response.status_code, problem["code"], problem["field"]) == (status, code, field)
+
+
+def test_a_missing_item_is_named(client):
+    for address in ("/v1/items/no%0Abody", "/v1/items/?id=no%0Abody", "/v1/search?item=no%0Abody"):
+        assert "'no\\nbody'" in error(client.get(address))["message"]
 
 
 def test_a_wrong_method(client):
@@ -210,12 +258,111 @@ def test_a_wrong_method(client):
         ({"box": "nan,0,1,1"}, 422, "invalid", "box"),
         ({"limit": "x"}, 422, "invalid", "limit"),
         ({"colour": "red"}, 422, "invalid", "colour"),
+        ({"text": ["red", "blue"]}, 422, "invalid", "text"),
+        ({"limit": ["1", "2"]}, 422, "invalid", "limit"),
+        ({"box": "0,0,1,inf"}, 422, "invalid", "box"),
+        ({"box": f"0,0,1,{'9' * 5000}"}, 422, "invalid", "box"),
+        ({"image_weight": "1e400"}, 422, "invalid", "image_weight"),
     ],
 )
 def test_a_bad_form_names_the_field(client, form, status, code, field):
     response = upload(client, **form)
     problem = error(response)
     assert (response.status_code, problem["code"], problem["field"]) == (status, code, field)
+
+
+def test_several_filters_hold_together(client, engine):
+    wheres = [("text", "a"), ("where", "category = 'shirt'"), ("where", " "), ("where", "sale")]
+    client.get("/v1/search", params=wheres)
+    assert engine.queries[-1].where == "(category = 'shirt') and (sale)"
+    items = [("where", "category = 'shirt'"), ("where", "price > 1")]
+    assert client.get("/v1/items", params=items).status_code in (200, 400)
+    upload(client, where=["category = 'dress'", "price >= 20"])
+    assert engine.queries[-1].where == "(category = 'dress') and (price >= 20)"
+
+
+def test_parameters_of_a_form_do_not_hide_in_the_address(client):
+    files = {"image": ("a.jpg", JPEG, "image/jpeg")}
+    response = client.post("/v1/search?where=sale", files=files)
+    assert (response.status_code, error(response)["field"]) == (422, "where")
+
+
+def test_two_pictures_are_refused(client):
+    files = [("image", ("a.jpg", JPEG, "image/jpeg"))] * 2
+    response = client.post("/v1/search", files=files)
+    assert (response.status_code, error(response)["field"]) == (422, "image")
+
+
+def test_a_picture_that_is_no_file_is_explained(client):
+    response = client.post("/v1/search", data={"image": "https://shop.example/a.jpg"})
+    problem = error(response)
+    assert (response.status_code, problem["field"]) == (422, "image")
+    assert "-F image=@photo.jpg" in problem["message"]
+    assert "UploadFile" not in problem["message"]
+
+
+def test_every_answer_is_of_one_view_and_says_which(engine):
+    some = quote(engine.items[1].id, safe="")
+    addresses = [
+        "/v1/search?text=red",
+        "/v1/items",
+        f"/v1/items/{some}",
+        f"/v1/similar/{some}",
+        f"/v1/images/{some}",
+        f"/v1/thumbnails/{some}",
+        "/v1/facets",
+        "/v1/stats",
+    ]
+    with TestClient(create_app(engine)) as client:
+        for number, address in enumerate(addresses, 1):
+            response = client.get(address)
+            assert response.headers["x-coordi-token"] == f"commit-{number}", address
+            if "image/" not in response.headers["content-type"]:
+                assert response.json()["token"] == f"commit-{number}", address
+    assert engine.views == len(addresses)
+
+
+def test_notes_and_items_without_a_vector_are_said(client, engine):
+    engine.notes, engine.without_vector = ("“xyz” is not known",), 3
+    answer = client.get("/v1/search?text=xyz").json()
+    assert (answer["notes"], answer["without_vector"]) == (["“xyz” is not known"], 3)
+    assert client.get("/v1/ready").json()["without_vector"] == {"fake": 3}
+
+
+def test_further_pictures_have_addresses(engine):
+    back = draw("shirt", "blue")
+    engine.items[0] = dataclasses.replace(engine.items[0], more=(ImageRef(data=back),))
+    with TestClient(create_app(engine)) as client:
+        shown = client.get("/v1/items?limit=1").json()["items"][0]
+        assert len(shown["more"]) == 1
+        assert client.get(shown["more"][0]["image"]).content == back
+        thumbnail = client.get(shown["more"][0]["thumbnail"])
+        assert thumbnail.headers["content-type"] == "image/jpeg"
+        assert "immutable" in thumbnail.headers["cache-control"]
+        response = client.get(shown["more"][0]["image"].replace("n=1", "n=2"))
+        assert (response.status_code, error(response)["code"]) == (404, "not_found")
+
+
+@pytest.mark.parametrize(
+    "failure", [OSError("/secret"), ValueError("/secret"), Pillow.DecompressionBombError("x")]
+)
+def test_one_bad_picture_is_a_placeholder_in_a_list(engine, failure, monkeypatch):
+    broken = engine.items[2].id
+
+    def size(self, item):
+        if item.id == broken:
+            raise failure
+        return (10, 20)
+
+    monkeypatch.setattr(FakeView, "pixel_size", size)
+    with TestClient(create_app(engine)) as client:
+        for items in (
+            client.get("/v1/items").json()["items"],
+            [hit["item"] for hit in client.get("/v1/search?text=red").json()["hits"]],
+        ):
+            sizes = {item["id"]: (item["width"], item["height"]) for item in items}
+            assert sizes.pop(broken) == (None, None)
+            assert set(sizes.values()) == {(10, 20)}
 
 
 @pytest.mark.parametrize("data", [b"", b"just some text", JPEG[:400]])
@@ -250,23 +397,75 @@ def test_too_many_pixels(engine):
 @pytest.mark.parametrize(
     ("failure", "status", "code"),
     [
-        (errors.FingerprintError("other"), 409, "encoder_mismatch"),
-        (errors.EncoderError("no words"), 422, "encoder"),
+        (errors.FingerprintError("/secret"), 409, "encoder_mismatch"),
+        (errors.EncoderError("/secret knows no words"), 422, "encoder"),
         (errors.StoreLockedError("/secret"), 503, "busy"),
         (errors.StoreError("/secret"), 503, "store"),
+        (errors.StoreDamagedError("/secret"), 503, "store"),
+        (errors.BusyError("/secret"), 503, "busy"),
+        (errors.NotFoundError("the table is gone: /secret"), 404, "not_found"),
+        (errors.ImageError("cannot read /secret/a.jpg"), 422, "bad_image"),
+        (errors.UnknownNameError("encoder", "/secret", []), 400, "bad_input"),
         (errors.MissingExtraError("x", "/secret"), 500, "internal"),
-        (errors.RecipeError("bad"), 400, "bad_input"),
+        (errors.RecipeError("/secret"), 400, "bad_input"),
+        (FileNotFoundError(2, "gone", "/secret"), 503, "store"),
+        (PermissionError("/secret"), 503, "store"),
+        (OSError("lance error: /secret"), 503, "store"),
+        (MemoryError("/secret"), 503, "busy"),
+        (RuntimeError("lance error: /secret"), 500, "internal"),
+        (RecursionError("/secret"), 500, "internal"),
         (ZeroDivisionError("/secret"), 500, "internal"),
     ],
 )
-def test_engine_failures(engine, failure, status, code, caplog):
+@pytest.mark.parametrize("address", ["/v1/search?text=a", "/v1/items", "/v1/facets"])
+def test_engine_failures(engine, failure, status, code, address, caplog):
     engine.failure = failure
     with TestClient(create_app(engine)) as client:
-        response = client.get("/v1/search?text=a")
+        response = client.get(address)
     assert (response.status_code, error(response)["code"]) == (status, code)
     assert "/secret" not in response.text
     assert response.headers["x-content-type-options"] == "nosniff"
     assert bool(caplog.records) == (status >= 500)
+
+
+@pytest.mark.parametrize("word", ["gone", "damaged", "unreadable", "warming"])
+def test_a_store_that_cannot_be_read_is_said(engine, word, caplog):
+    with TestClient(create_app(engine)) as client:
+        engine.word = word
+        response = client.get("/v1/ready")
+        problem = error(response)
+        assert (response.status_code, problem["code"]) == (503, "not_ready")
+        assert problem["message"].startswith(f"{word}: ")
+        assert response.headers["retry-after"]
+        assert client.get("/v1/health").status_code == 200
+        assert "/secret" not in response.text
+
+
+@pytest.mark.parametrize(
+    "failure", [errors.NotFoundError("table gone: /secret"), RuntimeError("lance: /secret")]
+)
+def test_what_fails_for_want_of_a_store_is_no_fault_of_the_request(engine, failure, caplog):
+    engine.failure, engine.word = failure, "gone"
+    with TestClient(create_app(engine)) as client:
+        response = client.get("/v1/search?text=a")
+    assert (response.status_code, error(response)["code"]) == (503, "store")
+    assert response.headers["retry-after"]
+
+
+def test_no_answer_names_a_folder_of_the_server(client, engine):
+    for address in ("/v1/search?text=red", "/v1/stats", "/v1/ready", "/v1/items/nobody"):
+        assert "/secret" not in client.get(address).text
+    assert client.get("/v1/search?text=red").json()["encoder"] == "fake"
+
+
+def test_pictures_that_fail_are_not_found_rather_than_a_fault(client, engine, caplog):
+    some = quote(engine.items[1].id, safe="")
+    for failure in (errors.ImageError("/secret"), OSError("/secret")):
+        engine.failure = failure
+        for kind in ("images", "thumbnails"):
+            response = client.get(f"/v1/{kind}/{some}")
+            assert (response.status_code, error(response)["code"]) == (404, "not_found")
+            assert "/secret" not in response.text
 
 
 def test_every_error_class_has_a_status():
@@ -276,8 +475,9 @@ def test_every_error_class_has_a_status():
             assert any(base in TABLE for base in kind.__mro__)
 
 
-def test_security_headers_and_no_other_origin(client):
+def test_security_headers_also_where_an_answer_is_refused(client):
     response = client.get("/", headers={"origin": "https://elsewhere.example"})
+    assert response.status_code == 403
     assert "default-src 'self'" in response.headers["content-security-policy"]
     assert "access-control-allow-origin" not in response.headers
 
@@ -294,7 +494,7 @@ def test_openapi_describes_forms_and_errors(client):
 
 
 def form_scope(length: int | None) -> dict:
-    headers = [(b"content-type", b"multipart/form-data; boundary=b")]
+    headers = [(b"host", b"test"), (b"content-type", b"multipart/form-data; boundary=b")]
     if length is not None:
         headers.append((b"content-length", str(length).encode()))
     return {

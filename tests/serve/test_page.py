@@ -1,13 +1,16 @@
 """The page in Chromium, as a person uses it."""
 
 import base64
+import dataclasses
 import json
 import re
+from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import expect
 
 from coordi import errors
+from coordi.types import ImageRef
 
 from .conftest import PATIENCE
 from .fakes import draw
@@ -440,9 +443,10 @@ def test_a_server_that_fails(page, engine):
 
 def test_an_encoder_without_words_says_so(page, engine):
     opened(page)
-    engine.failure = errors.EncoderError("this encoder takes no words")
+    engine.failure = errors.EncoderError("the encoder /secret takes no words")
     search(page, "red dress")
-    expect(page.get_by_text("this encoder takes no words")).to_be_visible()
+    expect(page.get_by_text("cannot take such a query")).to_be_visible()
+    assert "/secret" not in page.content()
 
 
 def test_values_of_the_catalogue_are_never_markup(page, engine):
@@ -530,3 +534,52 @@ def test_text_stands_out(page, scheme):
     page.locator(f"{TILES} a").first.click()
     expect(page.get_by_role("heading", name="Similar")).to_be_visible()
     assert page.evaluate(CONTRAST) == []
+
+
+@BOTH
+def test_what_to_know_of_an_answer_is_said(page, engine):
+    engine.notes, engine.without_vector = ("The encoder does not know “zebra”.",), 12
+    opened(page)
+    remarks = page.locator("#remarks")
+    expect(remarks).to_be_empty()
+    search(page, "red zebra")
+    expect(remarks).to_have_attribute("role", "status")
+    expect(remarks).to_contain_text("The encoder does not know “zebra”.")
+    expect(remarks).to_contain_text("12 of 28 items have no vector of this encoder yet")
+    engine.notes, engine.without_vector = (), 0
+    search(page, "red dress")
+    expect(remarks).to_be_empty()
+
+
+@BOTH
+def test_further_pictures_and_broken_ones(page, engine):
+    whole = engine.items[2]
+    views = (ImageRef(data=draw("shirt", "blue")), ImageRef(data=b"no picture"))
+    engine.items[2] = dataclasses.replace(whole, more=views)
+    try:
+        opened(page, f"/?item={quote(whole.id)}")
+        strip = page.get_by_role("list", name="Pictures")
+        expect(strip.get_by_role("button")).to_have_count(3)
+        first = page.locator(".detail-picture img").get_attribute("src")
+        strip.get_by_role("button", name="Picture 2 of 3").click()
+        expect(page.locator(".detail-picture img")).to_have_attribute("src", re.compile("n=1"))
+        expect(strip.get_by_role("button", pressed=True)).to_have_count(1)
+        strip.get_by_role("button", name="Picture 3 of 3").click()
+        expect(page.get_by_text("The picture cannot be shown")).to_be_visible()
+        strip.get_by_role("button", name="Picture 1 of 3").click()
+        expect(page.locator(".detail-picture img")).to_have_attribute("src", first)
+    finally:
+        engine.items[2] = whole
+
+
+def test_items_whose_ids_are_steps_of_a_path(page, engine):
+    whole = engine.items[2]
+    engine.items[2] = dataclasses.replace(whole, id="..")
+    engine.vectors[".."] = engine.vectors[whole.id]
+    try:
+        opened(page, "/?item=..")
+        expect(page.get_by_role("heading", name=whole.title)).to_be_visible()
+        page.wait_for_function("document.querySelector('.detail-picture img').naturalWidth > 0")
+        expect(page.get_by_role("heading", name="Similar")).to_be_visible()
+    finally:
+        engine.items[2] = whole

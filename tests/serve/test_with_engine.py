@@ -57,7 +57,8 @@ def test_the_catalogue_as_a_whole(client):
     assert page["total"] == len(page["items"]) == 10
     facets = {facet["name"]: facet for facet in client.get("/v1/facets").json()["facets"]}
     assert facets["price"]["maximum"] == 33
-    assert client.get("/v1/stats").json()["items"] == 24
+    figures = client.get("/v1/stats").json()
+    assert (figures["items"], "roots" in figures) == (24, False)
 
 
 @pytest.mark.parametrize("where", ["colour = 'red'", "price <", "price = 'x'"])
@@ -73,7 +74,9 @@ def test_readiness_follows_the_engine(tmp_path):
         assert client.get("/v1/ready").status_code == 503
         engine.warm()
         assert client.get("/v1/ready").status_code == 200
-        assert client.get("/v1/items").json() == {"items": [], "total": 0, "more": False}
+        page = client.get("/v1/items").json()
+        assert page.pop("token")
+        assert page == {"items": [], "total": 0, "more": False}
 
 
 def test_an_item_that_goes_is_gone_from_the_next_search(tmp_path):

@@ -44,6 +44,9 @@ class RowEncoder:
     def encode_texts(self, texts):
         return ROWS[[int(text) for text in texts]]
 
+    def unknown_words(self, text: str) -> tuple[str, ...]:
+        return ()
+
 
 class Backwards:
     """Likes best what the first stage likes least, in three grades: there are ties."""

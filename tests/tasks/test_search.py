@@ -37,6 +37,9 @@ class RowEncoder:
     def encode_texts(self, texts):
         return ROWS[[int(text) for text in texts]]
 
+    def unknown_words(self, text: str) -> tuple[str, ...]:
+        return ()
+
 
 def picture(row):
     return np.full((1, 1, 3), row, dtype=np.uint8)

@@ -18,6 +18,7 @@ from coordi.cli.serve import serve
 from coordi.cli.show import show
 from coordi.cli.stats import stats
 from coordi.cli.train import train
+from coordi.cli.usage import read_strictly
 from coordi.cli.verify import verify
 
 COMMANDS = (
@@ -60,4 +61,4 @@ def make_app() -> typer.Typer:
     for command in COMMANDS:
         app.command()(command)
     app.add_typer(encoders_app())
-    return app
+    return read_strictly(app)

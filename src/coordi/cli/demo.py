@@ -8,7 +8,7 @@ import typer
 from coordi.cli.ingest import MapOption, RootOption
 from coordi.cli.options import DebugOption, EncoderOption, JsonOption, mapping_of
 from coordi.cli.output import Output, reporting
-from coordi.cli.serve import HostOption, PortOption
+from coordi.cli.serve import AllowHostOption, AllowOriginOption, HostOption, PortOption
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,6 +34,8 @@ def demo(
     encoder: EncoderOption = None,
     host: HostOption = "127.0.0.1",
     port: PortOption = 8000,
+    allow_host: AllowHostOption = None,
+    allow_origin: AllowOriginOption = None,
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
@@ -43,9 +45,10 @@ def demo(
     """
     with reporting(as_json, debug) as out:
         roles = mapping_of(mapping or [])
-        from coordi.cli.server import listen_near, run_server
+        from coordi.cli.server import access_of, listen_near, run_server
         from coordi.engine import Engine
 
+        access = access_of(host, allow_host, allow_origin)
         store = _store_folder(folder, catalog)
         with (
             listen_near(host, port) as socket,
@@ -53,7 +56,7 @@ def demo(
         ):
             source = catalog or str(_wardrobe(folder, out))
             _ingest(engine, source, roles, root or (), store, out)
-            run_server(engine, socket, host, out)
+            run_server(engine, socket, host, out, access)
 
 
 def _ingest(

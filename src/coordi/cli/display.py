@@ -8,7 +8,7 @@ import typer
 
 from coordi.cli.output import Output, printable
 from coordi.errors import CoordiError
-from coordi.types import Answer, FieldValue, Hit, Item
+from coordi.types import Answer, FieldValue, Hit, ImageRef, Item
 
 if TYPE_CHECKING:
     from coordi.cli.terminal import Protocol
@@ -33,6 +33,8 @@ def show_answer(
             out.text(f"{rank}. {_line(hit)}\n")
     else:
         _show_table(out, answer, offset)
+    for note in answer.notes:
+        out.note(f"note: {printable(note)}")
     out.note(_summary(answer))
     if answer.more:
         out.note(f"More: --offset {offset + len(answer.hits)}")
@@ -66,7 +68,8 @@ def show_item(out: Output, item: Item) -> None:
     """Print everything that is known of an item."""
     facts: dict[str, FieldValue] = {"id": item.id, "title": item.title}
     facts |= {"description": item.description, **item.fields}
-    facts["image"] = _image_place(item)
+    facts["image"] = _place(item.image)
+    facts |= {f"image {number}": _place(ref) for number, ref in enumerate(item.more, 2)}
     facts["origin"] = str(item.origin) if item.origin else None
     width = max(map(len, facts))
     for name, value in facts.items():
@@ -74,12 +77,12 @@ def show_item(out: Output, item: Item) -> None:
             out.text(f"{name:<{width}}  {printable(str(value))}")
 
 
-def _image_place(item: Item) -> str | None:
-    if item.image is None:
+def _place(picture: ImageRef | None) -> str | None:
+    if picture is None:
         return None
-    if item.image.path is not None:
-        return str(item.image.path)
-    return f"in the store, {len(item.image.data or b''):,} bytes"
+    if picture.path is not None:
+        return str(picture.path)
+    return f"in the store, {len(picture.data or b''):,} bytes"
 
 
 def _show_table(out: Output, answer: Answer, offset: int) -> None:
@@ -126,4 +129,6 @@ def _summary(answer: Answer) -> str:
     of = f"{kept:,} of {answer.total:,}" if answer.filtered_out else f"{answer.total:,}"
     spent = 1000 * sum(answer.seconds.values())
     order = f", first {answer.reranked} by {answer.reranker}" if answer.reranker else ""
-    return f"{of} items, {answer.encoder}, {answer.index}{order}, {spent:.0f} ms"
+    missing = answer.without_vector
+    without = f" ({missing:,} more have no vector of this encoder)" if missing else ""
+    return f"{of} items{without}, {answer.encoder}, {answer.index}{order}, {spent:.0f} ms"

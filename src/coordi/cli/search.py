@@ -1,6 +1,7 @@
 """`coordi search`: by words, by picture, by item, or by several together."""
 
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,6 +22,8 @@ from coordi.cli.options import (
 from coordi.cli.output import reporting
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from coordi.engine import Engine
     from coordi.types import Image
 
@@ -59,11 +62,12 @@ WeightOption = Annotated[
     ),
 ]
 WhereOption = Annotated[
-    str | None,
+    list[str] | None,
     typer.Option(
         "--where",
         metavar="FILTER",
-        help="Such as \"category = 'dress' and price < 50\"; `coordi stats` lists the fields.",
+        help="Such as \"category = 'dress' and price < 50\"; `coordi stats` lists the fields. Of "
+        "several, all must hold.",
         show_default=False,
     ),
 ]
@@ -76,17 +80,15 @@ def search(
     item: ItemOption = None,
     weight: WeightOption = None,
     where: WhereOption = None,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Hits per page.")] = 10,
-    offset: Annotated[int, typer.Option(min=0, help="Hits to pass over.")] = 0,
+    limit: Annotated[int, typer.Option("--limit", "-n", help="Hits per page, at most 1000.")] = 10,
+    offset: Annotated[int, typer.Option(help="Hits to pass over.")] = 0,
     min_score: Annotated[
         float | None,
-        typer.Option(min=-1, max=1, help="Lowest cosine similarity.", show_default=False),
+        typer.Option(help="Lowest cosine similarity, -1 to 1.", show_default=False),
     ] = None,
     collapse: Annotated[
         float | None,
         typer.Option(
-            min=0,
-            max=1,
             help="Fold items at least this similar to a better hit into it, such as 0.98.",
             show_default=False,
         ),
@@ -100,7 +102,6 @@ def search(
         typer.Option(
             "--depth",
             min=1,
-            max=1000,
             help="With --rerank: how many hits it orders. Default: 50.",
             show_default=False,
         ),
@@ -121,13 +122,16 @@ def search(
         from coordi.cli.shapes import answer_json
         from coordi.types import RERANK_DEPTH, Query
 
-        with open_engine(store, encoder=encoder, dim=dim, reranker=rerank) as engine:
+        with (
+            open_engine(store, encoder=encoder, dim=dim, reranker=rerank) as engine,
+            _wrong_use(),
+        ):
             query = Query(
                 image=_picture(engine, image, box) if image else None,
                 text=text,
                 item=item,
                 weights=weights,
-                where=where,
+                where=_joined(where or []),
                 limit=limit,
                 offset=offset,
                 min_score=min_score,
@@ -136,9 +140,28 @@ def search(
                 # Said outright: who asks for it on words is told that it cannot be had.
                 rerank=(depth or RERANK_DEPTH) if rerank else None,
             )
-            answer = engine.search(query)
+            answer = engine.view().search(query)
             out.json(answer_json(answer))
             show_answer(out, engine, answer, offset=offset, pictures=pictures)
+
+
+@contextmanager
+def _wrong_use() -> "Iterator[None]":
+    """A query that asks for something impossible is wrong use, like one that cannot be read."""
+    from coordi.errors import QueryError
+
+    try:
+        yield
+    except QueryError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def _joined(filters: list[str]) -> str | None:
+    """The filter that all of `filters` together are."""
+    given = [one for one in filters if one.strip()]
+    if len(given) < 2:
+        return given[0] if given else None
+    return " and ".join(f"({one})" for one in given)
 
 
 def _check(text: str | None, image: str | None, item: str | None, crop: str | None) -> None:

@@ -21,6 +21,26 @@ HostOption = Annotated[
 PortOption = Annotated[
     int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")
 ]
+AllowHostOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allow-host",
+        metavar="NAME",
+        help="A further name that the service goes by, such as shop.example behind a proxy; "
+        "may be repeated. Requests for other hosts are refused.",
+        show_default=False,
+    ),
+]
+AllowOriginOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--allow-origin",
+        metavar="ORIGIN",
+        help="A web page's origin that may ask the service, such as https://shop.example; may be "
+        "repeated. Pages of all others are refused.",
+        show_default=False,
+    ),
+]
 
 
 def serve(
@@ -30,15 +50,21 @@ def serve(
     encoder: EncoderOption = None,
     dim: DimOption = None,
     rerank: RerankOption = None,
+    allow_host: AllowHostOption = None,
+    allow_origin: AllowOriginOption = None,
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Serve the store: REST under /v1, its description at /openapi.json, the page at /."""
-    with reporting(as_json, debug) as out:
-        from coordi.cli.server import listen, run_server
+    """Serve the store: REST under /v1, its description at /openapi.json, the page at /.
 
+    Exit code: 130 after Ctrl-C, 143 after SIGTERM.
+    """
+    with reporting(as_json, debug) as out:
+        from coordi.cli.server import access_of, listen, run_server
+
+        access = access_of(host, allow_host, allow_origin)
         with (
             listen(host, port) as socket,
             open_engine(store, encoder=encoder, dim=dim, reranker=rerank) as engine,
         ):
-            run_server(engine, socket, host, out)
+            run_server(engine, socket, host, out, access)

@@ -6,7 +6,10 @@ from coordi.types import Answer, Hit, Item, Problem
 
 
 def item_json(item: Item) -> dict[str, Any]:
-    """An item; `image` is its file, null where the store holds the picture or there is none."""
+    """An item; `image` is its file, null where the store holds the picture or there is none.
+
+    `more` are the files of its further pictures.
+    """
     path = item.image.path if item.image else None
     return {
         "id": item.id,
@@ -14,6 +17,7 @@ def item_json(item: Item) -> dict[str, Any]:
         "description": item.description,
         "fields": dict(item.fields),
         "image": str(path) if path else None,
+        "more": [str(ref.path) if ref.path else None for ref in item.more],
         "origin": str(item.origin) if item.origin else None,
     }
 
@@ -31,6 +35,9 @@ def answer_json(answer: Answer) -> dict[str, Any]:
         "more": answer.more,
         "reranker": answer.reranker,
         "reranked": answer.reranked,
+        "token": answer.token,
+        "without_vector": answer.without_vector,
+        "notes": list(answer.notes),
     }
 
 

@@ -1,12 +1,13 @@
 """The outermost layer: security headers on every answer, and no trace in any of them."""
 
+import asyncio
 import logging
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from coordi.serve.errors import INTERNAL, error_response
+from coordi.serve.errors import Broken, error_response, failure_response
 
 log = logging.getLogger("coordi.serve")
 
@@ -21,15 +22,18 @@ HEADERS = {
     "permissions-policy": "geolocation=(), microphone=(), camera=()",
 }
 
+STOPPING = "The service is stopping."
+
 
 class Guard:
     """ASGI middleware: adds `HEADERS`, answers HEAD as GET without a body, catches the rest."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, broken: Broken) -> None:
         self.app = app
+        self.broken = broken
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request; an unforeseen error becomes a plain 500 and a line in the log."""
+        """Answer one request; an unforeseen error becomes a plain answer and a line in the log."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -49,7 +53,12 @@ class Guard:
             await self.app({**scope, "method": "GET"} if head else scope, receive, guarded)
         except ClientDisconnect:
             log.debug("client left: %s", scope["path"])
-        except Exception:
-            log.exception("%s %s failed", scope["method"], scope["path"])
+        except asyncio.CancelledError:
+            # The server stops and has waited long enough.
             if not started:
-                await error_response(500, "internal", INTERNAL)(scope, receive, guarded)
+                await error_response(503, "busy", STOPPING)(scope, receive, guarded)
+        except Exception as error:
+            asked = f"{scope['method']} {scope['path']}"
+            response = await failure_response(error, asked, self.broken)
+            if not started:
+                await response(scope, receive, guarded)

@@ -1,20 +1,35 @@
 """Routes of items: browse, one item, its pictures, and what is like it.
 
-The id is always the rest of the path, so that it may itself hold slashes.
+The id is always the rest of the path, so that it may itself hold slashes and line breaks; "." and
+"..", which clients take for steps in a path, are given as `?id=`.
 """
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
+from starlette.convertors import Convertor, register_url_convertor
 
 from coordi import types
 from coordi.errors import ImageError, NotFoundError
+from coordi.serve.answering import TOKEN, answer, once
 from coordi.serve.caching import picture_response
-from coordi.serve.errors import Refused
+from coordi.serve.errors import NoPictureError, Refused
+from coordi.serve.lanes import Lanes
 from coordi.serve.limits import Limits
 from coordi.serve.ports import SearchEngine
-from coordi.serve.wire import ItemOut, ItemsOut, Page, SearchOut, SimilarParams
+from coordi.serve.wire import (
+    ItemOut,
+    ItemParams,
+    ItemsOut,
+    OneItemOut,
+    Page,
+    PictureParams,
+    SearchOut,
+    SimilarParams,
+    ThumbnailParams,
+    joined,
+)
 
 PICTURE: dict[int | str, dict[str, Any]] = {
     200: {"content": {"image/*": {}}},
@@ -22,55 +37,100 @@ PICTURE: dict[int | str, dict[str, Any]] = {
 }
 
 
-def item_routes(engine: SearchEngine, limits: Limits) -> APIRouter:
-    """Routes that show items of `engine`."""
-    routes = APIRouter(tags=["items"])
+class _Rest(Convertor[str]):
+    """The rest of a path, line breaks and all; Starlette's own ends at the first one."""
 
-    @routes.get("/items")
-    def browse(page: Annotated[Page, Query()]) -> ItemsOut:
+    regex = "(?s:.*)"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("rest", _Rest())
+
+
+def item_routes(engine: SearchEngine, limits: Limits, lanes: Lanes) -> APIRouter:
+    """Routes that show items of `engine`."""
+    routes = APIRouter(tags=["items"], dependencies=[Depends(once)])
+
+    @routes.get("/items", response_model=ItemsOut)
+    async def browse(page: Annotated[Page, Query()]) -> Response:
         """Items without a search, in a stable mixed order."""
         check_page(page, limits)
-        items, total = engine.browse(page.where, limit=page.limit, offset=page.offset)
-        more = page.offset + len(items) < total
-        return ItemsOut(
-            items=[ItemOut.of(item, engine.pixel_size) for item in items], total=total, more=more
-        )
 
-    @routes.get("/items/{item_id:path}")
-    def item(item_id: str) -> ItemOut:
+        def make() -> ItemsOut:
+            view = engine.view()
+            items, total = view.browse(joined(page.where), limit=page.limit, offset=page.offset)
+            return ItemsOut(
+                items=[ItemOut.of(item, view.pixel_size) for item in items],
+                total=total,
+                more=page.offset + len(items) < total,
+                token=view.token,
+            )
+
+        return await answer(lanes.reads, make)
+
+    @routes.get("/items/{item_id:rest}", response_model=OneItemOut)
+    async def item(item_id: str, params: Annotated[ItemParams, Query()]) -> Response:
         """One item."""
-        return ItemOut.of(engine.get([item_id])[0], engine.pixel_size)
+        id = _id(item_id, params)
 
-    @routes.get("/similar/{item_id:path}")
-    def similar(item_id: str, params: Annotated[SimilarParams, Query()]) -> SearchOut:
+        def make() -> OneItemOut:
+            view = engine.view()
+            return OneItemOut.of(view.get([id])[0], view.pixel_size, token=view.token)
+
+        return await answer(lanes.reads, make)
+
+    @routes.get("/similar/{item_id:rest}", response_model=SearchOut)
+    async def similar(item_id: str, params: Annotated[SimilarParams, Query()]) -> Response:
         """Items that look like this one; the item itself is left out."""
         check_page(params, limits)
-        return SearchOut.of(
-            engine.search(types.Query(item=item_id, **params.model_dump())), engine.pixel_size
+        query = types.Query(
+            item=_id(item_id, params),
+            where=joined(params.where),
+            limit=params.limit,
+            offset=params.offset,
+            min_score=params.min_score,
+            collapse=params.collapse,
+            explain=params.explain,
         )
 
-    @routes.get("/images/{item_id:path}", response_class=Response, responses=PICTURE)
-    def image(request: Request, item_id: str, v: str = "") -> Response:
-        """The item's picture as it was given; `v`, its version, makes the answer cacheable."""
-        try:
-            data, media_type = engine.image(item_id)
-        except (NotFoundError, ImageError):
-            raise _no_picture(item_id) from None
-        return picture_response(request, data, media_type, versioned=bool(v))
+        def make() -> SearchOut:
+            view = engine.view()
+            return SearchOut.of(view.search(query), view.pixel_size)
 
-    @routes.get("/thumbnails/{item_id:path}", response_class=Response, responses=PICTURE)
-    def thumbnail(
-        request: Request,
-        item_id: str,
-        side: Annotated[int, Query(ge=32, le=1024)] = 320,
-        v: str = "",
+        return await answer(lanes.searches, make)
+
+    @routes.get("/images/{item_id:rest}", response_class=Response, responses=PICTURE)
+    async def image(
+        request: Request, item_id: str, params: Annotated[PictureParams, Query()]
+    ) -> Response:
+        """The item's picture as it was given; `v`, its version, makes the answer cacheable."""
+        id = _id(item_id, params)
+
+        def make() -> Response:
+            view = engine.view()
+            data, kind = view.image(id, number=params.n)
+            return _picture(request, data, kind, params, view.token)
+
+        return await _shown(lanes, make)
+
+    @routes.get("/thumbnails/{item_id:rest}", response_class=Response, responses=PICTURE)
+    async def thumbnail(
+        request: Request, item_id: str, params: Annotated[ThumbnailParams, Query()]
     ) -> Response:
         """A JPEG of the item's picture, its longer side `side` pixels."""
-        try:
-            data = engine.thumbnail(item_id, side)
-        except (NotFoundError, ImageError):
-            raise _no_picture(item_id) from None
-        return picture_response(request, data, "image/jpeg", versioned=bool(v))
+        id = _id(item_id, params)
+
+        def make() -> Response:
+            view = engine.view()
+            data = view.thumbnail(id, side=params.side, number=params.n)
+            return _picture(request, data, "image/jpeg", params, view.token)
+
+        return await _shown(lanes, make)
 
     return routes
 
@@ -81,6 +141,25 @@ def check_page(page: Page, limits: Limits) -> None:
         raise Refused(422, "invalid", f"limit: at most {limits.page} items a page", "limit")
 
 
-def _no_picture(item_id: str) -> NotFoundError:
-    # The engine's own message names files of the server.
-    return NotFoundError(f"There is no readable picture of an item {item_id!r}.")
+def _id(place: str, params: ItemParams) -> str:
+    """The id that a request names: in its path or as `?id=`."""
+    if place and params.id:
+        raise Refused(422, "invalid", "id: stands in the path already", "id")
+    return place or params.id or ""
+
+
+def _picture(
+    request: Request, data: bytes, kind: str, params: PictureParams, token: str
+) -> Response:
+    response = picture_response(request, data, kind, versioned=bool(params.v))
+    response.headers[TOKEN] = token
+    return response
+
+
+async def _shown(lanes: Lanes, make: Any) -> Response:
+    try:
+        response: Response = await lanes.pictures.run(make)
+    except (ImageError, OSError, NotFoundError) as error:
+        # A file that is broken or gone is one picture less, not a fault of the whole store.
+        raise NoPictureError(str(error)) from None
+    return response

@@ -1,11 +1,14 @@
-"""What a request may cost: bytes, pixels and page length, enforced while the bytes arrive."""
+"""What a request may cost: bytes, pixels, time and turns; bodies are counted as they arrive."""
 
+import asyncio
 from dataclasses import dataclass
 
 from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from coordi.serve.errors import error_response
+from coordi.serve.errors import busy_response, error_response
 
 FORM_BYTES = 64 * 1024
 """Room for the words and numbers of a form besides its picture."""
@@ -13,7 +16,7 @@ FORM_BYTES = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How large a request may be."""
+    """What a request may cost, and how many may be under way."""
 
     upload_bytes: int = 10_000_000
     """Bytes of an uploaded picture."""
@@ -21,6 +24,26 @@ class Limits:
     """Width times height of an uploaded picture."""
     page: int = 100
     """Items in one answer."""
+    searches: int = 64
+    """Searches that may wait for their turn; one more is told to come again."""
+    decodes: int = 16
+    """Uploaded pictures that may wait to be decoded."""
+    pictures: int = 128
+    """Pictures of the catalogue that may wait to be read."""
+    patience_seconds: float = 5.0
+    """How long a request waits for its turn."""
+    connections: int = 512
+    """Open connections; one more is told to come again."""
+    head_seconds: float = 8.0
+    """From a request's first byte, or a new connection, to the end of its head."""
+    body_seconds: float = 30.0
+    """From there to the end of its body."""
+    idle_seconds: int = 15
+    """An open connection without a request."""
+    stall_seconds: float = 20.0
+    """An answer of which nothing is read."""
+    uploading_bytes: int = 200_000_000
+    """Bytes of all bodies under way together."""
 
     def too_large(self) -> str:
         """The sentence for an upload over the byte limit."""
@@ -28,9 +51,9 @@ class Limits:
 
 
 class BodyLimit:
-    """ASGI middleware that stops reading a body as soon as it is too large.
+    """ASGI middleware that stops reading a body as soon as it is too large, or too slow.
 
-    A body within the limit is handed on whole, so that a client which hangs up midway leaves
+    A body within the limits is handed on whole, so that a client which hangs up midway leaves
     no half-read form behind: the application is then never called.
     """
 
@@ -38,30 +61,56 @@ class BodyLimit:
         self.app = app
         self.limits = limits
         self.most = limits.upload_bytes + FORM_BYTES
+        self.held = 0
+        """Bytes of the bodies under way."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse, drop or hand on one request."""
         if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS"):
             await self.app(scope, receive, send)
             return
-        announced = Headers(scope=scope).get("content-length", "")
-        over = announced.isdigit() and int(announced) > self.most
         body = bytearray()
-        more = not over
+        try:
+            refusal = await self._fill(body, scope, receive)
+            if refusal is None:
+                await self.app(scope, _replay(bytes(body), receive), send)
+            else:
+                refusal.headers["connection"] = "close"
+                await refusal(scope, receive, send)
+        except ClientDisconnect:
+            pass
+        finally:
+            self.held -= len(body)
+
+    async def _fill(self, body: bytearray, scope: Scope, receive: Receive) -> Response | None:
+        """Read into `body`; an answer where it cannot be taken. `ClientDisconnect` if it ends."""
+        announced = Headers(scope=scope).get("content-length", "")
+        if announced.isdigit() and (len(announced) > 18 or int(announced) > self.most):
+            return self._too_large()
+        try:
+            async with asyncio.timeout(self.limits.body_seconds):
+                return await self._read(body, receive)
+        except TimeoutError:
+            return error_response(408, "timeout", "The request's body did not arrive in time.")
+
+    async def _read(self, body: bytearray, receive: Receive) -> Response | None:
+        more = True
         while more:
             message = await receive()
             if message["type"] == "http.disconnect":
-                return
-            body += message.get("body", b"")
+                raise ClientDisconnect
+            chunk = message.get("body", b"")
+            body += chunk
+            self.held += len(chunk)
             more = message.get("more_body", False)
             if len(body) > self.most:
-                over, more = True, False
-        if over:
-            response = error_response(413, "too_large", self.limits.too_large(), "image")
-            response.headers["connection"] = "close"
-            await response(scope, receive, send)
-            return
-        await self.app(scope, _replay(bytes(body), receive), send)
+                return self._too_large()
+            if self.held > self.limits.uploading_bytes:
+                return busy_response()
+        return None
+
+    def _too_large(self) -> Response:
+        return error_response(413, "too_large", self.limits.too_large(), "image")
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

@@ -1,4 +1,4 @@
-"""What serve asks of an engine, as a Protocol, so that routes can be tested without a model."""
+"""What serve asks of an engine, as Protocols, so that routes can be tested without a model."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -6,8 +6,12 @@ from typing import Any, Protocol
 from coordi.types import Answer, Box, Facet, Image, Item, Query
 
 
-class SearchEngine(Protocol):
-    """The part of `coordi.engine.Engine` that the routes use; every call may block."""
+class CatalogView(Protocol):
+    """The catalogue at one commit, for one request; every call may block."""
+
+    @property
+    def token(self) -> str:
+        """The commit; it changes with every change of the store."""
 
     def search(self, query: Query) -> Answer:
         """The best items for `query`."""
@@ -23,20 +27,27 @@ class SearchEngine(Protocol):
     def facets(self) -> list[Facet]:
         """The catalogue's fields as a page offers them for filtering."""
 
-    def stats(self) -> Any:
-        """A dataclass of figures about the store."""
+    def image(self, item_id: str, /, number: int = 0) -> tuple[bytes, str]:
+        """The stored picture `number` (0 is the main one) and its media type."""
 
-    def image(self, item_id: str, /) -> tuple[bytes, str]:
-        """The stored picture and its media type."""
+    def thumbnail(self, item_id: str, /, side: int = 320, number: int = 0) -> bytes:
+        """A JPEG of it whose longer side is `side` pixels."""
 
     def pixel_size(self, item: Item, /) -> tuple[int, int] | None:
         """Width and height of an item's upright picture; None where it has none."""
 
-    def thumbnail(self, item_id: str, /, side: int = 320) -> bytes:
-        """A JPEG whose longer side is `side` pixels."""
+
+class SearchEngine(Protocol):
+    """The part of `coordi.engine.Engine` that the routes use; every call may block."""
+
+    def view(self) -> CatalogView:
+        """The catalogue as it stands now."""
+
+    def state(self) -> tuple[str, str]:
+        """A word ("ready", "warming", "gone", "damaged", "unreadable"), and a sentence."""
+
+    def stats(self) -> Any:
+        """A dataclass of figures about the store."""
 
     def decode(self, data: bytes, *, box: Box | None = None, max_pixels: int = ...) -> Image:
         """An uploaded picture, cropped to `box`; `ImageError` where it is none."""
-
-    def ready(self) -> bool:
-        """Whether a search can be answered now."""

@@ -3,52 +3,80 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Query, Request
+from fastapi.responses import Response
 
 from coordi import types
-from coordi.errors import QueryError
+from coordi.errors import ImageError, QueryError
+from coordi.serve.answering import answer, once
 from coordi.serve.errors import Refused
 from coordi.serve.items import check_page
+from coordi.serve.lanes import Lanes
 from coordi.serve.limits import Limits
 from coordi.serve.ports import SearchEngine
-from coordi.serve.wire import SearchForm, SearchOut, SearchParams
+from coordi.serve.wire import SearchForm, SearchOut, SearchParams, joined
 
 FORM = "multipart/form-data"
 FORMS = (FORM, "application/x-www-form-urlencoded")
 
 
-def search_routes(engine: SearchEngine, limits: Limits) -> APIRouter:
+def search_routes(engine: SearchEngine, limits: Limits, lanes: Lanes) -> APIRouter:
     """Routes that search `engine`."""
-    routes = APIRouter(tags=["search"])
+    routes = APIRouter(tags=["search"], dependencies=[Depends(_is_form), Depends(once)])
 
-    @routes.get("/search")
-    def search(params: Annotated[SearchParams, Query()]) -> SearchOut:
+    def found(query: types.Query) -> SearchOut:
+        view = engine.view()
+        return SearchOut.of(view.search(query), view.pixel_size)
+
+    @routes.get("/search", response_model=SearchOut)
+    async def search(params: Annotated[SearchParams, Query()]) -> Response:
         """Search by words, by a stored item, or by both."""
         check_page(params, limits)
-        return SearchOut.of(engine.search(_query(params)), engine.pixel_size)
+        query = _query(params)
+        return await answer(lanes.searches, lambda: found(query))
 
-    @routes.post("/search", dependencies=[Depends(_is_form)])
-    def search_with_picture(form: Annotated[SearchForm, Form(media_type=FORM)]) -> SearchOut:
+    @routes.post("/search", response_model=SearchOut)
+    async def search_with_picture(
+        form: Annotated[SearchForm, Form(media_type=FORM)],
+    ) -> Response:
         """Search by a picture, alone or together with words and an item."""
         check_page(form, limits)
-        picture = _picture(form, engine, limits)
-        answer = engine.search(_query(form, picture, form.image_weight))
-        return SearchOut.of(answer, engine.pixel_size)
+        data = await _upload(form, limits)
+        picture = await lanes.decodes.run(lambda: _picture(data, form, engine, limits))
+        query = _query(form, picture, form.image_weight)
+        return await answer(lanes.searches, lambda: found(query))
 
     return routes
 
 
-def _is_form(request: Request) -> None:
-    if not request.headers.get("content-type", "").lower().startswith(FORMS):
+async def _is_form(request: Request) -> None:
+    if request.method == "POST" and not request.headers.get("content-type", "").lower().startswith(
+        FORMS
+    ):
         raise Refused(415, "unsupported_media_type", f"Send a form ({FORM}).")
 
 
-def _picture(form: SearchForm, engine: SearchEngine, limits: Limits) -> types.Image | None:
+async def _upload(form: SearchForm, limits: Limits) -> bytes | None:
     if form.image is None:
         return None
-    data = form.image.file.read()
+    data = await form.image.read()
     if len(data) > limits.upload_bytes:
         raise Refused(413, "too_large", limits.too_large(), "image")
-    return engine.decode(data, box=form.crop(), max_pixels=limits.upload_pixels)
+    return data
+
+
+def _picture(
+    data: bytes | None, form: SearchForm, engine: SearchEngine, limits: Limits
+) -> types.Image | None:
+    if data is None:
+        return None
+    try:
+        return engine.decode(data, box=form.crop(), max_pixels=limits.upload_pixels)
+    except ImageError as error:
+        # The one error of a picture that is about what was sent, and not about a file here.
+        message = str(error)
+        if "/" in message or "\\" in message:
+            raise
+        raise Refused(422, "bad_image", message, "image") from None
 
 
 def _query(
@@ -65,7 +93,7 @@ def _query(
         text=text,
         item=item,
         weights={part: weight for part, weight in weights.items() if given[part]},
-        where=params.where or None,
+        where=joined(params.where),
         limit=params.limit,
         offset=params.offset,
         min_score=params.min_score,

@@ -3,16 +3,31 @@
 from dataclasses import asdict
 from typing import Any
 
-from fastapi import APIRouter, HTTPException
+from fastapi import APIRouter, Depends, HTTPException
+from fastapi.responses import Response
 
+from coordi.serve.answering import answer, once
+from coordi.serve.errors import RETRY_SECONDS
+from coordi.serve.lanes import Lanes
 from coordi.serve.limits import Limits
 from coordi.serve.ports import SearchEngine
-from coordi.serve.wire import FacetOut, FacetsOut, LimitsOut, StatusOut
+from coordi.serve.readiness import Readiness
+from coordi.serve.wire import (
+    FacetOut,
+    FacetsOut,
+    LimitsOut,
+    ReadyOut,
+    StatsOut,
+    StatusOut,
+    shown_name,
+)
 
 
-def system_routes(engine: SearchEngine, limits: Limits) -> APIRouter:
+def system_routes(
+    engine: SearchEngine, limits: Limits, lanes: Lanes, readiness: Readiness
+) -> APIRouter:
     """Routes about `engine` and the service around it."""
-    routes = APIRouter(tags=["system"])
+    routes = APIRouter(tags=["system"], dependencies=[Depends(once)])
 
     @routes.get("/health")
     async def health() -> StatusOut:
@@ -20,25 +35,51 @@ def system_routes(engine: SearchEngine, limits: Limits) -> APIRouter:
         return StatusOut(status="ok")
 
     @routes.get("/ready")
-    def ready() -> StatusOut:
-        """A search can be answered now; 503 otherwise."""
-        if not engine.ready():
-            raise HTTPException(503, "Not ready to search yet.", {"retry-after": "2"})
-        return StatusOut(status="ready")
+    async def ready() -> ReadyOut:
+        """A search can be answered now; 503 otherwise, with the reason."""
+        seen = await readiness.now()
+        if seen.word != "ready":
+            raise HTTPException(
+                503, f"{seen.word}: {seen.sentence}", {"retry-after": RETRY_SECONDS}
+            )
+        return ReadyOut(
+            status=seen.word,
+            message=seen.sentence,
+            token=seen.token,
+            without_vector=dict(seen.without_vector),
+        )
 
     @routes.get("/limits")
     async def show_limits() -> LimitsOut:
         """How large a request may be."""
-        return LimitsOut(**asdict(limits))
+        return LimitsOut(
+            upload_bytes=limits.upload_bytes, upload_pixels=limits.upload_pixels, page=limits.page
+        )
 
-    @routes.get("/facets")
-    def facets() -> FacetsOut:
+    @routes.get("/facets", response_model=FacetsOut)
+    async def facets() -> Response:
         """The catalogue's fields, for filters."""
-        return FacetsOut(facets=[FacetOut.of(facet) for facet in engine.facets()])
 
-    @routes.get("/stats")
-    def stats() -> dict[str, Any]:
+        def make() -> FacetsOut:
+            view = engine.view()
+            return FacetsOut(
+                facets=[FacetOut.of(facet) for facet in view.facets()], token=view.token
+            )
+
+        return await answer(lanes.reads, make)
+
+    @routes.get("/stats", response_model=StatsOut)
+    async def stats() -> Response:
         """Figures about the store."""
-        return asdict(engine.stats())
+
+        return await answer(lanes.reads, lambda: StatsOut(**_public(asdict(engine.stats()))))
 
     return routes
+
+
+def _public(stats: dict[str, Any]) -> dict[str, Any]:
+    """The figures without folders of the server: roots, and names of encoders that are folders."""
+    encoders = [{**entry, "name": shown_name(entry["name"])} for entry in stats["encoders"]]
+    return {name: value for name, value in stats.items() if name != "roots"} | {
+        "encoders": encoders
+    }

@@ -81,7 +81,33 @@ def search(
         page.reranked,
         token=store.token,
         without_vector=store.count() - index.total,
+        notes=_notes(query, encoder),
     )
+
+
+def _notes(query: Query, encoder: Encoder) -> tuple[str, ...]:
+    """What the asker should know of a query's words."""
+    text = (query.text or "").strip()
+    unknown = encoder.unknown_words(text) if text else ()
+    if not unknown:
+        return ()
+    named = ", ".join(f"“{part}”" for part in unknown)
+    if any(sign.isalnum() for sign in _without(text, unknown)):
+        return (f"The encoder does not know {named}; only the other words count.",)
+    alone = query.image is None and query.item is None
+    means = ", so the order of these hits means nothing" if alone else ""
+    return (
+        f"The encoder knows no word of {named}{means}. "
+        "Try other words, or English ones, or search with a picture.",
+    )
+
+
+def _without(text: str, parts: tuple[str, ...]) -> str:
+    """What is left of a text without some parts of it, in whatever case they stand."""
+    rest = text.casefold()
+    for part in parts:
+        rest = rest.replace(part.casefold(), " ")
+    return rest
 
 
 def check(query: Query) -> None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from coordi.artifacts import fingerprint, read_json
 from coordi.errors import EncoderError
 from coordi.models.encoders.preprocessing import Preprocessing, read_preprocessing
-from coordi.models.encoders.tokenization import open_tokenizer
+from coordi.models.encoders.tokenization import open_tokenizer, open_vocabulary
 from coordi.models.encoders.tower import ImageRun, TextRun, TowerEncoder, chosen_dim
 
 FORMAT = "coordi-dual-onnx"
@@ -47,7 +47,8 @@ def open_onnx(folder: Path, name: str, *, dim: int | None = None) -> TowerEncode
     words = None if text is None else _text_tower(text, folder)
     full = _width(config, image, words, name)
     kept = chosen_dim(name, full, config.get("matryoshka_dims", ()), dim)
-    return TowerEncoder(name, fingerprint(folder, kept), kept, image, words)
+    unknown = None if words is None else open_vocabulary(folder)
+    return TowerEncoder(name, fingerprint(folder, kept), kept, image, words, unknown)
 
 
 def _image_tower(path: Path, folder: Path) -> tuple[Preprocessing, ImageRun]:

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from coordi.artifacts import fingerprint, read_json
 from coordi.errors import EncoderError, NotFoundError
 from coordi.models.encoders.preprocessing import Preprocessing, read_preprocessing
-from coordi.models.encoders.tokenization import text_cleaner
-from coordi.models.encoders.tower import ImageRun, TextRun, TowerEncoder, chosen_dim
+from coordi.models.encoders.tokenization import text_cleaner, unknown_parts
+from coordi.models.encoders.tower import ImageRun, TextRun, TowerEncoder, Unknown, chosen_dim
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -58,7 +58,8 @@ def open_transformers(folder: Path, name: str, *, dim: int | None = None) -> Tow
     model = load_model(folder, name)
     image = None if kind in MEAN_TOKEN else (_preprocessing(folder), _image_run(model, kind))
     text = _text_run(model, folder, kind) if kind in DUAL | MEAN_TOKEN else None
-    return _encoder(name, folder, image, text, config.get("matryoshka_dims", ()), dim)
+    unknown = _vocabulary(folder, kind) if text is not None else None
+    return _encoder(name, folder, image, text, config.get("matryoshka_dims", ()), dim, unknown)
 
 
 def open_tflite(path: Path, *, dim: int | None = None) -> TowerEncoder:
@@ -88,6 +89,7 @@ def _encoder(
     text: TextRun | None,
     allowed: Sequence[int],
     dim: int | None,
+    unknown: Unknown | None = None,
 ) -> TowerEncoder:
     """Find the width by a trial input and put the parts together."""
     if text is not None:
@@ -98,7 +100,7 @@ def _encoder(
         black = np.zeros((side, side, 3), np.uint8)
         full = image[1](image[0].normalise(image[0].prepare(black)[None])).shape[1]
     kept = chosen_dim(name, full, allowed, dim)
-    return TowerEncoder(name, fingerprint(source, kept), kept, image, text)
+    return TowerEncoder(name, fingerprint(source, kept), kept, image, text, unknown)
 
 
 def load_model(folder: Path, name: str) -> Any:
@@ -208,6 +210,26 @@ def _tokenize(
         return {key: tokens[key] for key in ("input_ids", "attention_mask") if key in tokens}
 
     return tokenize
+
+
+def _vocabulary(folder: Path, kind: str) -> Unknown | None:
+    """What finds the parts of a sentence that the tokenizer lacks; None where it cannot tell."""
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    # A mark of the unknown that is also that of the end (CLIP) is never used for a word.
+    if not tokenizer.is_fast or tokenizer.unk_token_id in (None, tokenizer.eos_token_id):
+        return None
+    clean = text_cleaner(kind, type(tokenizer).__name__)
+
+    def find(text: str) -> tuple[str, ...]:
+        cleaned = clean(text)
+        row = tokenizer(cleaned, add_special_tokens=False, return_offsets_mapping=True)
+        return unknown_parts(
+            cleaned, row["input_ids"], row["offset_mapping"], tokenizer.unk_token_id
+        )
+
+    return find
 
 
 def _reduced() -> AbstractContextManager[Any]:

@@ -2,6 +2,7 @@
 
 import re
 import string
+import unicodedata
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from coordi.artifacts import read_json
 from coordi.errors import EncoderError
+from coordi.models.encoders.tower import Unknown
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -41,6 +43,12 @@ def text_cleaner(model_type: str, tokenizer_class: str) -> Callable[[str], str]:
     return str.lower if second else canonicalise
 
 
+def _cleaner(folder: Path) -> Callable[[str], str]:
+    config = read_json(folder / "config.json")
+    settings = read_json(folder / "tokenizer_config.json")
+    return text_cleaner(str(config.get("model_type", "")), str(settings.get("tokenizer_class", "")))
+
+
 def open_tokenizer(folder: Path, *, fixed_length: bool) -> Callable[[Sequence[str]], Tokens]:
     """Open a folder's tokenizer.json as a function of sentences.
 
@@ -64,9 +72,7 @@ def open_tokenizer(folder: Path, *, fixed_length: bool) -> Callable[[Sequence[st
     pad, token = _padding(tokenizer, folder, settings)
     tokenizer.enable_truncation(length)
     tokenizer.enable_padding(length=length if fixed_length else None, pad_id=pad, pad_token=token)
-    clean = text_cleaner(
-        str(config.get("model_type", "")), str(settings.get("tokenizer_class", ""))
-    )
+    clean = _cleaner(folder)
 
     def tokenize(texts: Sequence[str]) -> Tokens:
         rows = tokenizer.encode_batch([clean(text) for text in texts])
@@ -76,6 +82,58 @@ def open_tokenizer(folder: Path, *, fixed_length: bool) -> Callable[[Sequence[st
         return (ids, mask) if ids.shape[1] else (np.full((len(rows), 1), pad), mask_of(len(rows)))
 
     return tokenize
+
+
+def open_vocabulary(folder: Path) -> Unknown | None:
+    """A folder's tokenizer.json as a function that finds what it does not know in a sentence.
+
+    None where the tokenizer has no mark for the unknown: those that work on bytes make tokens of
+    anything, whether the model has learned them or not.
+    """
+    from tokenizers import Tokenizer
+
+    path = folder / "tokenizer.json"
+    model = read_json(path).get("model", {})
+    mark = model.get("unk_token") if model.get("type") != "BPE" else None
+    if model.get("unk_id") is not None and not model.get("byte_fallback"):
+        mark = model["vocab"][model["unk_id"]][0]
+    if mark is None:
+        return None
+    tokenizer = Tokenizer.from_file(str(path))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    unknown, clean = tokenizer.token_to_id(mark), _cleaner(folder)
+
+    def find(text: str) -> tuple[str, ...]:
+        cleaned = clean(text)
+        row = tokenizer.encode(cleaned, add_special_tokens=False)
+        return unknown_parts(cleaned, row.ids, row.offsets, unknown)
+
+    return find
+
+
+def unknown_parts(
+    text: str, ids: Sequence[int], offsets: Sequence[tuple[int, int]], unknown: int | None
+) -> tuple[str, ...]:
+    """The stretches of `text` whose tokens are all `unknown`, once each; punctuation is none."""
+    if not ids:
+        return (text.strip(),) if text.strip() else ()
+    spans: list[list[int]] = []
+    for id, (start, end) in zip(ids, offsets, strict=True):
+        if id != unknown:
+            continue
+        if spans and spans[-1][1] == start:
+            spans[-1][1] = end
+        else:
+            spans.append([start, end])
+    parts = (_without_punctuation(text[start:end]) for start, end in spans)
+    return tuple(dict.fromkeys(part for part in parts if part))
+
+
+def _without_punctuation(part: str) -> str:
+    """From the first letter, number or symbol to the last."""
+    says = [place for place, sign in enumerate(part) if unicodedata.category(sign)[0] in "LNS"]
+    return part[says[0] : says[-1] + 1] if says else ""
 
 
 def mask_of(rows: int) -> NDArray[np.int64]:

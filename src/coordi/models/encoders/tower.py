@@ -26,6 +26,9 @@ ImageRun = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 TextRun = Callable[[Sequence[str]], NDArray[np.float32]]
 """Sentences → (B, width), of any length."""
 
+Unknown = Callable[[str], tuple[str, ...]]
+"""Sentence → its parts that the vocabulary lacks."""
+
 
 @dataclass(frozen=True, slots=True)
 class TowerEncoder:
@@ -36,6 +39,8 @@ class TowerEncoder:
     dim: int
     image: tuple[Preprocessing, ImageRun] | None = None
     text: TextRun | None = None
+    unknown: Unknown | None = None
+    """None where the vocabulary cannot tell."""
 
     @property
     def modalities(self) -> frozenset[str]:
@@ -82,6 +87,10 @@ class TowerEncoder:
         for part in _parts(order, _TEXTS):
             out[part] = self._rows(self.text([texts[i] for i in part]))
         return out
+
+    def unknown_words(self, text: str) -> tuple[str, ...]:
+        """Parts of a sentence that the vocabulary lacks; () where it cannot tell."""
+        return () if self.unknown is None else self.unknown(text)
 
     def _image_tower(self) -> tuple[Preprocessing, ImageRun]:
         if self.image is None:

@@ -76,6 +76,10 @@ class TrainedEncoder:
             )
         return self._rows(self.base.encode_texts(texts))
 
+    def unknown_words(self, text: str) -> tuple[str, ...]:
+        """Parts of a sentence that the base's vocabulary lacks."""
+        return self.base.unknown_words(text) if self.takes_text else ()
+
     def _rows(self, features: Vectors) -> Vectors:
         if len(features) == 0:
             return np.empty((0, self.dim), np.float32)

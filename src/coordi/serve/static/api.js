@@ -33,13 +33,12 @@ const query = (values) => {
   return out;
 };
 
-const path = (id) => encodeURIComponent(id);
-
 export const limits = () => call("/v1/limits");
 export const facets = async () => (await call("/v1/facets")).facets;
-export const item = (id, signal) => call(`/v1/items/${path(id)}`, { signal });
+// As a parameter any id can be asked for; in a path, clients take "." and ".." for steps.
+export const item = (id, signal) => call(`/v1/items/?${query({ id })}`, { signal });
 export const similar = async (id, signal) =>
-  (await call(`/v1/similar/${path(id)}?limit=12&collapse=${ALIKE}`, { signal })).hits;
+  (await call(`/v1/similar/?${query({ id, limit: 12, collapse: ALIKE })}`, { signal })).hits;
 
 // One page for the state: browse without a query, search with one.
 export function results(state, photo, offset, signal) {

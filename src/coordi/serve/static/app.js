@@ -6,7 +6,7 @@ import { byId, debounce, fillIcons, h } from "./dom.js";
 import { offered, showFilters, showPills } from "./filters.js";
 import { formatCount, nameOf } from "./format.js";
 import { createGallery } from "./gallery.js";
-import { showFailure, showNothing } from "./notices.js";
+import { showFailure, showNothing, showRemarks } from "./notices.js";
 import { listen, takeIn } from "./photo.js";
 import { showQuery } from "./query.js";
 import * as addresses from "./state.js";
@@ -23,7 +23,7 @@ let shown = ""; // the search whose results are on the page
 let lastWords = null; // the words that the field was last set to
 
 const place = Object.fromEntries(
-  ["welcome", "ideas", "query", "filters", "pills", "heading", "count", "notice", "progress", "alert", "fold", "words"].map((id) => [id, byId(id)]),
+  ["welcome", "ideas", "query", "filters", "pills", "heading", "count", "notice", "progress", "alert", "fold", "words", "remarks"].map((id) => [id, byId(id)]),
 );
 
 const gallery = createGallery(byId("gallery"), {
@@ -172,6 +172,7 @@ function draw(found) {
   place.notice.hidden = true;
   gallery.show(found.hits);
   setCount(found);
+  showRemarks(place.remarks, found);
   byId("more-place").hidden = !found.more;
   drawQuery();
   if (!found.hits.length) showNothing(place.notice, whatIsAsked(), actions);
@@ -180,6 +181,7 @@ function draw(found) {
 function fail(error) {
   shown = "";
   gallery.clear();
+  showRemarks(place.remarks, {});
   byId("more-place").hidden = true;
   place.count.textContent = "";
   showFailure(place.notice, error, whatIsAsked(), actions);

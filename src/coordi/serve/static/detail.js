@@ -38,12 +38,18 @@ function reasons(hit) {
   );
 }
 
+function mini(address) {
+  const image = h("img", { src: address, alt: "", loading: "lazy", decoding: "async" });
+  image.addEventListener("error", () => image.replaceWith(icon("broken")));
+  return image;
+}
+
 function strip(title, items, on) {
   const cards = items.map((item) => {
     const card = h(
       "a",
       { class: "mini", href: on.addressOf(item.id) },
-      h("span", { class: "mini-frame" }, item.thumbnail ? h("img", { src: item.thumbnail, alt: "", loading: "lazy", decoding: "async" }) : icon("hanger")),
+      h("span", { class: "mini-frame" }, item.thumbnail ? mini(item.thumbnail) : icon("hanger")),
       h("span", { class: "mini-name" }, nameOf(item)),
     );
     card.addEventListener("click", (event) => {
@@ -54,6 +60,36 @@ function strip(title, items, on) {
     return h("li", {}, card);
   });
   return h("section", { class: "strip" }, h("h3", {}, title), h("ul", { class: "strip-row" }, cards));
+}
+
+const gone = () => h("span", { class: "bare" }, icon("broken"), "The picture cannot be shown");
+
+function large(item, address, label) {
+  const main = address === item.image;
+  const image = h("img", { src: address, alt: label, width: main ? item.width : null, height: main ? item.height : null });
+  image.addEventListener("error", () => image.replaceWith(gone()));
+  return image;
+}
+
+// The large picture and, where there are more than one, a strip to choose from.
+function pictures(item) {
+  const name = nameOf(item);
+  if (!item.image) return h("div", { class: "detail-picture" }, h("span", { class: "bare" }, icon("hanger"), "No picture"));
+  const frame = h("div", { class: "detail-picture" }, large(item, item.image, name));
+  const more = item.more ?? [];
+  if (!more.length) return frame;
+  const all = [{ image: item.image, thumbnail: item.thumbnail }, ...more];
+  const buttons = all.map(({ image, thumbnail }, index) => {
+    const label = `Picture ${index + 1} of ${all.length}`;
+    const choose = () => {
+      frame.replaceChildren(large(item, image, `${name}, ${label.toLowerCase()}`));
+      for (const one of buttons) one.setAttribute("aria-pressed", String(one === button));
+    };
+    const button = h("button", { type: "button", class: "angle", "aria-label": label, "aria-pressed": String(!index), onclick: choose }, mini(thumbnail));
+    return button;
+  });
+  const list = h("ul", { class: "angles", "aria-label": "Pictures" }, buttons.map((button) => h("li", {}, button)));
+  return h("div", { class: "detail-pictures" }, frame, list);
 }
 
 function copyButton(id) {
@@ -89,7 +125,7 @@ export function createDetail(dialog, on) {
     return h(
       "div",
       { class: "detail-body" },
-      h("div", { class: "detail-picture" }, item.image ? h("img", { src: item.image, alt: nameOf(item), width: item.width, height: item.height }) : h("span", { class: "bare" }, icon("hanger"), "No picture")),
+      pictures(item),
       h(
         "div",
         { class: "detail-words" },

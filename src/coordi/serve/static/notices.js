@@ -1,6 +1,7 @@
 // What the page says where there are no results, in plain words, with what to do next.
 
 import { h, icon } from "./dom.js";
+import { formatCount } from "./format.js";
 
 const FAILURES = {
   unreachable: ["The shop cannot be reached", "Check that the server runs and that you are online."],
@@ -32,6 +33,16 @@ export function showFailure(place, error, asked, on) {
     error.code === "not_found" ? button("See all items", on.all) : null,
   ];
   show(place, "broken", title, words, next.filter(Boolean));
+}
+
+// What the asker should know of an answer that there is: words nobody knows, items not searched.
+export function showRemarks(place, found) {
+  const { notes = [], without_vector: missing = 0, total = 0 } = found;
+  const all = [...notes];
+  if (missing && !found.browse) {
+    all.push(`${formatCount(missing)} of ${formatCount(total + missing)} items have no vector of this encoder yet, so they cannot be found.`);
+  }
+  place.replaceChildren(...all.map((words) => h("p", { class: "remark" }, words)));
 }
 
 export function showNothing(place, asked, on) {

@@ -1,0 +1,280 @@
+"""REST on a kept-alive connection beside the same calls in Python, in the same run.
+
+    python benchmarks/rest.py --out build/rest.json
+    python benchmarks/rest.py --store shop --before ../before
+
+Each source tree (this one, and the one given with `--before`) gets two processes of its own: a
+server, asked over one connection that stays open, and a Python that makes the same calls on its
+engine. Rounds of `--calls` calls go over all of them in turn, so that other work on the machine
+meets all alike. A REST call is timed from the first byte sent to the last byte read. Then
+`--clients` connections ask at once, without pause, and answers are counted.
+"""
+
+import argparse
+import http.client
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+from urllib.parse import quote
+
+HERE = Path(__file__).resolve().parents[1]
+KINDS = ("text", "photo", "similar", "item")
+WORDS = ("red dress", "striped shirt", "blue jeans", "white sneakers", "a long black coat", "bag")
+BOUNDARY = "coordi-rest"
+
+
+def main() -> None:
+    arguments = _arguments()
+    if arguments.engine:
+        answer_calls(arguments.engine)
+        return
+    with tempfile.TemporaryDirectory(prefix="coordi-rest-") as scratch:
+        store = arguments.store or make_store(Path(scratch), arguments.items)
+        trees = {"now": HERE} | ({"before": arguments.before} if arguments.before else {})
+        houses = {name: House(tree.resolve(), store.resolve()) for name, tree in trees.items()}
+        try:
+            report = measure(houses, arguments)
+        finally:
+            for house in houses.values():
+                house.close()
+    show(report)
+    if arguments.out:
+        arguments.out.parent.mkdir(parents=True, exist_ok=True)
+        arguments.out.write_text(json.dumps(report, indent=2) + "\n")
+
+
+def make_store(folder: Path, items: int) -> Path:
+    """Draw a wardrobe and ingest it."""
+    script = (
+        "import sys; from pathlib import Path; from coordi.data.drawn import write_wardrobe;"
+        "from coordi.engine import Engine; folder = Path(sys.argv[1]);"
+        "catalog = write_wardrobe(folder / 'wardrobe', count=int(sys.argv[2]));"
+        "Engine.open(folder / 'store', create=True).ingest(catalog)"
+    )
+    command = [sys.executable, "-c", script, str(folder), str(items)]
+    subprocess.run(command, check=True, env=_environment(HERE))
+    return folder / "store"
+
+
+class House:
+    """One source tree over the store: its server and its engine."""
+
+    def __init__(self, tree: Path, store: Path) -> None:
+        serve = "from coordi.cli import main; main()"
+        command = ["-c", serve, "serve", "--store", str(store), "--port", "0", "--json"]
+        self.server = _start(command, tree)
+        document = ""
+        while not document.rstrip().endswith("}"):
+            line = self.server.stdout.readline()
+            if not line:
+                raise SystemExit(f"the server of {tree} did not start")
+            document += line
+        self.host = json.loads(document)["address"].removeprefix("http://")
+        self.engine = _start([str(Path(__file__).resolve()), "--engine", str(store)], tree)
+        self.connection = http.client.HTTPConnection(self.host)
+        self.calls = self._calls()
+
+    def _calls(self) -> dict[str, list[Callable[[http.client.HTTPConnection], None]]]:
+        page = json.loads(_get(self.connection, "/v1/items?limit=6"))["items"]
+        photos = [_get(self.connection, item["image"]) for item in page if item["image"]]
+        ids = [quote(item["id"], safe="") for item in page]
+        return {
+            "text": [_getter(f"/v1/search?text={quote(words)}") for words in WORDS],
+            "photo": [_poster(photo) for photo in photos],
+            "similar": [_getter(f"/v1/similar/{id}") for id in ids],
+            "item": [_getter(f"/v1/items/{id}") for id in ids],
+        }
+
+    def rest(self, kind: str, count: int) -> list[float]:
+        """Seconds of `count` REST calls."""
+        calls = self.calls[kind]
+        # A server closes what has been idle for a few seconds, as long as another's turn may take.
+        self.connection.close()
+        calls[0](self.connection)
+        return [_timed(calls[n % len(calls)], self.connection) for n in range(count)]
+
+    def python(self, kind: str, count: int) -> list[float]:
+        """Seconds of the same calls on the engine."""
+        self.engine.stdin.write(f"{kind} {count}\n")
+        self.engine.stdin.flush()
+        seconds: list[float] = json.loads(self.engine.stdout.readline())
+        return seconds
+
+    def close(self) -> None:
+        """End both processes."""
+        self.connection.close()
+        for process in (self.server, self.engine):
+            process.kill()
+            process.communicate()
+
+
+def measure(houses: dict[str, House], arguments: argparse.Namespace) -> dict[str, Any]:
+    """Seconds by kind, tree and side; answers a second by kind and tree."""
+    seconds: dict[str, dict[str, list[float]]] = {}
+    for round in range(arguments.rounds + 1):  # the first one only warms
+        for kind in KINDS:
+            for name, house in houses.items():
+                for side, ask in (("rest", house.rest), ("python", house.python)):
+                    took = ask(kind, arguments.calls)
+                    if round:
+                        seconds.setdefault(kind, {}).setdefault(f"{name} {side}", []).extend(took)
+    crowds: dict[str, dict[str, list[float]]] = {}
+    for _ in range(arguments.rounds):
+        for kind in KINDS:
+            for name, house in houses.items():
+                pace = crowd(house, kind, arguments.clients, arguments.seconds)
+                crowds.setdefault(kind, {}).setdefault(name, []).append(pace)
+    return {
+        "calls": arguments.calls * arguments.rounds,
+        "clients": arguments.clients,
+        "cores": os.cpu_count(),
+        "milliseconds": {
+            kind: {side: percentiles(took) for side, took in sides.items()}
+            for kind, sides in seconds.items()
+        },
+        "answers_per_second": {
+            kind: {name: sorted(paces)[len(paces) // 2] for name, paces in names.items()}
+            for kind, names in crowds.items()
+        },
+    }
+
+
+def crowd(house: House, kind: str, clients: int, seconds: float) -> float:
+    """Answers a second to `clients` connections that ask without pause."""
+    counts = [0] * clients
+    end = perf_counter() + seconds
+
+    def ask(number: int) -> None:
+        connection, calls = http.client.HTTPConnection(house.host), house.calls[kind]
+        while perf_counter() < end:
+            calls[(number + counts[number]) % len(calls)](connection)
+            counts[number] += 1
+        connection.close()
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(clients)]
+    started = perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return sum(counts) / (perf_counter() - started)
+
+
+def percentiles(seconds: list[float]) -> dict[str, float]:
+    """p50 and p99 in milliseconds."""
+    ordered = sorted(seconds)
+    at = lambda share: round(1000 * ordered[int(share * (len(ordered) - 1))], 2)  # noqa: E731
+    return {"p50": at(0.5), "p99": at(0.99)}
+
+
+def show(report: dict[str, Any]) -> None:
+    """Print the report as a table."""
+    print(f"{report['calls']} calls of each kind, {report['cores']} cores\n")
+    print("| call | side | p50 ms | p99 ms | answers/s, 16 clients |\n|---|---|---|---|---|")
+    for kind, sides in report["milliseconds"].items():
+        for side, took in sides.items():
+            name, _, where = side.partition(" ")
+            pace = report["answers_per_second"][kind][name]
+            many = f"{pace:,.0f}" if where == "rest" else ""
+            print(f"| {kind} | {side} | {took['p50']} | {took['p99']} | {many} |")
+
+
+def answer_calls(store: Path) -> None:
+    """The Python side: "KIND COUNT" on stdin, their seconds as JSON on stdout."""
+    from coordi.engine import Engine
+    from coordi.types import Query
+
+    with Engine.open(store) as engine:
+        engine.warm()
+        view = getattr(engine, "view", lambda: engine)  # the tree before may have no views
+        items, _ = view().browse(limit=6)
+        photos = [view().image(item.id)[0] for item in items if item.image]
+        calls = {
+            "text": [lambda words=words: view().search(Query(text=words)) for words in WORDS],
+            "photo": [
+                lambda data=data: view().search(Query(image=engine.decode(data))) for data in photos
+            ],
+            "similar": [lambda id=item.id: view().search(Query(item=id)) for item in items],
+            "item": [lambda id=item.id: view().get([id]) for item in items],
+        }
+        for line in sys.stdin:
+            kind, count = line.split()
+            asked = [calls[kind][n % len(calls[kind])] for n in range(int(count))]
+            print(json.dumps([_timed(call) for call in asked]), flush=True)
+
+
+def _timed(call: Callable[..., Any], *arguments: Any) -> float:
+    started = perf_counter()
+    call(*arguments)
+    return perf_counter() - started
+
+
+def _getter(address: str) -> Callable[[http.client.HTTPConnection], None]:
+    return lambda connection: _get(connection, address) and None
+
+
+def _get(connection: http.client.HTTPConnection, address: str) -> bytes:
+    connection.request("GET", address)
+    return _read(connection)
+
+
+def _poster(photo: bytes) -> Callable[[http.client.HTTPConnection], None]:
+    head = (
+        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="image"; filename="a.jpg"\r\n'
+        "Content-Type: image/jpeg\r\n\r\n"
+    )
+    body = head.encode() + photo + f"\r\n--{BOUNDARY}--\r\n".encode()
+    headers = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
+
+    def post(connection: http.client.HTTPConnection) -> None:
+        connection.request("POST", "/v1/search", body, headers)
+        _read(connection)
+
+    return post
+
+
+def _read(connection: http.client.HTTPConnection) -> bytes:
+    response = connection.getresponse()
+    data = response.read()
+    if response.status != 200:
+        raise SystemExit(f"{response.status}: {data[:300]!r}")
+    return data
+
+
+def _start(command: list[str], tree: Path) -> Any:
+    return subprocess.Popen(
+        [sys.executable, *command],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=_environment(tree),
+    )
+
+
+def _environment(tree: Path) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(tree / "src")}
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--store", type=Path, help="a store; by default the drawn wardrobe's")
+    parser.add_argument("--items", type=int, default=400, help="garments to draw without --store")
+    parser.add_argument("--before", type=Path, help="another source tree to measure beside")
+    parser.add_argument("--calls", type=int, default=50, help="calls of a kind in one round")
+    parser.add_argument("--rounds", type=int, default=6)
+    parser.add_argument("--clients", type=int, default=16)
+    parser.add_argument("--seconds", type=float, default=2.0, help="for each crowd of clients")
+    parser.add_argument("--out", type=Path, help="file for the figures as JSON")
+    parser.add_argument("--engine", type=Path, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
