@@ -134,7 +134,8 @@ def one_row(catalog):
 def test_a_row_under_a_second_encoder_hides_nothing(engine, tmp_path, catalog, monkeypatch):
     monkeypatch.setattr(coordi.models.encoders, "open_encoder", open_fake)
     with Engine.open(tmp_path / "store", encoder="other") as second:
-        second.ingest(one_row(catalog))
+        report = second.ingest(one_row(catalog))
+        assert "1 of 24 items have a vector of other; searches use color" in report.notes[-1]
         answer = second.search(Query(text="red", limit=30))
         assert (len(answer.hits), answer.total, answer.without_vector) == (1, 1, 23)
     with Engine.open(tmp_path / "store") as again:

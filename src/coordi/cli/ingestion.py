@@ -44,8 +44,9 @@ def run_ingest(
     out.note(f"encoder: {engine.encoder.name}, {engine.encoder.dim} dimensions")
     with _progress(out) as on_progress:
         report = engine.ingest(catalog, roots=roots, prune=prune, on_progress=on_progress)
-    for remark in catalog.remarks():
-        out.note(f"note: {remark}")
+    for note in report.notes:
+        if note not in catalog.notes:  # those were said before the work
+            out.note(f"note: {note}")
     return report
 
 

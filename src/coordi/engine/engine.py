@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -159,16 +160,25 @@ class Engine:
             prune=prune,
             on_progress=on_progress,
         )
-        self._renew()
-        return report
+        return replace(report, notes=(*report.notes, *self._beside()))
 
-    def _renew(self) -> None:
-        """Let the store's own encoder be its newer edition, once that has a vector of all items."""
+    def _beside(self) -> list[str]:
+        """What to say of vectors that are not of the store's own encoder.
+
+        A newer edition of that encoder takes over once it has a vector of every item.
+        """
         at, mine = self.store.snapshot(), self.encoder.fingerprint
-        own = at.encoder
-        newer = own is not None and own.name == self.encoder_name and own.fingerprint != mine
-        if newer and at.vector_count(mine) == at.count():
+        own, name, total = at.encoder, self.encoder_name, at.count()
+        if own is None or own.fingerprint == mine:
+            return []
+        there = at.vector_count(mine)
+        if own.name == name and there == total:
             self.store.use_encoder(mine)
+            return [f"searches use this edition of {name} from now on"]
+        return [
+            f"{there:,} of {total:,} items have a vector of {name}; searches use {own.name}. "
+            f"Change that: coordi encoders use {name}"
+        ]
 
     def view(self) -> "View":
         """The catalogue as it stands now, for one request."""
