@@ -19,6 +19,7 @@ from coordi.objectives.grad_cache import cached_backward
 from coordi.training.batches import Batches, PhotoBatch
 from coordi.training.material import Material
 from coordi.training.retrieval_recipe import RetrievalRecipe
+from coordi.training.stopping import require_finite, require_finite_weights
 from coordi.training.systems import Step
 from coordi.training.trainer import LOG_EVERY
 from coordi.training.validation import RecallAtOne, Scorer
@@ -142,8 +143,9 @@ class RetrievalModule(lightning.LightningModule):
         rate = self._rate(at_step)
         for group in optimizer.param_groups:
             group["lr"] = group["peak"] * rate
+        norm = require_finite(self, at_step + 1, self.parts)
         if self.recipe.clip:
-            nn.utils.clip_grad_norm_(self.net.parameters(), self.recipe.clip)
+            nn.utils.clip_grads_with_norm_(self.net.parameters(), self.recipe.clip, norm)
         optimizer.step()
         optimizer.zero_grad()
         if (at_step + 1) % LOG_EVERY == 0:
@@ -182,12 +184,14 @@ class RetrievalModule(lightning.LightningModule):
 
     def probe(self) -> Tensor:
         """Embeddings of a fixed set of training photos."""
+        require_finite_weights(self.net, self.trainer.global_step)
         train = self.material.collection.train
         return self.vectors_of(train[:: max(1, len(train) // _PROBE)][:_PROBE])
 
     def recall_at_1(self) -> float:
         """R@1 on the val trial as the weights stand."""
         assert self.recall is not None
+        require_finite_weights(self.net, self.trainer.global_step)
         trial = self.recall.trial
         rows = np.unique(np.concatenate([trial.query, trial.gallery]))
         reranks = isinstance(self.net.system, RerankingSystem)

@@ -29,16 +29,26 @@ _FIRST_LOOK = 4096
 
 
 def train_retrieval(
-    recipe: RetrievalRecipe, output: Path, say: Say, *, quiet: bool, devices: int = 1
+    recipe: RetrievalRecipe,
+    output: Path,
+    say: Say,
+    *,
+    claim: Callable[[Path, RetrievalRecipe], None],
+    quiet: bool,
+    devices: int = 1,
 ) -> Path:
-    """Train a retrieval recipe into `output` and return the artefact's folder."""
+    """Train a retrieval recipe into `output` and return the artefact's folder.
+
+    `claim` makes the folder the recipe's own, once there is something to learn from.
+    """
     cache = Path(recipe.cache) if recipe.cache else output.absolute().parent / "cache"
     material = gather(recipe, cache, say)
-    _write_problems(output / "problems.csv", material.problems)
     lightning.seed_everything(recipe.seed, verbose=False)
     start = steps_done(output)
     net = Net(_build(recipe, material), material.backbone)
     module = RetrievalModule(recipe, net, STEPS[recipe.recipe], material, start)
+    claim(output, recipe)
+    _write_problems(output / "problems.csv", material.problems)
     if start == 0:
         _first_look(module, material.collection.train)
     validation = _validation(recipe, module, say)
