@@ -1,6 +1,5 @@
 """`coordi train`: run a recipe and leave an artefact that `ingest` and `search` take at once."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -43,6 +42,7 @@ def train(
     """Train an encoder from a recipe; Ctrl-C keeps a checkpoint and the same command resumes."""
     with reporting(as_json, debug) as out:
         from coordi.training.packaged import recipe_text
+        from coordi.training.processes import is_first
 
         recipe_text(recipe)  # a wrong name is said before anything heavy is imported
         from coordi.training.fit import run
@@ -55,18 +55,13 @@ def train(
         except KeyboardInterrupt:
             raise KeyboardInterrupt(_how_to_go_on(into)) from None
         except CoordiError:
-            if _first_process():
+            if is_first():
                 raise
             raise typer.Exit(FAILURE) from None  # every process meets it, the first one says it
-        if not _first_process():
+        if not is_first():
             return
         out.json({"artifact": str(folder)})
         out.text(f"{folder} is ready: coordi ingest CATALOG --encoder {folder}")
-
-
-def _first_process() -> bool:
-    """Whether this is the process that the user started, of one for each device."""
-    return os.environ.get("LOCAL_RANK", "0") == "0"
 
 
 def _how_to_go_on(output: Path) -> str:

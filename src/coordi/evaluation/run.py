@@ -235,7 +235,7 @@ def _recipe(name: str) -> tuple[int | None, dict[str, Any]]:
         recipe = yaml.safe_load(block[1]) if block else None
     except yaml.YAMLError:
         return None, {}
-    if not isinstance(recipe, dict) or "recipe" not in recipe:
+    if not isinstance(recipe, dict) or not {"system", "recipe"} & recipe.keys():
         return None, {}
     plain: dict[str, Any] = {str(key): value for key, value in recipe.items()}
     return plain.get("seed"), plain

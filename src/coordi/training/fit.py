@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import yaml
 from filelock import FileLock, Timeout
 from lightning.pytorch.utilities import rank_zero_only
 
 from coordi.errors import CoordiError, RecipeError
 from coordi.training.dual_recipe import DualRecipe
+from coordi.training.processes import is_first
 from coordi.training.recipe import Recipe
 from coordi.training.recipes import load_recipe
 from coordi.training.trainer import last_checkpoint
@@ -63,7 +63,7 @@ def _alone(output: Path) -> Iterator[None]:
     It lies beside the folder, which is not there before something is known to be worth keeping.
     The processes of further devices are let in by the one that started them.
     """
-    if rank_zero_only.rank > 0:
+    if not is_first():
         yield
         return
     folder = output.expanduser().absolute()
@@ -111,9 +111,9 @@ def _difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
 
 def _claim(output: Path, recipe: Recipe) -> None:
     """Write the recipe into `output`, whole or not at all."""
-    if rank_zero_only.rank > 0:
+    if not is_first():
         return
     output.mkdir(parents=True, exist_ok=True)
     draft = output / f".recipe.yaml.{os.getpid()}"
-    draft.write_text(yaml.safe_dump(_plain(recipe)), "utf-8")
+    draft.write_text(recipe.to_yaml(), "utf-8")
     draft.replace(output / "recipe.yaml")

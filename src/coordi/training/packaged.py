@@ -12,6 +12,9 @@ from coordi.errors import RecipeError, UnknownNameError
 _LARGEST = 1_000_000
 """Characters of a recipe, far above what one needs."""
 
+_DEEPEST = 32
+"""Levels of its fields, likewise."""
+
 
 @dataclass(frozen=True, slots=True)
 class RecipeInfo:
@@ -68,13 +71,22 @@ def read_yaml(text: str, where: str) -> Any:
             f"{where} has {len(text):,} characters; a recipe has {_LARGEST:,} at most"
         )
     try:
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, yaml.SafeLoader)):
-            raise RecipeError(f"{where} refers to a part of itself (*name); write the part out")
+        _require_plain(text, where)
         return yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError) as error:  # a date that no calendar has is a ValueError
+    except (yaml.YAMLError, ValueError, TypeError) as error:  # as of a date in no calendar
         raise RecipeError(f"{where} is not YAML: {error}") from error
-    except RecursionError:
-        raise RecipeError(f"{where} is nested too deeply; a recipe has a few levels") from None
+
+
+def _require_plain(text: str, where: str) -> None:
+    """Look at the parts of YAML one by one, before anything is built of them."""
+    depth = 0
+    for event in yaml.parse(text, yaml.SafeLoader):
+        if isinstance(event, yaml.AliasEvent):
+            raise RecipeError(f"{where} refers to a part of itself (*name); write the part out")
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            raise RecipeError(f"{where} is nested too deeply; a recipe has a few levels")
 
 
 def list_recipes() -> list[RecipeInfo]:
@@ -84,7 +96,7 @@ def list_recipes() -> list[RecipeInfo]:
         RecipeInfo(
             name,
             **{k: str(v.get(k, "")) for k in ("task", "paper", "differs")},
-            trains=str(v["recipe"]),
+            trains=str(v["system"]),
         )
         for name, v in found.items()
     ]

@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from coordi.errors import RecipeError, UnknownNameError
+from coordi.errors import InputError, RecipeError, UnknownNameError
 from coordi.training.dual_recipe import DualRecipe
 from coordi.training.packaged import read_yaml, recipe_text
 from coordi.training.retrieval_recipe import RetrievalRecipe, recipe_type
@@ -45,15 +45,21 @@ def _validate(values: Any, name: str) -> AnyRecipe:
 
     if not isinstance(values, dict):
         raise RecipeError(f"recipe {name} holds no fields; see docs/training.md for an example")
-    kind = str(values.get("recipe", "dual"))
+    if "recipe" in values:  # what `system` was called before 0.2
+        values["system"] = values.pop("recipe")
+    kind = str(values.get("system", "dual"))
     if kind not in {"dual", *SYSTEMS}:
-        raise UnknownNameError("recipe", kind, {"dual", *SYSTEMS})
+        raise UnknownNameError("system", kind, {"dual", *SYSTEMS})
     model: type[AnyRecipe] = DualRecipe if kind == "dual" else recipe_type(kind)
     try:
         return model.model_validate(values)
     except ValidationError as error:
         lines = [_explain(problem, model) for problem in error.errors()]
         raise RecipeError(f"recipe {name}: " + "; ".join(lines)) from error
+    except UnknownNameError:
+        raise
+    except InputError as error:
+        raise RecipeError(f"recipe {name}: {error}") from error
 
 
 def _explain(problem: Any, model: type[BaseModel]) -> str:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from coordi.data.collection import Rows
-from coordi.geometry import similarities, top_k
+from coordi.geometry import similarities
 from coordi.models.encoders.backbone import Backbone
 from coordi.models.retrieval.system import EmbeddingSystem, RerankingSystem
 from coordi.objectives.grad_cache import cached_backward
@@ -23,7 +23,7 @@ from coordi.training.stopping import require_finite, require_finite_weights
 from coordi.training.systems import Step
 from coordi.training.trainer import LOG_EVERY
 from coordi.training.validation import RecallAtOne, Scorer
-from coordi.types import RERANK_DEPTH, Vectors
+from coordi.types import Vectors
 
 _CHUNK = 256
 """Photos that pass the backbone at once when nothing is learned."""
@@ -58,7 +58,9 @@ class RetrievalModule(lightning.LightningModule):
         self.start, self.gathered = start, 0
         self.parts: dict[str, Tensor] = {}
         val = material.collection.val
-        self.recall = None if val is None else RecallAtOne(material.collection, val)
+        self.recall = (
+            None if val is None else RecallAtOne(material.collection, val, material.readable)
+        )
 
     def train_dataloader(self) -> DataLoader[PhotoBatch]:
         """This device's batches from `start` on."""
@@ -198,20 +200,11 @@ class RetrievalModule(lightning.LightningModule):
         made = self.features_of(rows) if reranks else self.vectors_of(rows)
         table = np.zeros((len(self.material.collection.photos), made.shape[1]), np.float32)
         table[rows] = made.numpy()
-        return self.recall(self._reranker(table) if reranks else _by_cosine(table))
-
-    def _reranker(self, features: Vectors) -> Scorer:
-        """Scores that put the nearest by features first, in the system's own order."""
-
-        def score(queries: Rows, gallery: Rows) -> Any:
-            near = similarities(features[queries], features[gallery])
-            nearest = top_k(near, RERANK_DEPTH)  # (q, k)
-            scores = near - np.float32(1e6)
-            for query, row in enumerate(nearest):
-                scores[query, row] = self._pairs(features[queries[query]], features[gallery[row]])
-            return scores
-
-        return score
+        if not reranks:
+            return self.recall(_by_cosine(table))
+        return self.recall(
+            _by_cosine(table), lambda query, items: self._pairs(table[query], table[items])
+        )
 
     @torch.no_grad()
     def _pairs(self, query: Vectors, items: Vectors) -> Any:

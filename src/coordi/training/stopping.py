@@ -44,7 +44,8 @@ class Stop:
                 self.signal = number
 
             for number in _SIGNALS:
-                signal.signal(number, note)
+                if signal.getsignal(number) is not signal.SIG_IGN:  # as behind nohup, or "&"
+                    signal.signal(number, note)
 
 
 @contextmanager

@@ -112,6 +112,10 @@ def train(
             sys.exit(0)  # the process that started this one says how it ended
 
 
+_STOPPED = {None, 0, 130, 143, -signal.SIGINT, -signal.SIGTERM}
+"""Exit codes of processes that still run, are done, or were told to stop."""
+
+
 def _advice(output: Path) -> str:
     """What to do where a recipe cannot be trained."""
     if not (done := steps_done(output)):
@@ -152,7 +156,13 @@ def _ending_the_others(trainer: lightning.Trainer) -> Iterator[None]:
     except BaseException as end:
         launcher = trainer.strategy.launcher
         if isinstance(launcher, _SubprocessScriptLauncher):
+            codes = {process.poll() for process in launcher.procs} - _STOPPED
             launcher.kill(signal.SIGTERM)
+            if codes and isinstance(end, (KeyboardInterrupt, SystemExit)):
+                raise RecipeError(
+                    f"the process of another device ended with exit code {codes.pop()}; what it "
+                    "said stands above"
+                ) from end
         # Lightning makes exit code 1 of Ctrl-C.
         if isinstance(end, SystemExit) and isinstance(end.__context__, KeyboardInterrupt):
             raise end.__context__ from None
