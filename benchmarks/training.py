@@ -154,7 +154,7 @@ def ours(args: argparse.Namespace, net: Net, inputs: Any, plain: Any, **fields: 
         "m-per-class", photos, photos.train, batch=args.batch, seed=0, m=PER_CLASS
     )
     recipe = RetrievalRecipe(
-        recipe="single-tower", name="speed", collection="drawn-street", batch=args.batch,
+        system="single-tower", name="speed", collection="drawn-street", batch=args.batch,
         steps=args.steps, lr=LR, weight_decay=DECAY, clip=CLIP, warmup=WARMUP, validate_every=0,
         model=SingleTowerSettings(), **fields,
     )  # fmt: skip

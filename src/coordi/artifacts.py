@@ -70,7 +70,7 @@ def read_json(path: Path) -> dict[str, Any]:
         return {}
     try:
         content = json.loads(path.read_text("utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # the latter of lists in lists in lists
         raise EncoderError(f"{path} is not valid JSON ({error}); fetch the file again") from error
     if not isinstance(content, dict):
         raise EncoderError(f"{path} holds no JSON object; fetch the file again")

@@ -1,23 +1,31 @@
+import contextlib
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from coordi.errors import RecipeError, UnknownNameError
 from coordi.models.retrieval import SYSTEMS
 from coordi.models.retrieval.single_tower import SingleTowerSettings
 from coordi.training.dual_recipe import DualRecipe
-from coordi.training.packaged import list_recipes
+from coordi.training.packaged import list_recipes, read_yaml
 from coordi.training.recipes import load_recipe
 from coordi.training.retrieval_recipe import RetrievalRecipe
 from coordi.training.systems import STEPS
 
+MINI = Path(__file__).parents[2] / "benchmarks" / "coordi-mini.yaml"
+"""The recipe of coordi-mini, which learns on data that only we have."""
+
 
 def test_the_package_recipe_loads_and_takes_overrides() -> None:
-    recipe = load_recipe("dual", ["batch=64", "stages.0.steps=7", "init=null"])
+    recipe = load_recipe("dual", ["batch=64", "stages.0.steps=7", "init=x.tflite"])
     assert isinstance(recipe, DualRecipe)
-    assert (recipe.batch, recipe.stages[0].steps, recipe.init) == (64, 7, None)
+    assert (recipe.batch, recipe.stages[0].steps, recipe.init) == (64, 7, "x.tflite")
 
 
 @pytest.mark.parametrize(
@@ -31,6 +39,9 @@ def test_the_package_recipe_loads_and_takes_overrides() -> None:
         ("batch=[", "is not YAML"),
         ("batch=1", "batch: Input should be greater than or equal to 2"),
         ("batch=many", "batch: Input should be a valid integer"),
+        ("seed=-1", "seed: Input should be greater than or equal to 0"),
+        ("sources.0.group=x", "group is not for kind: drawn"),
+        ("batch=" + "[" * 3000, "nested too deeply"),
         ("matryoshka_dims=[64, 128]", "must be dim"),
         ("matryoshka_dims=[256, 64, 256]", "must rise"),
         ("sources=[]", "sources"),
@@ -61,7 +72,7 @@ def test_a_file_of_ones_own(tmp_path: Path) -> None:
     recipe = load_recipe(str(own))
     assert isinstance(recipe, DualRecipe)
     assert recipe.sources[0].group == "{id}"
-    own.write_text("recipe: single-towel\n")
+    own.write_text("system: single-towel\n")
     with pytest.raises(UnknownNameError, match="Did you mean 'single-tower'"):
         load_recipe(str(own))
     for text, message in (("- 1\n", "holds no fields"), ("batch: [\n", "is not YAML")):
@@ -73,7 +84,7 @@ def test_a_file_of_ones_own(tmp_path: Path) -> None:
 @pytest.mark.parametrize("info", list_recipes(), ids=lambda info: info.name)
 def test_every_packaged_recipe_is_complete(info: Any) -> None:
     recipe = load_recipe(info.name)
-    assert recipe.recipe == info.trains
+    assert recipe.system == info.trains
     assert all((info.task, info.paper, info.differs))
     if isinstance(recipe, RetrievalRecipe):
         assert info.trains in STEPS
@@ -96,11 +107,114 @@ def test_every_system_has_a_step_and_a_recipe() -> None:
         ("grad_cache_chunk=4", "for features: end-to-end only"),
         ("features=frozen", "features: Input should be 'cached' or 'end-to-end'"),
         ("precision=16", "precision: Input should be"),
+        ("image_size=64", "image_size is for features: end-to-end only"),
+        ("augment=false", "augment is for features: end-to-end only"),
+        ("batch=126", "batch 126 is not a multiple of the 4 photos that are drawn together"),
+        ("sampler_settings.m=0", "m is 0; give a whole number"),
+        ("model.miner_settings.margin=0.1", "miner_settings need a miner"),
+        ("seed=4294967296", "seed: Input should be less than"),
     ],
 )
 def test_bad_fields_of_a_retrieval_recipe_are_named(override: str, message: str) -> None:
     with pytest.raises(RecipeError, match=message):
         load_recipe("single-tower", [override])
+
+
+@pytest.mark.parametrize("recipe", ["single-tower", "head"])
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["model.loss=tripplet"], "unknown loss 'tripplet'. Did you mean 'triplet'"),
+        (["model.miner=hardd"], "unknown miner 'hardd'. Did you mean 'hard'"),
+        (["sampler=m-per-clas"], "unknown sampler 'm-per-clas'. Did you mean 'm-per-class'"),
+        (["sampler_settings.n=4"], "unknown setting of sampler m-per-class 'n'"),
+        (
+            ["model.loss=triplet", "model.loss_settings={temperature: 1}"],
+            "unknown setting of loss triplet 'temperature'.* Known: margin",
+        ),
+        (
+            ["model.miner=hard", "model.miner_settings={cutoff: 1}"],
+            "unknown setting of miner hard 'cutoff'.* Known: margin",
+        ),
+    ],
+)
+def test_names_are_checked_when_the_recipe_is_read(
+    recipe: str, overrides: list[str], message: str
+) -> None:
+    with pytest.raises(UnknownNameError, match=message):
+        load_recipe(recipe, overrides)
+
+
+def test_another_loss_does_not_get_the_settings_of_the_default_one(tmp_path: Path) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_text("{system: head, name: x, collection: drawn-street, model: {loss: triplet}}")
+    recipe = load_recipe(str(own))
+    assert isinstance(recipe, RetrievalRecipe)
+    assert recipe.model.model_dump()["loss_settings"] == {}
+
+
+@pytest.mark.parametrize("info", list_recipes(), ids=lambda info: info.name)
+def test_a_packaged_recipe_needs_no_data_of_ours(info: Any) -> None:
+    recipe = load_recipe(info.name)
+    assert recipe.data == "."
+    if isinstance(recipe, RetrievalRecipe):
+        assert (recipe.collection, recipe.encoder) == ("drawn-street", "coordi-mini")
+    else:
+        assert isinstance(recipe, DualRecipe)
+        assert (recipe.init, {source.kind for source in recipe.sources}) == (None, {"drawn"})
+
+
+def test_the_recipe_of_coordi_mini_is_still_one() -> None:
+    recipe = load_recipe(str(MINI))
+    assert isinstance(recipe, DualRecipe)
+    assert (recipe.name, len(recipe.sources)) == ("coordi-mini", 5)
+
+
+def test_recipes_from_before_the_system_was_called_so(tmp_path: Path) -> None:
+    own = tmp_path / "own.yaml"
+    text = load_recipe("head").to_yaml()
+    own.write_text(text.replace("system: head", "recipe: head"))
+    assert load_recipe(str(own)).to_yaml() == text
+    assert load_recipe("head", ["recipe=single-tower", "model={}"]).system == "single-tower"
+
+
+@given(st.text(max_size=200) | st.binary(max_size=200).map(lambda b: b.decode("latin-1")))
+def test_any_text_is_a_value_or_an_error_that_was_meant(text: str) -> None:
+    with contextlib.suppress(RecipeError):
+        read_yaml(text, "x")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[" * 100_000, "nested too deeply"),
+        ("{a: " * 5_000, "nested too deeply"),
+        ("a: " + "x" * 1_000_001, "a recipe has 1,000,000 at most"),
+        ("a: &a [1]\nb: [*a, *a]", "refers to a part of itself"),
+        ("a: !!python/object/apply:os.system [x]", "is not YAML"),
+        ("a: 2020-99-99", "is not YAML"),
+    ],
+)
+def test_yaml_that_means_harm_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_text(text)
+    with pytest.raises(RecipeError, match=message):
+        load_recipe(str(own))
+
+
+def test_a_wrong_name_is_told_before_torch_is_imported() -> None:
+    code = (
+        "import sys\n"
+        "sys.argv = ['coordi', 'train', 'nope']\n"
+        "from coordi.cli import main\n"
+        "try:\n"
+        "    main()\n"
+        "except SystemExit as end:\n"
+        "    print(end.code, 'torch' in sys.modules, 'lightning' in sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "1 False False\n"
+    assert "unknown recipe 'nope'" in done.stderr
 
 
 def test_what_does_not_fit_together_is_refused() -> None:

@@ -26,7 +26,7 @@ from coordi.training.fit import run
 from coordi.types import Query
 
 RECIPE: dict[str, Any] = {
-    "recipe": "head",
+    "system": "head",
     "name": "tiny",
     "collection": {
         "kind": "drawn", "count": 60, "size": 64, "val": 0.3, "test": 0.1, "attributes": ["color"],
@@ -106,7 +106,7 @@ def test_a_killed_run_resumes_to_the_same_weights_and_losses(folder: Path) -> No
 
 def _steps(checkpoint: Path) -> int:
     try:
-        return int(torch.load(checkpoint, weights_only=False)["global_step"])
+        return int(torch.load(checkpoint, weights_only=True)["global_step"])
     except (OSError, RuntimeError, EOFError):  # not there yet, or being written
         return 0
 
@@ -120,7 +120,7 @@ def test_training_lifts_recall_above_the_untrained_encoder(folder: Path) -> None
 
 def test_a_tower_from_random_weights_learns_as_well(folder: Path) -> None:
     _, said = start(
-        folder, "tower", "recipe=single-tower", "model={dim: 32, hidden: [64]}", "steps=120",
+        folder, "tower", "system=single-tower", "model={dim: 32, hidden: [64]}", "steps=120",
         "validate_every=20",
     )  # fmt: skip
     untrained, best = _recall(said)
@@ -153,7 +153,7 @@ def test_early_stopping_keeps_the_best_weights(folder: Path) -> None:
 def test_a_collapse_is_told(folder: Path) -> None:
     """Without negatives, pulling together is all there is to learn."""
     _, said = start(
-        folder, "collapse", "recipe=single-tower", "steps=60", "validate_every=20", "lr=0.01",
+        folder, "collapse", "system=single-tower", "steps=60", "validate_every=20", "lr=0.01",
         "model={dim: 8, hidden: [32], loss: contrastive, loss_settings: {margin: 0.0}}",
     )  # fmt: skip
     assert any("the embedding has collapsed" in line for line in said)
@@ -179,7 +179,7 @@ def test_the_card_says_what_was_done(folder: Path) -> None:
     artifact, _ = start(folder, "whole")
     card = (artifact / "README.md").read_text()
     _, config = load_system(artifact)
-    for part in ("hash of the training data", "(untrained:", "recipe: head", "Words pass the same",
+    for part in ("hash of the training data", "(untrained:", "system: head", "Words pass the same",
                  f"{config.items} |", "coordi-mini"):  # fmt: skip
         assert part in card
     assert config.encoder is not None

@@ -4,10 +4,16 @@ import sys
 
 
 def main() -> None:
-    """Run `coordi`; Ctrl-C at any moment is exit code 130, without a traceback."""
+    """Run `coordi`; stopped at any moment it exits 130 (Ctrl-C) or 143 (SIGTERM), quietly."""
+    from coordi.cli import signals
+
     try:
+        signals.catch_sigterm()
         from coordi.cli.app import make_app
 
         make_app()()
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit(signals.stop_code())
+    except SystemExit as end:
+        # Commands, and typer itself, say 130 of every stop: which signal it was is known here.
+        sys.exit(signals.stop_code() if end.code == signals.INTERRUPTED else end.code)

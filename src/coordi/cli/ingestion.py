@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from coordi.cli.output import INTERRUPTED, WITH_PROBLEMS, Output
+from coordi.cli.output import WITH_PROBLEMS, Output
 from coordi.cli.shapes import problem_json
+from coordi.cli.signals import INTERRUPTED
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from coordi.cli.signals import INTERRUPTED, stop_name
 from coordi.errors import CoordiError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-OK, FAILURE, USAGE, WITH_PROBLEMS, INTERRUPTED = 0, 1, 2, 3, 130
-"""Exit codes: all fine; it failed; wrong use; done, but with problems; stopped by Ctrl-C."""
-
+OK, FAILURE, USAGE, WITH_PROBLEMS = 0, 1, 2, 3
+"""Exit codes: all fine; it failed; wrong use; done, but with problems. A command that is stopped
+exits `INTERRUPTED`, of which `coordi.cli.main` makes `TERMINATED` where SIGTERM did it."""
 
 PIPE_WIDTH = 200
 """Columns of a table that goes into a file or a pipe."""
@@ -77,14 +78,17 @@ class Output:
 
 @contextmanager
 def reporting(as_json: bool, debug: bool) -> Iterator[Output]:
-    """Run a command's body: errors become a message and an exit code, a traceback on --debug."""
+    """Run a command's body: errors become a message and an exit code, a traceback on --debug.
+
+    What a KeyboardInterrupt says of how to go on is added to the line that says who stopped it.
+    """
     out = Output(as_json, debug)
     try:
         yield out
     except (typer.Exit, typer.BadParameter, BrokenPipeError):
         raise
-    except KeyboardInterrupt:
-        out.error("Interrupted", "stopped by Ctrl-C.")
+    except KeyboardInterrupt as stop:
+        out.error("Interrupted", " ".join((f"stopped by {stop_name()}.", *map(str, stop.args))))
         raise typer.Exit(INTERRUPTED) from None
     except Exception as problem:
         if debug:

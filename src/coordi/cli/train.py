@@ -1,13 +1,13 @@
 """`coordi train`: run a recipe and leave an artefact that `ingest` and `search` take at once."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from coordi.cli.options import DebugOption, JsonOption
-from coordi.cli.output import reporting
+from coordi.cli.output import FAILURE, reporting
+from coordi.errors import CoordiError
 
 
 def train(
@@ -41,17 +41,32 @@ def train(
 ) -> None:
     """Train an encoder from a recipe; Ctrl-C keeps a checkpoint and the same command resumes."""
     with reporting(as_json, debug) as out:
+        from coordi.training.packaged import recipe_text
+        from coordi.training.processes import is_first
+
+        recipe_text(recipe)  # a wrong name is said before anything heavy is imported
         from coordi.training.fit import run
 
-        folder = run(
-            recipe,
-            fields or (),
-            output=output or Path("runs") / Path(recipe).stem,
-            say=out.text,
-            quiet=as_json,
-            devices=devices,
-        )
-        if os.environ.get("LOCAL_RANK", "0") != "0":
-            return  # one of several processes: the first one reports
+        into = output or Path("runs") / Path(recipe).stem
+        try:
+            folder = run(
+                recipe, fields or (), output=into, say=out.text, quiet=as_json, devices=devices
+            )
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(_how_to_go_on(into)) from None
+        except CoordiError:
+            if is_first():
+                raise
+            raise typer.Exit(FAILURE) from None  # every process meets it, the first one says it
+        if not is_first():
+            return
         out.json({"artifact": str(folder)})
         out.text(f"{folder} is ready: coordi ingest CATALOG --encoder {folder}")
+
+
+def _how_to_go_on(output: Path) -> str:
+    from coordi.training.trainer import steps_done
+
+    if done := steps_done(output):
+        return f"Run the same command again to go on from step {done}."
+    return "Run the same command again; no step was kept."

@@ -215,8 +215,6 @@ def make_sampler(
     known are left out. Raises `UnknownNameError` for an unknown sampler or setting, `InputError`
     where settings do not fit or no photo has the key.
     """
-    if name not in SAMPLERS:
-        raise UnknownNameError("sampler", name, SAMPLERS)
     _check_settings(name, settings)
     photos = collection.photos
     rows = np.array([row for row in rows.tolist() if key_of(photos[row], key)], np.int64)
@@ -334,7 +332,17 @@ def _slots(batch: int, size: int) -> int:
     return batch // size
 
 
+def check_sampler(name: str, settings: Mapping[str, Any], batch: int) -> None:
+    """Raise what `make_sampler` would raise of a name, settings and a size of batch."""
+    _check_settings(name, settings)
+    rows, same, street = np.arange(2), np.zeros(2, np.int64), np.array([True, False])
+    own = {"category-balanced": [same], "hierarchical": [same], "cross-domain-pairs": [street]}
+    SAMPLERS[name](rows, same, *own.get(name, []), batch=batch, seed=0, **settings)
+
+
 def _check_settings(name: str, settings: Mapping[str, Any]) -> None:
+    if name not in SAMPLERS:
+        raise UnknownNameError("sampler", name, SAMPLERS)
     known = [
         setting
         for setting, parameter in signature(SAMPLERS[name]).parameters.items()

@@ -65,7 +65,7 @@ class IngestInterrupted(KeyboardInterrupt):
 
     def __init__(self, report: IngestReport) -> None:
         """Carry the report of the part that was done."""
-        super().__init__("ingest interrupted")
+        super().__init__("Run the same command again to go on from there.")
         self.report = report
 
 

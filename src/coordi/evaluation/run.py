@@ -271,9 +271,9 @@ def _recipe(name: str) -> tuple[int | None, dict[str, Any]]:
         recipe = yaml.safe_load(file.read_text("utf-8"))
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise InputError(f"{file} is no recipe ({error}); train again or remove it") from error
-    if not isinstance(recipe, dict) or "recipe" not in recipe:
+    if not isinstance(recipe, dict) or not {"system", "recipe"} & recipe.keys():
         raise InputError(
-            f"{file} is no recipe (it has no field `recipe`); train again or remove it"
+            f"{file} is no recipe (it has no field `system`); train again or remove it"
         )
     plain: dict[str, Any] = {str(key): value for key, value in recipe.items()}
     seed = plain.get("seed")

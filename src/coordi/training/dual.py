@@ -19,6 +19,7 @@ from coordi.training.augment import augment
 from coordi.training.captions import truth_matrix, write_caption
 from coordi.training.dual_recipe import ContrastName, DualRecipe, Stage
 from coordi.training.examples import Example, ExampleSet
+from coordi.training.stopping import require_finite
 
 CONTRASTS: tuple[ContrastName, ...] = get_args(ContrastName)
 """In the order of `contrast_keys`."""
@@ -85,6 +86,7 @@ class DualModule(lightning.LightningModule):
     def __init__(self, recipe: DualRecipe, model: Mini) -> None:
         super().__init__()
         self.recipe, self.model = recipe, model
+        self.parts: dict[str, Tensor] = {}
         self.sigmoid = SigmoidLoss()
         self.contrast = SupConLoss(temperature=0.1)
         self.item_contrast = SupConLoss(temperature=recipe.item_temperature)
@@ -106,8 +108,13 @@ class DualModule(lightning.LightningModule):
         stage = self._stage()
         weighted = [self.recipe.weight(name, stage) * parts[name] for name in CONTRASTS]
         loss = torch.stack([parts["sigmoid"], *weighted]).sum()
+        self.parts = parts
         self.log_dict({"loss": loss, **parts}, prog_bar=True)
         return loss
+
+    def on_before_optimizer_step(self, _optimizer: torch.optim.Optimizer) -> None:
+        """No step from a loss or a gradient that is not finite."""
+        require_finite(self, self.global_step + 1, self.parts)
 
     def _contrast(self, images: Tensor, labels: Tensor, name: ContrastName) -> Tensor:
         known = labels >= 0

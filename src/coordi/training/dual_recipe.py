@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from coordi.training.recipe import Recipe, Strict
+from coordi.training.recipe import Recipe, Strict, changed
 
 ContrastName = Literal["category", "label", "color", "variant", "item"]
 """What pictures are drawn together by."""
@@ -43,8 +43,23 @@ class Source(Strict):
     items (by id) are seen as well."""
     count: int = Field(600, ge=10)
     """Drawn wardrobe only: garments."""
-    seed: int = 0
+    seed: int = Field(0, ge=0, lt=2**32)
     """Drawn wardrobe only."""
+
+    @model_validator(mode="after")
+    def _fields_are_of_the_kind(self) -> "Source":
+        foreign = {f for kind, fields in _FIELDS.items() if kind != self.kind for f in fields}
+        if unused := changed(self, sorted(foreign - _FIELDS[self.kind])):
+            raise ValueError(f"{unused[0]} is not for kind: {self.kind}; leave it out")
+        return self
+
+
+_FIELDS: dict[str, set[str]] = {
+    "catalog": {"path", "map", "group", "use_titles", "extras", "ignore_labels", "clean", "views"},
+    "segments": {"path"},
+    "drawn": {"count", "seed"},
+}
+"""Fields of a source that not every kind has."""
 
 
 class Stage(Strict):
@@ -69,7 +84,7 @@ class Stage(Strict):
 class DualRecipe(Recipe):
     """An image tower and a text tower in one space."""
 
-    recipe: Literal["dual"] = "dual"
+    system: Literal["dual"] = "dual"
     name: str = "dual"
     sources: tuple[Source, ...] = Field(min_length=1)
     """What to learn from."""

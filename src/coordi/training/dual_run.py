@@ -24,14 +24,25 @@ from coordi.training.trainer import steps_done, train
 Say = Callable[[str], None]
 
 
-def train_dual(recipe: DualRecipe, output: Path, say: Say, *, quiet: bool) -> Path:
-    """Train a dual recipe into `output` and return the artefact's folder."""
+def train_dual(
+    recipe: DualRecipe,
+    output: Path,
+    say: Say,
+    *,
+    claim: Callable[[Path, DualRecipe], None],
+    quiet: bool,
+) -> Path:
+    """Train a dual recipe into `output` and return the artefact's folder.
+
+    `claim` makes the folder the recipe's own, once there is something to learn from.
+    """
     cache = Path(recipe.cache) if recipe.cache else output.absolute().parent / "cache"
     sets = [_load(source, Path(recipe.data), cache, say) for source in recipe.sources]
     tokenizer = train_tokenizer(sets, recipe)
     lightning.seed_everything(recipe.seed, verbose=False)
     module = DualModule(recipe, _model(recipe, tokenizer, sets))
     batches = Batches(sets, tokenizer, recipe, steps_done(output))
+    claim(output, recipe)
     train(
         module,
         DataLoader(batches, batch_size=None, num_workers=0),

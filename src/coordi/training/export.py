@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-import yaml
 from tokenizers import Tokenizer
 
 from coordi.artifacts import atomic_folder
@@ -23,6 +22,7 @@ def export_dual(
         tokenizer.save(str(draft / "tokenizer.json"))
         _write_json(draft / "config.json", _config(recipe, tokenizer))
         _write_json(draft / "preprocessor_config.json", _preprocessing(recipe.image_size))
+        (draft / "recipe.yaml").write_text(recipe.to_yaml(), "utf-8")
         (draft / "README.md").write_text(_card(recipe, sets), "utf-8")
     return folder
 
@@ -60,7 +60,7 @@ def _write_json(path: Path, content: dict[str, object]) -> None:
 
 def _card(recipe: DualRecipe, sets: list[ExampleSet]) -> str:
     rows = "\n".join(f"| {s.name} | {len(s.examples)} |" for s in sets)
-    settings = yaml.safe_dump(json.loads(recipe.model_dump_json()), sort_keys=False)
+    settings = recipe.to_yaml()
     start = f"`{Path(recipe.init).name}`" if recipe.init else "random weights"
     return (
         f"# {recipe.name} {recipe.version}\n\n"

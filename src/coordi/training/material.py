@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from coordi.data.collection import Collection, Rows, key_of
+from coordi.data.collection import Collection, Rows, Trial, key_of
 from coordi.data.features import photo_features
 from coordi.data.samplers import make_sampler
 from coordi.data.specs import load_collection
@@ -19,6 +19,7 @@ from coordi.models.encoders.backbone import Backbone, open_backbone
 from coordi.training.batches import Inputs, Labels, Sampler, cached, number_labels
 from coordi.training.pixels import load_pixels
 from coordi.training.retrieval_recipe import RetrievalRecipe
+from coordi.training.validation import RecallAtOne
 from coordi.types import Encoder, Problem
 
 Say = Callable[[str], None]
@@ -45,6 +46,8 @@ class Material:
     """Whose features the inputs are; None where the inputs are pixels."""
     backbone: Backbone | None
     """The image tower that learns along, where the inputs are pixels."""
+    readable: NDArray[np.bool_]
+    """Which of the photos (N,) that training or choosing looks at can be read."""
     problems: tuple[Problem, ...]
 
     @property
@@ -59,9 +62,12 @@ class Material:
 def gather(recipe: RetrievalRecipe, cache: Path, say: Say) -> Material:
     """Read the collection of a recipe and make its inputs.
 
-    Raises `RecipeError` where nothing is left to learn from.
+    Queries of the val trial that have no answer are left out, as in an evaluation. Raises
+    `RecipeError` where nothing is left to learn from, or to choose by.
     """
     collection = load_collection(recipe.spec, Path(recipe.data), cache=cache, say=say)
+    if recipe.validate_every and collection.val is not None:
+        collection = replace(collection, val=_answerable(collection, collection.val, say))
     match = recipe.match or collection.test.match
     known = [row for row in collection.train if key_of(collection.photos[row], match)]
     collection = replace(collection, train=np.array(known, np.int64))
@@ -89,8 +95,23 @@ def gather(recipe: RetrievalRecipe, cache: Path, say: Say) -> Material:
         plain,
         None if isinstance(tower, Backbone) else tower,
         tower if isinstance(tower, Backbone) else None,
+        readable,
         (*collection.problems, *problems),
     )
+
+
+def _answerable(collection: Collection, val: Trial, say: Say) -> Trial:
+    """The val trial without the queries that nothing in its gallery answers."""
+    kept = RecallAtOne(collection, val).answerable()
+    if len(kept) and not kept.any():
+        raise RecipeError(
+            f"{collection.name}: no query of the val trial has an answer in the gallery "
+            f"({len(kept)} queries, {len(val.gallery)} gallery photos). What belongs together "
+            "must be seen on two photos at least; validate_every=0 trains without choosing"
+        )
+    if left_out := int((~kept).sum()):
+        say(f"{left_out} of {len(kept)} val queries have no answer in the gallery; left out")
+    return replace(val, query=val.query[kept])
 
 
 _Made = tuple[

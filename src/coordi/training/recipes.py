@@ -2,15 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Any, get_args
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
-from coordi.errors import RecipeError, UnknownNameError
+from coordi.errors import InputError, RecipeError, UnknownNameError
 from coordi.training.dual_recipe import DualRecipe
-from coordi.training.packaged import packaged
+from coordi.training.packaged import read_yaml, recipe_text
 from coordi.training.retrieval_recipe import RetrievalRecipe, recipe_type
 
 AnyRecipe = DualRecipe | RetrievalRecipe
@@ -22,19 +20,7 @@ def load_recipe(name: str, overrides: Sequence[str] = ()) -> AnyRecipe:
     A dotted field reaches inside ("stages.0.steps=10"); values are read as YAML. Raises
     `RecipeError` that names the field, and the nearest known one where it does not exist.
     """
-    path, texts = Path(name), packaged()
-    if path.suffix in {".yaml", ".yml"}:
-        if not path.is_file():
-            raise RecipeError(f"there is no recipe file {path}")
-        text = path.read_text("utf-8")
-    elif name in texts:
-        text = texts[name]
-    else:
-        raise UnknownNameError("recipe", name, texts)
-    try:
-        values = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise RecipeError(f"{name} is not YAML: {error}") from error
+    values = read_yaml(recipe_text(name), f"recipe {name}")
     for override in overrides:
         _override(values, override)
     return _validate(values, name)
@@ -44,15 +30,14 @@ def _override(values: Any, override: str) -> None:
     field, equals, value = override.partition("=")
     if not equals:
         raise RecipeError(f"{override!r} is not field=value")
+    given = read_yaml(value, f"the value of {override!r}")
     *path, last = field.split(".")
     try:
         for step in path:
             values = values.setdefault(step, {}) if isinstance(values, dict) else values[int(step)]
-        values[int(last) if isinstance(values, list) else last] = yaml.safe_load(value)
+        values[int(last) if isinstance(values, list) else last] = given
     except (KeyError, IndexError, ValueError, TypeError) as error:
         raise RecipeError(f"the recipe has no field {field!r}") from error
-    except yaml.YAMLError as error:
-        raise RecipeError(f"the value of {override!r} is not YAML: {error}") from error
 
 
 def _validate(values: Any, name: str) -> AnyRecipe:
@@ -60,15 +45,21 @@ def _validate(values: Any, name: str) -> AnyRecipe:
 
     if not isinstance(values, dict):
         raise RecipeError(f"recipe {name} holds no fields; see docs/training.md for an example")
-    kind = str(values.get("recipe", "dual"))
+    if "recipe" in values:  # what `system` was called before 0.2
+        values["system"] = values.pop("recipe")
+    kind = str(values.get("system", "dual"))
     if kind not in {"dual", *SYSTEMS}:
-        raise UnknownNameError("recipe", kind, {"dual", *SYSTEMS})
+        raise UnknownNameError("system", kind, {"dual", *SYSTEMS})
     model: type[AnyRecipe] = DualRecipe if kind == "dual" else recipe_type(kind)
     try:
         return model.model_validate(values)
     except ValidationError as error:
         lines = [_explain(problem, model) for problem in error.errors()]
         raise RecipeError(f"recipe {name}: " + "; ".join(lines)) from error
+    except UnknownNameError:
+        raise
+    except InputError as error:
+        raise RecipeError(f"recipe {name}: {error}") from error
 
 
 def _explain(problem: Any, model: type[BaseModel]) -> str:

@@ -12,17 +12,18 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from coordi.data.collection import Rows
-from coordi.geometry import similarities, top_k
+from coordi.geometry import similarities
 from coordi.models.encoders.backbone import Backbone
 from coordi.models.retrieval.system import EmbeddingSystem, RerankingSystem
 from coordi.objectives.grad_cache import cached_backward
 from coordi.training.batches import Batches, PhotoBatch
 from coordi.training.material import Material
 from coordi.training.retrieval_recipe import RetrievalRecipe
+from coordi.training.stopping import require_finite, require_finite_weights
 from coordi.training.systems import Step
 from coordi.training.trainer import LOG_EVERY
 from coordi.training.validation import RecallAtOne, Scorer
-from coordi.types import RERANK_DEPTH, Vectors
+from coordi.types import Vectors
 
 _CHUNK = 256
 """Photos that pass the backbone at once when nothing is learned."""
@@ -57,7 +58,9 @@ class RetrievalModule(lightning.LightningModule):
         self.start, self.gathered = start, 0
         self.parts: dict[str, Tensor] = {}
         val = material.collection.val
-        self.recall = None if val is None else RecallAtOne(material.collection, val)
+        self.recall = (
+            None if val is None else RecallAtOne(material.collection, val, material.readable)
+        )
 
     def train_dataloader(self) -> DataLoader[PhotoBatch]:
         """This device's batches from `start` on."""
@@ -142,8 +145,9 @@ class RetrievalModule(lightning.LightningModule):
         rate = self._rate(at_step)
         for group in optimizer.param_groups:
             group["lr"] = group["peak"] * rate
+        norm = require_finite(self, at_step + 1, self.parts)
         if self.recipe.clip:
-            nn.utils.clip_grad_norm_(self.net.parameters(), self.recipe.clip)
+            nn.utils.clip_grads_with_norm_(self.net.parameters(), self.recipe.clip, norm)
         optimizer.step()
         optimizer.zero_grad()
         if (at_step + 1) % LOG_EVERY == 0:
@@ -182,32 +186,25 @@ class RetrievalModule(lightning.LightningModule):
 
     def probe(self) -> Tensor:
         """Embeddings of a fixed set of training photos."""
+        require_finite_weights(self.net, self.trainer.global_step)
         train = self.material.collection.train
         return self.vectors_of(train[:: max(1, len(train) // _PROBE)][:_PROBE])
 
     def recall_at_1(self) -> float:
         """R@1 on the val trial as the weights stand."""
         assert self.recall is not None
+        require_finite_weights(self.net, self.trainer.global_step)
         trial = self.recall.trial
         rows = np.unique(np.concatenate([trial.query, trial.gallery]))
         reranks = isinstance(self.net.system, RerankingSystem)
         made = self.features_of(rows) if reranks else self.vectors_of(rows)
         table = np.zeros((len(self.material.collection.photos), made.shape[1]), np.float32)
         table[rows] = made.numpy()
-        return self.recall(self._reranker(table) if reranks else _by_cosine(table))
-
-    def _reranker(self, features: Vectors) -> Scorer:
-        """Scores that put the nearest by features first, in the system's own order."""
-
-        def score(queries: Rows, gallery: Rows) -> Any:
-            near = similarities(features[queries], features[gallery])
-            nearest = top_k(near, RERANK_DEPTH)  # (q, k)
-            scores = near - np.float32(1e6)
-            for query, row in enumerate(nearest):
-                scores[query, row] = self._pairs(features[queries[query]], features[gallery[row]])
-            return scores
-
-        return score
+        if not reranks:
+            return self.recall(_by_cosine(table))
+        return self.recall(
+            _by_cosine(table), lambda query, items: self._pairs(table[query], table[items])
+        )
 
     @torch.no_grad()
     def _pairs(self, query: Vectors, items: Vectors) -> Any:

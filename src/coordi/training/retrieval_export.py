@@ -1,11 +1,9 @@
 """Turn a trained retrieval system into the artefact folder that serves it, with its card."""
 
-import json
 import shutil
 from pathlib import Path
 
 import xxhash
-import yaml
 
 from coordi.artifacts import atomic_folder
 from coordi.data.collection import Trial
@@ -32,8 +30,8 @@ def export_retrieval(
         base = None if material.encoder is None else _base(recipe.encoder, material.encoder, draft)
         config = _config(net, recipe, material, base)
         save_system(draft, net.system, config, net.backbone)
+        (draft / "recipe.yaml").write_text(recipe.to_yaml(), "utf-8")
         (draft / "README.md").write_text(_card(recipe, material, config, validation), "utf-8")
-        (draft / "recipe.yaml").write_text(_settings(recipe), "utf-8")
     return folder
 
 
@@ -44,7 +42,7 @@ def _config(
     return RetrievalConfig(
         name=recipe.name,
         version=recipe.version,
-        system=recipe.recipe,
+        system=recipe.system,
         settings=recipe.model.model_dump(mode="json"),
         feature_dim=material.feature_dim,
         dim=getattr(net.system, "dim", None),
@@ -96,19 +94,15 @@ def _card(
     config: RetrievalConfig,
     validation: Validation | None,
 ) -> str:
+    settings = recipe.to_yaml()
     source = f" ({recipe.paper})" if recipe.paper else ""
     differs = f"\n\nDiffers from the paper: {recipe.differs}." if recipe.differs else ""
     return (
         f"# {recipe.name} {recipe.version}\n\n"
-        f"{recipe.recipe}{source}, {_shape(config)}. {_origin(config)}{differs}\n\n"
+        f"{recipe.system}{source}, {_shape(config)}. {_origin(config)}{differs}\n\n"
         f"{_counts(material)}\n\n{_numbers(material, validation)}\n\n{_texts(material, config)}"
-        f"Made by `coordi train` with this recipe:\n\n```yaml\n{_settings(recipe)}```\n"
+        f"Made by `coordi train` with this recipe:\n\n```yaml\n{settings}```\n"
     )
-
-
-def _settings(recipe: RetrievalRecipe) -> str:
-    """The whole recipe as YAML; measuring reads seed and settings from it."""
-    return yaml.safe_dump(json.loads(recipe.model_dump_json()), sort_keys=False)
 
 
 def _shape(config: RetrievalConfig) -> str:

@@ -4,9 +4,10 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, create_model, model_validator
 
+from coordi.data.samplers import check_sampler
 from coordi.data.specs import CollectionSpec, load_spec
 from coordi.models.retrieval.system import SystemSettings
-from coordi.training.recipe import Recipe
+from coordi.training.recipe import Recipe, changed
 
 
 def _form(value: object) -> str:
@@ -84,14 +85,22 @@ class RetrievalRecipe(Recipe):
         return self
 
     @model_validator(mode="after")
+    def _sampler_is_known(self) -> Self:
+        check_sampler(self.sampler, self.sampler_settings, self.batch)
+        return self
+
+    @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        if self.features == "cached" and self.grad_cache_chunk:
-            raise ValueError("grad_cache_chunk is for features: end-to-end only")
+        if self.features == "cached" and (unused := changed(self, _END_TO_END)):
+            raise ValueError(f"{unused[0]} is for features: end-to-end only; leave it out")
         if self.grad_cache_chunk >= self.batch:
             raise ValueError("grad_cache_chunk must be smaller than batch; leave it out otherwise")
-        if self.features == "end-to-end" and _cached_only(self.recipe):
-            raise ValueError(f"{self.recipe} keeps its features frozen: set features to cached")
+        if self.features == "end-to-end" and _cached_only(self.system):
+            raise ValueError(f"{self.system} keeps its features frozen: set features to cached")
         return self
+
+
+_END_TO_END = ("grad_cache_chunk", "image_size", "augment", "backbone_lr")
 
 
 def recipe_type(system: str) -> type[RetrievalRecipe]:

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import lightning
+import torch
 from lightning.pytorch.callbacks import Callback
 from torch import nn
 
 from coordi.data.collection import Rows
+from coordi.errors import RecipeError
 from coordi.models.retrieval import SYSTEMS
 from coordi.models.retrieval.system import EmbeddingSystem
 from coordi.training.collapse import CollapseMonitor
@@ -18,6 +20,7 @@ from coordi.training.retrieval import Net, RetrievalModule
 from coordi.training.retrieval_export import export_retrieval
 from coordi.training.retrieval_recipe import RetrievalRecipe
 from coordi.training.systems import STEPS
+from coordi.training.systems.csn import labels_of
 from coordi.training.trainer import LOG_EVERY, steps_done, train
 from coordi.training.validation import Validation, restore
 from coordi.types import Problem
@@ -29,16 +32,27 @@ _FIRST_LOOK = 4096
 
 
 def train_retrieval(
-    recipe: RetrievalRecipe, output: Path, say: Say, *, quiet: bool, devices: int = 1
+    recipe: RetrievalRecipe,
+    output: Path,
+    say: Say,
+    *,
+    claim: Callable[[Path, RetrievalRecipe], None],
+    quiet: bool,
+    devices: int = 1,
 ) -> Path:
-    """Train a retrieval recipe into `output` and return the artefact's folder."""
+    """Train a retrieval recipe into `output` and return the artefact's folder.
+
+    `claim` makes the folder the recipe's own, once there is something to learn from.
+    """
     cache = Path(recipe.cache) if recipe.cache else output.absolute().parent / "cache"
     material = gather(recipe, cache, say)
-    _write_problems(output / "problems.csv", material.problems)
     lightning.seed_everything(recipe.seed, verbose=False)
     start = steps_done(output)
     net = Net(_build(recipe, material), material.backbone)
-    module = RetrievalModule(recipe, net, STEPS[recipe.recipe], material, start)
+    _require_pairs(recipe, material, net.system)
+    module = RetrievalModule(recipe, net, STEPS[recipe.system], material, start)
+    claim(output, recipe)
+    _write_problems(output / "problems.csv", material.problems)
     if start == 0:
         _first_look(module, material.collection.train)
     validation = _validation(recipe, module, say)
@@ -62,9 +76,36 @@ def train_retrieval(
 
 
 def _build(recipe: RetrievalRecipe, material: Material) -> nn.Module:
-    system: Any = SYSTEMS[recipe.recipe]
-    built: nn.Module = system(material.feature_dim, material.labels.sizes, recipe.model)
+    system: Any = SYSTEMS[recipe.system]
+    try:
+        built: nn.Module = system(material.feature_dim, material.labels.sizes, recipe.model)
+    except (RuntimeError, MemoryError) as error:  # what torch says of sizes that no memory holds
+        reason = str(error).splitlines()[0]
+        raise RecipeError(f"a {recipe.system} of these sizes cannot be built: {reason}") from error
     return built
+
+
+def _require_pairs(recipe: RetrievalRecipe, material: Material, system: Any) -> None:
+    """`RecipeError` where no two training photos belong together, or none belong apart.
+
+    Pictures that are changed at random make a pair of one photo, seen twice.
+    """
+    batch = material.labels.batch(torch.empty(0), material.collection.train)
+    conditions = getattr(system, "conditions", ())
+    labels = [labels_of(system, batch, c) for c in conditions] if conditions else [batch.items]
+    counts = [torch.unique(column[column >= 0], return_counts=True)[1] for column in labels]
+    name, what = material.collection.name, ", ".join(conditions) or material.match
+    seen_twice = recipe.features == "end-to-end" and recipe.augment
+    if not seen_twice and not any((count > 1).any() for count in counts):
+        raise RecipeError(
+            f"{name}: no two of {len(batch.items)} training photos share their {what}: nothing "
+            "belongs together, so there is nothing to learn"
+        )
+    if not any(len(count) > 1 for count in counts):
+        raise RecipeError(
+            f"{name}: all {len(batch.items)} training photos share one {what}: nothing belongs "
+            "apart, so there is nothing to learn"
+        )
 
 
 def _first_look(module: RetrievalModule, train: Rows) -> None:
@@ -100,7 +141,7 @@ def _say_start(recipe: RetrievalRecipe, material: Material, start: int, say: Say
     sizes, photos = material.labels.sizes, len(material.collection.train)
     after = f", going on after step {start}" if start else ""
     say(
-        f"{recipe.recipe}: {photos} photos of {sizes.items} {material.match} labels, "
+        f"{recipe.system}: {photos} photos of {sizes.items} {material.match} labels, "
         f"{recipe.steps} steps of {recipe.batch}{after}"
     )
 

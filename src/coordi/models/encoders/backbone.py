@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 import torch
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -31,7 +31,7 @@ class BackboneConfig(BaseModel):
     """Where its first weights came from."""
     dim: int
     """Columns of its features."""
-    image_size: int
+    image_size: int = Field(ge=1, le=4096)
     """Side in pixels of the pictures that it learns on and is served with."""
     mean: Triple = (0.5, 0.5, 0.5)
     """Subtracted from pixels in [0, 1], per channel."""

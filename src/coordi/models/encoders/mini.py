@@ -6,13 +6,15 @@ position embeddings, pre-norm transformer layers, mean over the tokens, then one
 Both give rows that are not yet of length one.
 """
 
-import json
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import MobileNetV2Config, MobileNetV2Model
+
+from coordi.artifacts import read_json
+from coordi.errors import EncoderError
 
 
 class ImageTower(nn.Module):
@@ -136,9 +138,15 @@ def _fold(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
 
 def load_mini(folder: Path) -> Mini:
     """The torch model of a coordi-mini artefact, in float32, ready to go on training."""
-    config = json.loads((folder / "config.json").read_text("utf-8"))
-    model = Mini(config["vocabulary"], config["dim"])
-    model.load_state_dict(
-        {name: value.float() for name, value in load_file(folder / "model.safetensors").items()}
-    )
+    config = read_json(folder / "config.json")
+    try:
+        weights = load_file(folder / "model.safetensors")
+        with torch.device("meta"):  # sizes are compared before any memory is taken
+            Mini(config["vocabulary"], config["dim"]).load_state_dict(weights)
+        model = Mini(config["vocabulary"], config["dim"])
+        model.load_state_dict({name: value.float() for name, value in weights.items()})
+    except Exception as error:  # of safetensors, of a missing field, of sizes that do not fit
+        raise EncoderError(
+            f"the weights of {folder} cannot be used ({error}); fetch the folder again"
+        ) from error
     return model

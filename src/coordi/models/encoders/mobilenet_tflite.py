@@ -43,15 +43,6 @@ def load_mobilenet_v2(path: Path) -> "MobileNetV2Model":
     return model.eval()
 
 
-def load_classifier(path: Path) -> Convolution:
-    """Return the ImageNet head behind the features: weights (1001, 1280) and bias (1001,).
-
-    Class 0 is "background"; the ImageNet classes follow from 1.
-    """
-    weight, bias = read_convolutions(path)[-1]
-    return weight.reshape(len(bias), -1), bias
-
-
 def read_convolutions(path: Path) -> list[Convolution]:
     """Dequantise the weights and biases of all convolutions of a TFLite file, in graph order."""
     try:

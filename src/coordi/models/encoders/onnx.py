@@ -111,15 +111,17 @@ def _width(
     text: TextRun | None,
     name: str,
 ) -> int:
-    """Columns of the towers: as configured, else as each makes them for a trial input."""
-    if config.get("format") == FORMAT:
-        return int(config["dim"])
-    widths = set()
-    if image is not None:
+    """Columns of the towers, as each makes them for a trial input.
+
+    Of our own format a text is trial enough: the configuration says the width too.
+    """
+    stated = config.get("dim") if config.get("format") == FORMAT else None
+    widths = set() if stated is None else {stated}
+    if image is not None and (stated is None or text is None):
         black = np.zeros((image[0].side, image[0].side, 3), np.uint8)
         widths.add(image[1](image[0].normalise(image[0].prepare(black)[None])).shape[1])
     if text is not None:
         widths.add(text([""]).shape[1])
     if len(widths) != 1:
-        raise EncoderError(f"{name}: the towers make rows of different widths {sorted(widths)}")
+        raise EncoderError(f"{name}: towers and config.json have different widths: {widths}")
     return int(widths.pop())

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Literal
 
 from coordi.artifacts import fetch, read_json
-from coordi.errors import EncoderError, NotFoundError, UnknownNameError
+from coordi.errors import CoordiError, EncoderError, NotFoundError, UnknownNameError
 from coordi.models.encoders.controls import CONTROLS
 from coordi.models.encoders.names import MINI, list_encoders, mini_folder
 from coordi.models.encoders.onnx import FORMAT, has_towers, open_onnx
@@ -24,7 +24,15 @@ def open_encoder(
     and bear one fingerprint. "NAME@condition" opens one embedding of a conditional system. Raises
     `UnknownNameError`, `NotFoundError`, or `EncoderError` saying what to do.
     """
-    encoder = _open(name, dim)
+    try:
+        encoder = _open(name, dim)
+    except CoordiError:
+        raise
+    except Exception as error:  # every format that can be opened has a library with its own
+        raise EncoderError(
+            f"{name} cannot be opened as an encoder ({type(error).__name__}: {error}); its files "
+            "are damaged or do not belong together: fetch or train it again"
+        ) from error
     if side == "shop":
         return encoder
     from coordi.models.encoders.trained import query_side

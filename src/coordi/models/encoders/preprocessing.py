@@ -22,6 +22,9 @@ _LONGEST = 8
 _WARP_FROM = 384
 """ConvNeXt's processor squashes from this size on, and crops below it."""
 
+_LARGEST = 4096
+"""Pixels a side that a configuration may ask for; no tower takes more than a fraction of it."""
+
 Size = tuple[int, int]
 """(height, width) in pixels."""
 
@@ -111,6 +114,9 @@ def read_preprocessing(config: Mapping[str, Any], where: str) -> Preprocessing:
     config = config.get("image_processor", config)
     kind = str(config.get("image_processor_type") or config.get("feature_extractor_type") or "")
     resize, crop = _geometry(config, kind, where)
+    for side in (*_sides(resize), *_sides(crop)):
+        if not 1 <= side <= _LARGEST:
+            raise EncoderError(f"{where}: a side of {side} pixels; coordi takes 1 to {_LARGEST}")
     normal = config.get("do_normalize", True)
     return Preprocessing(
         resize=resize,
@@ -120,6 +126,12 @@ def read_preprocessing(config: Mapping[str, Any], where: str) -> Preprocessing:
         mean=_channels(config.get("image_mean", 0.5)) if normal else (0.0, 0.0, 0.0),
         std=_channels(config.get("image_std", 0.5)) if normal else (1.0, 1.0, 1.0),
     )
+
+
+def _sides(size: int | Size | None) -> Size:
+    if size is None:
+        return (1, 1)
+    return (size, size) if isinstance(size, int) else size
 
 
 def _geometry(

@@ -104,14 +104,18 @@ def _encoder(
 
 
 def load_model(folder: Path, name: str) -> Any:
-    """Load the model in float32, without the pooling heads that a checkpoint lacks."""
+    """Load the model in float32, without the pooling heads that a checkpoint lacks.
+
+    Code that lies in the folder is never run: a pickle of weights is read as tensors only, and a
+    model or tokenizer that brings a class of its own is refused.
+    """
     from transformers import AutoConfig, AutoModel
 
     try:
-        config = AutoConfig.from_pretrained(folder)
-        options = _options(config)
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+        options = _options(config) | {"trust_remote_code": False, "weights_only": True}
         return AutoModel.from_pretrained(folder, dtype="float32", **options).eval()
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
+    except Exception as error:  # of files, of JSON, of safetensors, of pickle, of its own
         raise EncoderError(f"cannot load the model {name}: {error}") from error
 
 
@@ -186,8 +190,8 @@ def _tokenize(
     from transformers import AutoTokenizer
 
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder)
-    except (OSError, ValueError, ImportError) as error:
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    except Exception as error:  # as in load_model
         raise EncoderError(f"cannot load the tokenizer of {folder}: {error}") from error
     siglip = kind == "siglip"
     text_config = getattr(model.config, "text_config", None) or model.config

@@ -1,6 +1,8 @@
 """A trained retrieval system as a folder: config.json and model.safetensors, and back again."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from coordi.artifacts import read_json
-from coordi.errors import EncoderError, UnknownNameError
+from coordi.errors import CoordiError, EncoderError, UnknownNameError
 from coordi.models.encoders.backbone import Backbone, BackboneConfig, build_backbone
 from coordi.models.encoders.opening import TRAINED
 from coordi.models.retrieval.system import LabelSizes
@@ -96,7 +98,12 @@ def read_config(folder: Path) -> RetrievalConfig:
     try:
         return RetrievalConfig.model_validate(content)
     except ValidationError as error:
-        raise EncoderError(f"{folder / 'config.json'} is not readable: {error}") from error
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"]))
+        raise EncoderError(
+            f"{folder / 'config.json'}: {field}: {first['msg']}; fetch the folder again, or train "
+            "again"
+        ) from error
 
 
 def load_system(folder: Path) -> tuple[nn.Module, RetrievalConfig]:
@@ -111,10 +118,16 @@ def load_system(folder: Path) -> tuple[nn.Module, RetrievalConfig]:
     if config.system not in SYSTEMS:
         raise UnknownNameError("retrieval system", config.system, SYSTEMS)
     kind: Any = SYSTEMS[config.system]
-    system: nn.Module = kind(
-        config.feature_dim, config.sizes, kind.Settings.model_validate(config.settings)
-    )
-    _fill(system, _part(folder, "system."), folder, skip="objective.")
+    with _described(folder):
+        system: nn.Module = kind(
+            config.feature_dim, config.sizes, kind.Settings.model_validate(config.settings)
+        )
+    if hasattr(system, "objective"):
+        del system.objective
+    backbone_dim = config.feature_dim if config.backbone is None else config.backbone.dim
+    if (getattr(system, "dim", None), backbone_dim) != (config.dim, config.feature_dim):
+        raise EncoderError(f"{folder / 'config.json'}: its widths contradict each other")
+    _fill(system, _part(folder, "system."), folder)
     return system.eval().requires_grad_(False), config
 
 
@@ -123,8 +136,12 @@ def load_backbone(folder: Path) -> Backbone:
     config = read_config(folder)
     if config.backbone is None:
         raise EncoderError(f"{folder} was trained on cached features: it has no backbone")
+    weights = _part(folder, "backbone.")
+    with _described(folder):
+        described = build_backbone(config.backbone)
+    _require_same(described, weights, folder)
     backbone = build_backbone(config.backbone)
-    _fill(backbone, _part(folder, "backbone."), folder)
+    backbone.load_state_dict(weights)
     return backbone.requires_grad_(False)
 
 
@@ -139,14 +156,40 @@ def _part(folder: Path, prefix: str) -> dict[str, Tensor]:
     return {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
 
 
-@torch.no_grad()
-def _fill(module: nn.Module, weights: dict[str, Tensor], folder: Path, skip: str = "\0") -> None:
+@contextmanager
+def _described(folder: Path) -> Iterator[None]:
+    """Build modules without memory: the sizes that a config.json states may be any number."""
     try:
-        missing, unexpected = module.load_state_dict(weights, strict=False)
-    except RuntimeError as error:
+        with torch.device("meta"):
+            yield
+    except CoordiError as error:
+        raise EncoderError(f"{folder / 'config.json'} is not usable: {error}") from error
+    except Exception as error:  # torch has many words for a size that cannot be
         raise EncoderError(
-            f"the weights of {folder} do not fit its config.json: {error}"
+            f"{folder / 'config.json'} describes a model that cannot be built ({error}); "
+            "fetch the folder again, or train again"
         ) from error
-    wrong = [name for name in missing if not name.startswith(skip)] + list(unexpected)
-    if wrong:
-        raise EncoderError(f"the weights of {folder} do not fit its config.json: {wrong[0]}")
+
+
+def _fill(module: nn.Module, weights: dict[str, Tensor], folder: Path) -> None:
+    """Give a module that was only described its weights."""
+    _require_same(module, weights, folder)
+    kinds = {name: value.dtype for name, value in module.state_dict().items()}
+    module.load_state_dict({n: w.to(kinds[n]) for n, w in weights.items()}, assign=True)
+
+
+def _require_same(module: nn.Module, weights: dict[str, Tensor], folder: Path) -> None:
+    """`EncoderError` unless weights have the names and shapes that a module has."""
+    wanted = {name: value.shape for name, value in module.state_dict().items()}
+    found = {name: value.shape for name, value in weights.items()}
+    for name in sorted(wanted.keys() | found.keys()):
+        if wanted.get(name) != found.get(name):
+            a, b = _shape(wanted.get(name)), _shape(found.get(name))
+            raise EncoderError(
+                f"the weights of {folder} do not fit its config.json: {name} should be {a} and is "
+                f"{b}; fetch the folder again, or train again"
+            )
+
+
+def _shape(shape: torch.Size | None) -> str:
+    return "absent" if shape is None else str(tuple(shape))

@@ -17,11 +17,11 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from coordi.models.retrieval.mined import MinedLoss
+from coordi.models.retrieval.mined import MinedLoss, MinedSettings
 from coordi.models.retrieval.system import LabelSizes, SystemSettings
 
 
-class HeadSettings(SystemSettings):
+class HeadSettings(MinedSettings):
     """Fields of `model` in a recipe."""
 
     dim: int = Field(256, ge=2)
@@ -31,13 +31,7 @@ class HeadSettings(SystemSettings):
     dropout: float = Field(0.0, ge=0, lt=1)
     """Share of the features that are dropped while training."""
     loss: str = "infonce"
-    """A name of `coordi.objectives.metric.LOSSES`."""
     loss_settings: dict[str, Any] = Field(default_factory=lambda: {"temperature": 0.05})
-    """Its settings."""
-    miner: str = ""
-    """A name of `coordi.objectives.metric.MINERS` that picks hard pairs; "" takes all pairs."""
-    miner_settings: dict[str, Any] = Field(default_factory=dict)
-    """Its settings."""
 
 
 class Head(nn.Module):

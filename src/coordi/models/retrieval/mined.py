@@ -1,11 +1,46 @@
 """A loss by name with a miner by name before it, as most metric-learning papers combine them."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
+import torch
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
+from coordi.models.retrieval.system import SystemSettings
 from coordi.objectives.metric import make_loss, make_miner
+
+
+class MinedSettings(SystemSettings):
+    """Settings of a system that learns by any loss of the field, with any miner."""
+
+    loss: str = "multi-similarity"
+    """A name of `coordi.objectives.metric.LOSSES`."""
+    loss_settings: dict[str, Any] = Field(default_factory=dict)
+    """Its settings, where the paper's shall not hold."""
+    miner: str = ""
+    """A name of `coordi.objectives.metric.MINERS` that picks pairs; "" takes all of the batch."""
+    miner_settings: dict[str, Any] = Field(default_factory=dict)
+    """Its settings."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _settings_are_of_the_loss(cls, values: Any) -> Any:
+        """Another loss than the default one does not get the default one's settings."""
+        if not isinstance(values, dict) or "loss_settings" in values:
+            return values
+        default = cls.model_fields["loss"].default
+        return values if values.get("loss", default) == default else {**values, "loss_settings": {}}
+
+    @model_validator(mode="after")
+    def _can_be_made(self) -> Self:
+        if self.miner_settings and not self.miner:
+            raise ValueError("miner_settings need a miner")
+        with torch.random.fork_rng(devices=[]):  # proxies are drawn at random
+            MinedLoss(
+                self.loss, self.loss_settings, self.miner, self.miner_settings, dim=2, classes=2
+            )
+        return self
 
 
 class MinedLoss(nn.Module):

@@ -4,17 +4,17 @@ The setting of Musgrave et al. 2020 ("A Metric Learning Reality Check"): feature
 network, an embedding of length one, and a loss that sees embeddings and labels only.
 """
 
-from typing import Any, ClassVar, Self
+from typing import ClassVar
 
-from pydantic import Field, model_validator
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from coordi.models.retrieval.mined import MinedLoss
+from coordi.models.retrieval.mined import MinedLoss, MinedSettings
 from coordi.models.retrieval.system import LabelSizes, SystemSettings
 
 
-class SingleTowerSettings(SystemSettings):
+class SingleTowerSettings(MinedSettings):
     """Fields of `model` in a recipe."""
 
     dim: int = Field(128, ge=2)
@@ -23,20 +23,6 @@ class SingleTowerSettings(SystemSettings):
     """Widths of the layers between features and embedding; () is one linear layer."""
     dropout: float = Field(0.0, ge=0, lt=1)
     """Share of hidden units that are dropped while training."""
-    loss: str = "multi-similarity"
-    """A name of `coordi.objectives.metric.LOSSES`."""
-    loss_settings: dict[str, Any] = Field(default_factory=dict)
-    """Its settings, where the paper's shall not hold."""
-    miner: str = ""
-    """A name of `coordi.objectives.metric.MINERS`, or "" for all pairs of the batch."""
-    miner_settings: dict[str, Any] = Field(default_factory=dict)
-    """Its settings."""
-
-    @model_validator(mode="after")
-    def _a_miner_for_its_settings(self) -> Self:
-        if self.miner_settings and not self.miner:
-            raise ValueError("miner_settings need a miner")
-        return self
 
 
 class SingleTower(nn.Module):
