@@ -48,17 +48,22 @@ def _take_place(draft: Path, folder: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def write_atomically(path: Path, content: str | bytes) -> None:
+def write_atomically(path: Path, content: str | bytes, *, lasting: bool = True) -> None:
     """Replace `path` by a file that holds `content`; readers see the old file or the new one.
 
-    A failure (a full disk) leaves the old file, and nothing beside it.
+    A failure (a full disk) leaves the old file, and nothing beside it. Half a surrogate pair,
+    which a catalogue's JSON may hold and UTF-8 cannot, becomes an escape. A file that is not
+    `lasting`, since it can be made again, is not pressed on to the disk, which takes time.
     """
+    if isinstance(content, str):
+        content = content.encode("utf-8", errors="backslashreplace")
     draft = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
     try:
         with draft.open("wb") as file:
-            file.write(content.encode("utf-8") if isinstance(content, str) else content)
-            file.flush()
-            os.fsync(file.fileno())
+            file.write(content)
+            if lasting:
+                file.flush()
+                os.fsync(file.fileno())
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)

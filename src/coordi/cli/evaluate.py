@@ -98,8 +98,8 @@ def _collection(benchmark: str, root: Path, cache: Path, say: Any) -> "Collectio
 
 def _write(reports: "Sequence[Report]", collection: "Collection", output: Path) -> Path:
     """One JSON file a system, and the page of all of them twice."""
+    from coordi.artifacts import write_atomically
     from coordi.evaluation.page import page
-    from coordi.evaluation.report import write_whole
     from coordi.evaluation.tables import benchmark_markdown
 
     terms = reports[0].terms
@@ -108,8 +108,8 @@ def _write(reports: "Sequence[Report]", collection: "Collection", output: Path) 
     for name, report in zip(names, reports, strict=True):
         twin = f"-{report.fingerprint}" if names.count(name) > 1 else ""
         report.save(folder / f"{name}{twin}.json")
-    write_whole(folder / "report.md", benchmark_markdown(reports))
-    write_whole(folder / "report.html", page(reports, collection.photos))
+    write_atomically(folder / "report.md", benchmark_markdown(reports))
+    write_atomically(folder / "report.html", page(reports, collection.photos))
     return folder
 
 
@@ -187,8 +187,9 @@ def results(
     with reporting(as_json, debug) as out:
         if markdown is not None:
             check_writable(markdown, "--markdown")
+        from coordi.artifacts import write_atomically
         from coordi.errors import NotFoundError
-        from coordi.evaluation.report import Report, write_whole
+        from coordi.evaluation.report import Report
         from coordi.evaluation.tables import results_markdown
 
         files = sorted(file for folder in folders for file in folder.rglob("*.json"))
@@ -197,6 +198,6 @@ def results(
         said = "" if remarks is None else _text_of(remarks)
         text = results_markdown((Report.load(file) for file in files), said)
         if markdown is not None:
-            write_whole(markdown, text)
+            write_atomically(markdown, text)
         out.json({"reports": [str(file) for file in files], "markdown": text})
         out.text(text if markdown is None else f"{markdown}: {len(files)} reports")

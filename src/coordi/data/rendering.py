@@ -2,7 +2,6 @@
 
 import json
 import os
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any
 
 import xxhash
 
+from coordi.artifacts import write_atomically
 from coordi.data.images import encode_jpeg
 from coordi.errors import ImageError
 from coordi.types import Box, Image
@@ -70,7 +70,7 @@ def _outcome(job: Job, folder: Path) -> Rendered:
         place.mkdir(parents=True, exist_ok=True)
         known = _make(job, place, key)
         if not known["reason"]:  # what failed may be mended: it is tried again
-            _write(note, json.dumps(known).encode())
+            write_atomically(note, json.dumps(known), lasting=False)
     boxes = [None if box is None else (box[0], box[1], box[2], box[3]) for box in known["boxes"]]
     return Rendered(_files(place, key, known), tuple(boxes), known["reason"])
 
@@ -85,7 +85,8 @@ def _make(job: Job, place: Path, key: str) -> dict[str, Any]:
     except ImageError as error:
         return {"boxes": [], "reason": str(error)}
     for number, (picture, _) in enumerate(made):
-        _write(place / f"{key}-{number}.jpg", encode_jpeg(picture, quality=QUALITY))
+        file = place / f"{key}-{number}.jpg"
+        write_atomically(file, encode_jpeg(picture, quality=QUALITY), lasting=False)
     return {"boxes": [box for _, box in made], "reason": ""}
 
 
@@ -97,14 +98,3 @@ def _read_note(note: Path) -> dict[str, Any] | None:
     if not isinstance(known, dict) or known.keys() != {"boxes", "reason"} or known["reason"]:
         return None
     return known
-
-
-def _write(path: Path, data: bytes) -> None:
-    handle, draft = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        Path(draft).replace(path)
-    except BaseException:
-        Path(draft).unlink(missing_ok=True)
-        raise

@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cache
@@ -11,6 +10,7 @@ from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
+from coordi.artifacts import write_atomically
 from coordi.errors import InputError
 
 FORMAT = "coordi-report-1"
@@ -133,7 +133,8 @@ class Report:
 
     def save(self, path: Path) -> None:
         """Write the report as JSON; it replaces an earlier one as a whole."""
-        write_whole(path, json.dumps(asdict(self), ensure_ascii=False, allow_nan=False))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, json.dumps(asdict(self), ensure_ascii=False, allow_nan=False))
 
     @staticmethod
     def load(path: Path) -> "Report":
@@ -181,17 +182,3 @@ def _check_lengths(report: Report, path: Path) -> None:
             f"{path} is a damaged report ({wrong or 'values'} does not fit its "
             f"{report.terms.queries:,} queries); evaluate again"
         )
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a text file; who reads meanwhile sees the earlier one or the new one.
-
-    Half a surrogate pair, which a catalogue's JSON may hold and UTF-8 cannot, becomes an escape.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        partial.write_text(text, "utf-8", errors="backslashreplace")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)

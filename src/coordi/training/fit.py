@@ -1,7 +1,6 @@
 """Run a recipe into a folder: recipe.yaml, logs, checkpoints, and the artefact that serves."""
 
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 from lightning.pytorch.utilities import rank_zero_only
 
+from coordi.artifacts import write_atomically
 from coordi.errors import CoordiError, RecipeError
 from coordi.training.dual_recipe import DualRecipe
 from coordi.training.processes import is_first
@@ -114,6 +114,4 @@ def _claim(output: Path, recipe: Recipe) -> None:
     if not is_first():
         return
     output.mkdir(parents=True, exist_ok=True)
-    draft = output / f".recipe.yaml.{os.getpid()}"
-    draft.write_text(recipe.to_yaml(), "utf-8")
-    draft.replace(output / "recipe.yaml")
+    write_atomically(output / "recipe.yaml", recipe.to_yaml())

@@ -1,11 +1,11 @@
 """An audit as one HTML file that needs nothing else: text, tables, and pictures as thumbnails."""
 
 import base64
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
+from coordi.artifacts import write_atomically
 from coordi.data.doctor.findings import SEVERITIES, Audit, Exhibit, Figures, Finding
 from coordi.data.images import decode_image, read_bytes, thumbnail
 from coordi.errors import ImageError
@@ -73,12 +73,7 @@ summary { cursor: pointer; margin-top: 12px; color: var(--muted); min-height: 24
 
 def write_page(audit: Audit, path: Path) -> None:
     """Write the audit as one HTML file; it replaces an earlier one as a whole."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        partial.write_text(page(audit), encoding="utf-8")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_atomically(path, page(audit))
 
 
 def page(audit: Audit) -> str:

@@ -3,14 +3,13 @@
 import csv
 import json
 import random
-import shutil
-import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from PIL import Image as Pillow
 
+from coordi.artifacts import atomic_folder
 from coordi.data.drawn.garments import Garment
 from coordi.data.drawn.packshot import draw_garment
 from coordi.data.drawn.street import draw_street
@@ -54,14 +53,9 @@ def write_wardrobe(folder: Path, *, count: int = 300, seed: int = 0, size: int =
     if _stamp_of(folder) != stamp:
         _refuse_foreign(folder)
         wardrobe = draw_wardrobe(count, seed)
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-        try:
+        with atomic_folder(folder) as work:
             _write_files(work, wardrobe, seed, size)
             (work / _STAMP).write_text(json.dumps(stamp))
-            _swap(work, folder)
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
     return folder / "catalog.csv"
 
 
@@ -77,18 +71,6 @@ def _refuse_foreign(folder: Path) -> None:
         return
     if folder.exists():
         raise InputError(f"{folder} holds other files; name a new folder for the drawn wardrobe")
-
-
-def _swap(work: Path, folder: Path) -> None:
-    """Put the finished folder in place of an older drawn wardrobe, or of nothing."""
-    work.chmod(0o755)
-    if folder.exists():
-        old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
-        folder.replace(old)
-        work.replace(folder)
-        shutil.rmtree(old)
-    else:
-        work.replace(folder)
 
 
 def _write_files(folder: Path, wardrobe: Wardrobe, seed: int, size: int) -> None:
