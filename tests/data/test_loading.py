@@ -21,7 +21,7 @@ def mean(image):
 
 
 def decoding_threads():
-    return [t for t in threading.enumerate() if t.name.startswith("coordi-decode")]
+    return [t for t in threading.enumerate() if t.name.startswith("coordi-loading")]
 
 
 @pytest.mark.parametrize("workers", [1, 4])

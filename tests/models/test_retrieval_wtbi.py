@@ -221,10 +221,10 @@ def test_a_street_that_hides_the_garment_is_seen_through(name):
     assert recall() > before + 0.4
 
 
-def artefact(folder, net, dim=None):
+def artefact(folder, net, dim=None, system="wtbi"):
     folder.mkdir()
     config = RetrievalConfig(
-        name="small", system="wtbi", settings=net.settings.model_dump(mode="json"),
+        name="small", system=system, settings={} if dim else net.settings.model_dump(mode="json"),
         feature_dim=DIM, dim=dim, items=ITEMS, categories=KINDS, attributes={},
         encoder=BaseEncoder(name="rows", fingerprint="a" * 16),
     )  # fmt: skip
@@ -251,7 +251,8 @@ def test_what_is_no_reranker_is_refused(tmp_path):
     with pytest.raises(NotFoundError, match="there is no folder"):
         open_reranker(tmp_path / "nowhere")
     with pytest.raises(EncoderError, match="is an encoder, not a re-ranker"):
-        open_reranker(artefact(tmp_path / "encoder", model(), dim=4))
+        head = SYSTEMS["head"](DIM, LabelSizes(ITEMS, KINDS, {}), SYSTEMS["head"].Settings())
+        open_reranker(artefact(tmp_path / "encoder", head, dim=head.dim, system="head"))
 
 
 @pytest.mark.parametrize("name", ["wtbi", "studio2shop"])

@@ -117,9 +117,9 @@ def _titles_found(folder: Path) -> float:
 
 
 def test_another_recipe_in_the_same_folder_is_refused(recipe: str, tmp_path: Path) -> None:
-    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "artifact").mkdir(parents=True)
     (tmp_path / "out" / "recipe.yaml").write_text("batch: 3\n")
-    with pytest.raises(RecipeError, match="holds a run of another recipe"):
+    with pytest.raises(RecipeError, match="holds a run whose recipe cannot be read"):
         run(recipe, output=tmp_path / "out", quiet=True)
 
 

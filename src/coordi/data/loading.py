@@ -37,7 +37,7 @@ def decoded(
     files within these folders are read. When the caller stops early, what has not begun is
     dropped, a slow picture is given up, and the threads end.
     """
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="coordi-decode")
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="coordi-loading")
     stop = threading.Event()
     load = partial(_load, transform=transform, target=target, roots=roots, stop=stop)
     waiting: deque[tuple[K, Future[Outcome]]] = deque()

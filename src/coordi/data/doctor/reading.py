@@ -242,7 +242,10 @@ def _beside(path: Path, items: Bag[str]) -> Path:
         and not is_outfit_file(other)
     ]
     if len(others) > 1:
-        others = [other for other in others if _lists(other, items)] or others
+        # A file of edits names some of them too; the catalogue has all.
+        listed = {other: _listed(other, items) for other in others}
+        most = max(listed.values())
+        others = [other for other in others if listed[other] == most]
     if len(others) == 1:
         return others[0]
     named = ", ".join(other.name for other in others) or "none"
@@ -252,9 +255,9 @@ def _beside(path: Path, items: Bag[str]) -> Path:
     )
 
 
-def _lists(file: Path, items: Bag[str]) -> bool:
-    """Whether a file is a catalogue of at least one of some items."""
+def _listed(file: Path, items: Bag[str]) -> int:
+    """How many of some items a file lists, read as a catalogue."""
     try:
-        return any(row.id in items for row in open_catalog(file).rows())
+        return sum(isinstance(row, Item) and row.id in items for row in open_catalog(file).rows())
     except CoordiError:
-        return False
+        return 0

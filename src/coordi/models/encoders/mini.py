@@ -142,7 +142,7 @@ def load_mini(folder: Path) -> Mini:
     try:
         weights = load_file(folder / "model.safetensors")
         with torch.device("meta"):  # sizes are compared before any memory is taken
-            Mini(config["vocabulary"], config["dim"]).load_state_dict(weights)
+            Mini(config["vocabulary"], config["dim"]).load_state_dict(weights, assign=True)
         model = Mini(config["vocabulary"], config["dim"])
         model.load_state_dict({name: value.float() for name, value in weights.items()})
     except Exception as error:  # of safetensors, of a missing field, of sizes that do not fit
