@@ -250,9 +250,10 @@ def test_a_folder_opens_as_the_reranker_that_was_saved(tmp_path):
 def test_what_is_no_reranker_is_refused(tmp_path):
     with pytest.raises(NotFoundError, match="there is no folder"):
         open_reranker(tmp_path / "nowhere")
+    head = SYSTEMS["head"](DIM, LabelSizes(ITEMS, KINDS, {}), SYSTEMS["head"].Settings())
+    encoder = artefact(tmp_path / "encoder", head, dim=head.dim, system="head")
     with pytest.raises(EncoderError, match="is an encoder, not a re-ranker"):
-        head = SYSTEMS["head"](DIM, LabelSizes(ITEMS, KINDS, {}), SYSTEMS["head"].Settings())
-        open_reranker(artefact(tmp_path / "encoder", head, dim=head.dim, system="head"))
+        open_reranker(encoder)
 
 
 @pytest.mark.parametrize("name", ["wtbi", "studio2shop"])

@@ -242,7 +242,7 @@ def _beside(path: Path, items: Bag[str]) -> Path:
         and not is_outfit_file(other)
     ]
     if len(others) > 1:
-        # A file of edits names some of them too; the catalogue has all.
+        # A file of edits names them too, but has no pictures of them.
         listed = {other: _listed(other, items) for other in others}
         most = max(listed.values())
         others = [other for other in others if listed[other] == most]
@@ -255,9 +255,11 @@ def _beside(path: Path, items: Bag[str]) -> Path:
     )
 
 
-def _listed(file: Path, items: Bag[str]) -> int:
-    """How many of some items a file lists, read as a catalogue."""
+def _listed(file: Path, items: Bag[str]) -> tuple[int, int]:
+    """How many of some items a file lists, read as a catalogue; with a picture, and at all."""
     try:
-        return sum(isinstance(row, Item) and row.id in items for row in open_catalog(file).rows())
+        rows = [row for row in open_catalog(file).rows() if isinstance(row, Item)]
     except CoordiError:
-        return 0
+        return 0, 0
+    there = [row for row in rows if row.id in items]
+    return sum(row.image is not None for row in there), len(there)
