@@ -149,6 +149,8 @@ class Validation(Callback):
         """Measure the untrained system; stop where a checkpoint was already exhausted."""
         if not self.history:
             self._look(trainer, pl_module)
+        elif self.exhausted:
+            self._say_stop(trainer.global_step)
         trainer.should_stop = trainer.should_stop or self.exhausted
 
     def on_train_batch_end(
@@ -177,10 +179,13 @@ class Validation(Callback):
                 for name, tensor in module.net.state_dict().items()
             }
         if self.exhausted and step < trainer.max_steps:
-            self.say(
-                f"stopped at step {step}: no better R@1 on val in {self.patience} looks than "
-                f"{self.best[1]:.3f} at step {self.best[0]}"
-            )
+            self._say_stop(step)
+
+    def _say_stop(self, step: int) -> None:
+        self.say(
+            f"stopped at step {step}: no better R@1 on val in {self.patience} looks than "
+            f"{self.best[1]:.3f} at step {self.best[0]}"
+        )
 
 
 def restore(module: nn.Module, validation: Validation) -> None:
