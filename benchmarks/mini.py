@@ -3,8 +3,8 @@
     python benchmarks/mini.py --data ../shared/data --weights WEIGHTS/mobilenet_v2_imagenet.tflite
 
 Every row states its gallery and query counts. Held out is the "test" side of the splits of the
-recipe of coordi-mini, coordi-mini.yaml beside this file (one garment, sender or street photo never
-stands on two sides); nothing is chosen on it: settings were chosen on the "val" side
+recipe of coordi-mini, coordi-mini.yaml beside this file (one garment, sender or street photo
+never stands on two sides); nothing is chosen on it: settings were chosen on the "val" side
 (`--split val`).
 """
 

@@ -99,6 +99,18 @@ def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(catalog, tmp_path, undi
     assert contents(folder) == undisturbed
 
 
+def test_sigterm_keeps_what_is_done_as_well(catalog, tmp_path):
+    folder = tmp_path / "store"
+    process = start("ingest", catalog, "--store", folder, delay=0.1)
+    wait_for_items(folder, process)
+    process.send_signal(signal.SIGTERM)
+    code, out, err = finish(process)
+    assert code == 143
+    assert "run the same command again" in err
+    added = int(re.search(r"([\d,]+) added", out)[1])
+    assert len(contents(folder)[0]) == added
+
+
 def test_ctrl_c_with_json(catalog, tmp_path):
     folder = tmp_path / "store"
     process = start("ingest", catalog, "--store", folder, "--json", delay=0.1)

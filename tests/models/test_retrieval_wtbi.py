@@ -221,11 +221,11 @@ def test_a_street_that_hides_the_garment_is_seen_through(name):
     assert recall() > before + 0.4
 
 
-def artefact(folder, net, dim=None, system="wtbi"):
+def artefact(folder, net, dim=None, system="wtbi", settings=None):
     folder.mkdir()
     config = RetrievalConfig(
-        name="small", system=system, settings={} if dim else net.settings.model_dump(mode="json"),
-        feature_dim=DIM, dim=dim, items=ITEMS, categories=KINDS, attributes={},
+        name="small", system=system,
+        settings=settings or net.settings.model_dump(mode="json"), feature_dim=DIM, dim=dim, items=ITEMS, categories=KINDS, attributes={},
         encoder=BaseEncoder(name="rows", fingerprint="a" * 16),
     )  # fmt: skip
     save_system(folder, net, config)
@@ -250,10 +250,15 @@ def test_a_folder_opens_as_the_reranker_that_was_saved(tmp_path):
 def test_what_is_no_reranker_is_refused(tmp_path):
     with pytest.raises(NotFoundError, match="there is no folder"):
         open_reranker(tmp_path / "nowhere")
-    head = SYSTEMS["head"](DIM, LabelSizes(ITEMS, KINDS, {}), SYSTEMS["head"].Settings())
-    encoder = artefact(tmp_path / "encoder", head, dim=head.dim, system="head")
+    with pytest.raises(EncoderError, match="its widths contradict each other"):
+        open_reranker(artefact(tmp_path / "neither", model(), dim=4))
+    sizes = LabelSizes(ITEMS, KINDS, {})
+    encoder = SYSTEMS["single-tower"](DIM, sizes, SYSTEMS["single-tower"].Settings(dim=4))
+    folder = artefact(
+        tmp_path / "encoder", encoder, dim=4, system="single-tower", settings={"dim": 4}
+    )
     with pytest.raises(EncoderError, match="is an encoder, not a re-ranker"):
-        open_reranker(encoder)
+        open_reranker(folder)
 
 
 @pytest.mark.parametrize("name", ["wtbi", "studio2shop"])

@@ -117,9 +117,11 @@ def _titles_found(folder: Path) -> float:
 
 
 def test_another_recipe_in_the_same_folder_is_refused(recipe: str, tmp_path: Path) -> None:
-    (tmp_path / "out" / "artifact").mkdir(parents=True)
-    (tmp_path / "out" / "recipe.yaml").write_text("batch: 3\n")
-    with pytest.raises(RecipeError, match="holds a run whose recipe cannot be read"):
+    (tmp_path / "out").mkdir()
+    text = load_recipe(recipe, ["batch=3"]).to_yaml()
+    (tmp_path / "out" / "recipe.yaml").write_text(text)
+    (tmp_path / "out" / "artifact").mkdir()
+    with pytest.raises(RecipeError, match="holds a run of another recipe"):
         run(recipe, output=tmp_path / "out", quiet=True)
 
 

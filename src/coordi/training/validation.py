@@ -150,7 +150,7 @@ class Validation(Callback):
         if not self.history:
             self._look(trainer, pl_module)
         elif self.exhausted:
-            self._say_exhausted(trainer)
+            self._say_stop(trainer.global_step)
         trainer.should_stop = trainer.should_stop or self.exhausted
 
     def on_train_batch_end(
@@ -179,12 +179,12 @@ class Validation(Callback):
                 for name, tensor in module.net.state_dict().items()
             }
         if self.exhausted and step < trainer.max_steps:
-            self._say_exhausted(trainer)
+            self._say_stop(step)
 
-    def _say_exhausted(self, trainer: lightning.Trainer) -> None:
+    def _say_stop(self, step: int) -> None:
         self.say(
-            f"stopped at step {trainer.global_step}: no better R@1 on val in {self.patience} looks "
-            f"than {self.best[1]:.3f} at step {self.best[0]}"
+            f"stopped at step {step}: no better R@1 on val in {self.patience} looks than "
+            f"{self.best[1]:.3f} at step {self.best[0]}"
         )
 
 

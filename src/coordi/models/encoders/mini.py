@@ -141,10 +141,9 @@ def load_mini(folder: Path) -> Mini:
     config = read_json(folder / "config.json")
     try:
         weights = load_file(folder / "model.safetensors")
-        with torch.device("meta"):  # sizes are compared before any memory is taken
-            Mini(config["vocabulary"], config["dim"]).load_state_dict(weights, assign=True)
-        model = Mini(config["vocabulary"], config["dim"])
-        model.load_state_dict({name: value.float() for name, value in weights.items()})
+        with torch.device("meta"):  # no memory is taken for sizes that the weights do not have
+            model = Mini(config["vocabulary"], config["dim"])
+        model.load_state_dict({n: w.float() for n, w in weights.items()}, assign=True)
     except Exception as error:  # of safetensors, of a missing field, of sizes that do not fit
         raise EncoderError(
             f"the weights of {folder} cannot be used ({error}); fetch the folder again"

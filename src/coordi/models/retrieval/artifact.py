@@ -101,7 +101,7 @@ def read_config(folder: Path) -> RetrievalConfig:
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"]))
         raise EncoderError(
-            f"{folder / 'config.json'}: {field}: {first['msg']}; fetch the folder again, or train "
+            f"{folder / 'config.json'} is not readable: {field}: {first['msg']}; fetch the folder again, or train "
             "again"
         ) from error
 
@@ -124,10 +124,10 @@ def load_system(folder: Path) -> tuple[nn.Module, RetrievalConfig]:
         )
     if hasattr(system, "objective"):
         del system.objective
+    _fill(system, _part(folder, "system."), folder)
     backbone_dim = config.feature_dim if config.backbone is None else config.backbone.dim
     if (getattr(system, "dim", None), backbone_dim) != (config.dim, config.feature_dim):
         raise EncoderError(f"{folder / 'config.json'}: its widths contradict each other")
-    _fill(system, _part(folder, "system."), folder)
     return system.eval().requires_grad_(False), config
 
 
