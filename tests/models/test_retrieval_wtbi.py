@@ -225,7 +225,8 @@ def artefact(folder, net, dim=None, system="wtbi", settings=None):
     folder.mkdir()
     config = RetrievalConfig(
         name="small", system=system,
-        settings=settings or net.settings.model_dump(mode="json"), feature_dim=DIM, dim=dim, items=ITEMS, categories=KINDS, attributes={},
+        settings=settings or net.settings.model_dump(mode="json"),
+        feature_dim=DIM, dim=dim, items=ITEMS, categories=KINDS, attributes={},
         encoder=BaseEncoder(name="rows", fingerprint="a" * 16),
     )  # fmt: skip
     save_system(folder, net, config)

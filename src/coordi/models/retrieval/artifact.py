@@ -101,8 +101,8 @@ def read_config(folder: Path) -> RetrievalConfig:
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"]))
         raise EncoderError(
-            f"{folder / 'config.json'} is not readable: {field}: {first['msg']}; fetch the folder again, or train "
-            "again"
+            f"{folder / 'config.json'} is not readable: {field}: {first['msg']}; fetch the folder "
+            "again, or train again"
         ) from error
 
 
