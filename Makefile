@@ -29,7 +29,7 @@ demo: $(STAMPS)/package
 	$(BIN)/coordi demo $(if $(CATALOG),"$(CATALOG)")
 
 test: $(STAMPS)/tools
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 $(STAMPS)/python:
 	$(PYTHON) -m venv $(VENV)
