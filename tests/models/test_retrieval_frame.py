@@ -212,7 +212,11 @@ def test_broken_folders_say_what_is_wrong(tmp_path: Path) -> None:
     for change, error, message in (
         ({"system": "twin-towers"}, UnknownNameError, "Did you mean 'two-towers'"),
         ({"settings": {"dim": 7}}, EncoderError, "do not fit its config.json"),
-        ({"feature_dim": "many"}, EncoderError, "config.json is not readable: feature_dim: Input should be"),
+        (
+            {"feature_dim": "many"},
+            EncoderError,
+            "config.json is not readable: feature_dim: Input should be",
+        ),
     ):
         (tmp_path / "config.json").write_text(json.dumps(config | change))
         with pytest.raises(error, match=message):

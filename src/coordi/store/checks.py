@@ -122,8 +122,8 @@ def file_sum(path: Path) -> FileSum:
 def _load(memory: Path) -> dict[str, tuple[Mark, str]] | None:
     """Marks of an earlier process; None where they are absent or damaged."""
     try:
-        text, digest = memory.read_text("utf-8").splitlines()
-        if xxhash.xxh3_128_hexdigest(text.encode()) != digest:
+        text, _, digest = memory.read_text("utf-8").partition("\n")
+        if f"{xxhash.xxh3_128_hexdigest(text.encode())}\n" != digest:
             return None
         return {
             str(name): ((int(m[0]), int(m[1]), int(m[2]), int(m[3])), str(found))

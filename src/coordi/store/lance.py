@@ -309,9 +309,12 @@ class LanceStore:
 
     def _head(self) -> Seal:
         """The newest commit."""
+        noted = seal.noted(self._table) or 0  # before the seals, which a writer adds to
         found = seal.numbers(self._table)
         if not found:
             raise StoreDamagedError(f"the store has no commit at all. {seal.VERIFY}")
+        if noted > found[-1]:
+            raise StoreDamagedError(f"the seal of the newest commit is missing. {seal.VERIFY}")
         head = seal.load(self._table, found[-1])
         if self._now is None and head.store != creation.read_settings(self.path)["store"]:
             raise StoreDamagedError(

@@ -50,6 +50,10 @@ class _Mender:
         self._drop_lost(head)
         self._forget_old()
         self._note_again()
+        if seal.noted(self.path) is None:
+            newest = seal.load(self.path, seal.numbers(self.path)[-1])
+            seal.write(self.path, newest)
+            self._did("the note of the newest commit was written anew")
         return self.report
 
     def _did(self, what: str) -> None:
@@ -65,6 +69,8 @@ class _Mender:
     def _head(self) -> Seal:
         """The newest commit that can be opened; the table is made to be at it."""
         numbers = seal.numbers(self.path) if (self.path / seal.FOLDER).is_dir() else []
+        if (seal.noted(self.path) or 0) > max(numbers, default=0):
+            numbers = [*numbers, seal.noted(self.path) or 0]  # its seal is missing
         sound = [one for one in map(self._legible, numbers) if one is not None]
         if numbers and sound and sound[-1].number == numbers[-1] and self._opens(sound[-1]):
             return sound[-1]
@@ -76,7 +82,9 @@ class _Mender:
 
     def _legible(self, number: int) -> Seal | None:
         name = f"{creation.TABLE}/{seal.place(self.path, number).relative_to(self.path)}"
-        return None if name in self.damaged else seal.load(self.path, number)
+        if name in self.damaged or not (self.folder / name).exists():
+            return None
+        return seal.load(self.path, number)
 
     def _opens(self, one: Seal) -> bool:
         """Whether the version's manifest is as it was written."""
@@ -98,7 +106,7 @@ class _Mender:
             return None
         for number in numbers:
             if number > known.number:
-                seal.place(self.path, number).unlink()
+                seal.place(self.path, number).unlink(missing_ok=True)
         number = max([0, *numbers]) + 1
         made = known.next(number=number, **creation.contents(dataset, self.path))
         seal.write(self.path, made)

@@ -21,6 +21,7 @@ from coordi.artifacts import write_atomically
 from coordi.errors import StoreDamagedError
 
 FOLDER = "_seals"
+HEAD = "newest"
 _NAME = re.compile(r"(\d{10})\.json")
 VERIFY = "Look at it with: coordi verify --store DIR"
 
@@ -99,6 +100,21 @@ def write(table: Path, seal: Seal) -> None:
     text = json.dumps(asdict(seal), ensure_ascii=False)
     (table / FOLDER).mkdir(exist_ok=True)
     write_atomically(place(table, seal.number), f"{text}\n{_digest(text)}\n")
+    note = str(seal.number)
+    write_atomically(table / FOLDER / HEAD, f"{note}\n{_digest(note)}\n", lasting=False)
+
+
+def noted(table: Path) -> int | None:
+    """The newest commit by the note beside the seals; 0 where there is no note, None where it is
+    damaged. A writer that was killed leaves it one behind; ahead of the seals it never is.
+    """
+    try:
+        note, digest = (table / FOLDER / HEAD).read_text("utf-8").split("\n", 1)
+    except FileNotFoundError:
+        return 0
+    except (OSError, ValueError):
+        return None
+    return int(note) if note.isdigit() and digest == f"{_digest(note)}\n" else None
 
 
 def numbers(table: Path) -> list[int]:

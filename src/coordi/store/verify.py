@@ -93,9 +93,14 @@ def _settings(folder: Path, found: Verification) -> str:
 def _seals(path: Path, store: str, found: Verification) -> list[Seal]:
     """The seals that can be read, oldest first."""
     place = f"{creation.TABLE}/{seal.FOLDER}"
+    note = seal.noted(path)  # before the seals, which a writer adds to
     numbers = seal.numbers(path) if (path / seal.FOLDER).is_dir() else []
     if not numbers:
         found.fault(place, "there is no seal", "the store cannot be opened")
+    if note is None:
+        found.fault(f"{place}/{seal.HEAD}", "damaged", HARMLESS)
+    elif numbers and note > numbers[-1]:
+        found.fault(place, f"the seal of commit {note} is missing", "the store cannot be opened")
     seals: list[Seal] = []
     for number in numbers:
         name = f"{creation.TABLE}/{seal.place(path, number).relative_to(path)}"
@@ -210,7 +215,7 @@ def _hint(path: Path, latest: int, found: Verification) -> None:
 
 def _left_over(path: Path) -> Iterator[Path]:
     """Files in the table's folder that belong to no commit."""
-    known = {"_versions/latest_version_hint.json"}
+    known = {"_versions/latest_version_hint.json", f"{seal.FOLDER}/{seal.HEAD}"}
     for number in seal.numbers(path):
         known.add(str(seal.place(path, number).relative_to(path)))
         try:
