@@ -302,6 +302,9 @@ class Blank:
     def encode_texts(self, texts: Any) -> Any:
         import numpy as np
 
+    def unknown_words(self, text: str) -> tuple[str, ...]:  # noqa: ARG002
+        return ()
+
         return np.full((len(texts), self.dim), 0.5, dtype=np.float32)
 
 
