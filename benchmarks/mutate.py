@@ -299,11 +299,11 @@ class Blank:
     def encode_prepared(self, batch: Any) -> Any:
         return self.encode_texts(batch)
 
-    def encode_texts(self, texts: Any) -> Any:
-        pass
-
     def unknown_words(self, text: str) -> tuple[str, ...]:  # noqa: ARG002
         return ()
+
+    def encode_texts(self, texts: Any) -> Any:
+        import numpy as np
 
         return np.full((len(texts), self.dim), 0.5, dtype=np.float32)
 

@@ -26,12 +26,12 @@ class Given:
     def __init__(self, vectors: Any, fingerprint: str) -> None:
         self.vectors, self.fingerprint, self.dim = vectors, fingerprint, vectors.shape[1]
 
+    def unknown_words(self, text: str) -> tuple[str, ...]:  # noqa: ARG002
+        return ()
+
     def encode_texts(self, texts: list[str]) -> Any:
         row = int(texts[0])
         return self.vectors[row : row + 1]
-
-    def unknown_words(self, text: str) -> tuple[str, ...]:  # noqa: ARG002
-        return ()
 
     def encode_images(self, images: list[Any]) -> Any:
         row = int(images[0][0, 0, 0])
