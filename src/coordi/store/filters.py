@@ -314,11 +314,6 @@ def conditions(filter: Filter) -> Iterator[Condition]:
             yield part
 
 
-def fields_of(filter: Filter) -> set[str]:
-    """Names of all fields that a filter mentions."""
-    return {condition.field for condition in conditions(filter)}
-
-
 def check(filter: Filter, text: str, kinds: Mapping[str, str]) -> None:
     """Check names and types against the fields' kinds; `FilterError` says what does not fit."""
     for condition in conditions(filter):
