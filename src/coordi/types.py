@@ -34,6 +34,16 @@ class ImageRef:
 
 
 @dataclass(frozen=True, slots=True)
+class PictureInfo:
+    """About one picture of an item."""
+
+    version: str
+    """Changes when the picture does; "" where there is none."""
+    size: tuple[int, int] | None
+    """Width and height in pixels, upright; None where it cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
 class Origin:
     """The place a row came from, as reports name it: file, and line or row number from 1."""
 

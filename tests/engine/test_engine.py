@@ -253,7 +253,7 @@ def test_a_view_gives_pictures_of_its_items(engine):
     view = engine.view()
     assert view.image("item-1") == engine.image("item-1")
     assert view.thumbnail("item-1", 30) == engine.thumbnail("item-1", 30)
-    assert view.pixel_size(view.get(["item-1"])[0]) == (40, 60)
+    assert view.picture_info(view.get(["item-1"])[0]).size == (40, 60)
     for ask in (view.image, view.thumbnail):
         with pytest.raises(NotFoundError, match="item 'item-1' has no picture 1"):
             ask("item-1", number=1)
@@ -277,34 +277,34 @@ def test_pixel_sizes_stand_upright(engine, catalog, form):
     options = {"tiffinfo": {0x0112: 6}} if form == "tif" else {"exif": exif}
     Pillow.new("RGB", (60, 40)).save(path, **options)
     for ref in (ImageRef(path=path), ImageRef(data=path.read_bytes())):
-        assert engine.pixel_size(Item("lying", ref)) == (40, 60)
+        assert engine.picture_info(Item("lying", ref)).size == (40, 60)
 
 
 def test_pixel_size_never_raises_and_follows_the_file(engine, catalog):
     path = catalog.parent / "images/0.png"
     item = engine.get(["item-0"])[0]
-    assert engine.pixel_size(item) == (40, 60)
+    assert engine.picture_info(item).size == (40, 60)
     paint(path, "red", 1, size=(50, 70))
-    assert engine.pixel_size(item) == (50, 70)
-    assert engine.pixel_size(Item("no picture")) is None
+    assert engine.picture_info(item).size == (50, 70)
+    assert engine.picture_info(Item("no picture")).size is None
     path.write_text("broken")
-    assert engine.pixel_size(item) is None
+    assert engine.picture_info(item).size is None
     path.unlink()
     os.mkfifo(path)
-    assert engine.pixel_size(item) is None
+    assert engine.picture_info(item).size is None
     path.unlink()
-    assert engine.pixel_size(item) is None
+    assert engine.picture_info(item).size is None
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Pillow, "MAX_IMAGE_PIXELS", 10)
         paint(path, "red", 1)
-        assert engine.pixel_size(item) is None
+        assert engine.picture_info(item).size is None
 
 
 def test_known_pixel_sizes_are_not_read_again(engine, monkeypatch):
     items = engine.get([f"item-{n}" for n in range(20)])
-    sizes = [engine.pixel_size(item) for item in items]
+    sizes = [engine.picture_info(item).size for item in items]
     monkeypatch.setattr(pictures, "read_bytes", None)
-    assert [engine.pixel_size(item) for item in items] == sizes == [(40, 60)] * 20
+    assert [engine.picture_info(item).size for item in items] == sizes == [(40, 60)] * 20
 
 
 @pytest.mark.parametrize("form", ["JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF"])
@@ -339,10 +339,10 @@ def test_pictures_are_served_from_within_the_roots_as_they_are_now(engine, catal
         with pytest.raises(ImageError, match="item 'item-2' is outside of the folders") as error:
             ask("item-2")
         assert str(tmp_path) not in str(error.value)
-    assert engine.pixel_size(engine.get(["item-2"])[0]) is None
+    assert engine.picture_info(engine.get(["item-2"])[0]).size is None
     engine.store.add_roots([secret.parent])
     assert engine.image("item-2") == (secret.read_bytes(), "image/png")
-    assert engine.pixel_size(engine.get(["item-2"])[0]) == (40, 60)
+    assert engine.picture_info(engine.get(["item-2"])[0]).size == (40, 60)
 
 
 def test_a_store_without_roots_asks_for_an_ingest(engine, monkeypatch):
@@ -350,7 +350,7 @@ def test_a_store_without_roots_asks_for_an_ingest(engine, monkeypatch):
     for ask in (engine.image, engine.thumbnail):
         with pytest.raises(NotFoundError, match="Ingest the catalogue again"):
             ask("item-1")
-    assert engine.pixel_size(engine.get(["item-1"])[0]) is None
+    assert engine.picture_info(engine.get(["item-1"])[0]).size is None
 
 
 def test_further_pictures_by_number(engine, tmp_path):
@@ -362,7 +362,7 @@ def test_further_pictures_by_number(engine, tmp_path):
     first, second = (ImageRef(data=part) for part in data)
     item = Item("two", first, more=(second,))
     assert [engine.pictures.image(item, n)[0] for n in (0, 1)] == data
-    assert [engine.pixel_size(item, n) for n in (0, 1, 2)] == [(4, 6), (8, 2), None]
+    assert [engine.picture_info(item, n).size for n in (0, 1, 2)] == [(4, 6), (8, 2), None]
     assert Pillow.open(io.BytesIO(engine.pictures.thumbnail(item, 320, 1))).size == (8, 2)
     for number in (2, -1):
         with pytest.raises(NotFoundError, match="has no picture"):

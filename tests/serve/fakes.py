@@ -1,5 +1,6 @@
 """An engine without a model: vectors are the mean colours of a few drawn pictures."""
 
+import hashlib
 import io
 import re
 from collections import Counter
@@ -10,7 +11,7 @@ from PIL import Image as Pillow
 from PIL import ImageDraw
 
 from coordi.errors import FilterError, ImageError, NotFoundError
-from coordi.types import Answer, Facet, Hit, ImageRef, Item, Query
+from coordi.types import Answer, Facet, Hit, ImageRef, Item, PictureInfo, Query
 
 COLORS = {
     "red": (190, 40, 50),
@@ -210,10 +211,14 @@ class FakeView:
         data = bytes_of(self.get([item_id])[0], number)
         return data, "image/webp" if data[8:12] == b"WEBP" else "image/jpeg"
 
-    def pixel_size(self, item):
+    def picture_info(self, item):
         if item.image is None:
-            return None
-        return Pillow.open(io.BytesIO(bytes_of(item))).size
+            return PictureInfo("", None)
+        size = Pillow.open(io.BytesIO(bytes_of(item))).size
+        return PictureInfo(self.picture_version(item, 0), size)
+
+    def picture_version(self, item, number):
+        return hashlib.md5(bytes_of(item, number)).hexdigest()
 
     def thumbnail(self, item_id, side=320, number=0):
         self._fail()

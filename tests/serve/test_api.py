@@ -14,7 +14,7 @@ from PIL import Image as Pillow
 from coordi import errors
 from coordi.serve import Limits, create_app
 from coordi.serve.errors import TABLE
-from coordi.types import ImageRef
+from coordi.types import ImageRef, PictureInfo
 
 from .fakes import FakeEngine, FakeView, draw
 
@@ -120,7 +120,7 @@ def test_any_id_can_be_addressed(engine, ident):
                 "token": "commit-2",
             }
         assert shown["id"] == ident
-        assert (shown["width"], shown["height"]) == engine.view().pixel_size(engine.items[0])
+        assert (shown["width"], shown["height"]) == engine.view().picture_info(engine.items[0]).size
         assert client.get(shown["image"]).content == engine.items[0].image.data
         assert client.get(shown["thumbnail"]).headers["content-type"] == "image/jpeg"
 
@@ -349,12 +349,12 @@ def test_further_pictures_have_addresses(engine):
 def test_one_bad_picture_is_a_placeholder_in_a_list(engine, failure, monkeypatch):
     broken = engine.items[2].id
 
-    def size(self, item):
+    def info(self, item):
         if item.id == broken:
             raise failure
-        return (10, 20)
+        return PictureInfo("", (10, 20))
 
-    monkeypatch.setattr(FakeView, "pixel_size", size)
+    monkeypatch.setattr(FakeView, "picture_info", info)
     with TestClient(create_app(engine)) as client:
         for items in (
             client.get("/v1/items").json()["items"],

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from coordi.serve import create_app
-from coordi.serve.wire import SearchForm, SimilarParams, ThumbnailParams
+from coordi.serve.asking import SearchForm, SimilarParams, ThumbnailParams
 
 from .fakes import FakeEngine, draw
 

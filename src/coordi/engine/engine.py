@@ -12,7 +12,7 @@ from coordi.data.images import MAX_PIXELS
 from coordi.engine.pictures import Pictures
 from coordi.engine.shuffle import Shuffle
 from coordi.errors import FingerprintError, StoreDamagedError, StoreError
-from coordi.types import Answer, Box, Encoder, Facet, Image, Item, Query, Reranker
+from coordi.types import Answer, Box, Encoder, Facet, Image, Item, PictureInfo, Query, Reranker
 
 if TYPE_CHECKING:
     from coordi.data.catalog import Catalog
@@ -257,9 +257,9 @@ class Engine:
         """An item's picture as a JPEG no wider or higher than `side` pixels; raises as `image`."""
         return self.pictures.thumbnail(self.get([id])[0], side, number)
 
-    def pixel_size(self, item: Item, number: int = 0) -> tuple[int, int] | None:
-        """Width and height of an item's upright picture; None where it cannot be read."""
-        return self.pictures.pixel_size(item, number)
+    def picture_info(self, item: Item, number: int = 0) -> PictureInfo:
+        """The version and upright size of an item's picture; never raises."""
+        return self.pictures.info(item, number)
 
     def decode(self, data: bytes, *, box: Box | None = None, max_pixels: int = MAX_PIXELS) -> Image:
         """Make an uploaded picture, cropped to `box`, into a query's `image`.

@@ -10,11 +10,13 @@ from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
 from typing import Generic, TypeVar
 
+import xxhash
+
 from coordi.data.decoding import shared
 from coordi.data.images import image_hash, read_bytes
 from coordi.engine.signature import picture_key
 from coordi.errors import BusyError, ImageError, NotFoundError
-from coordi.types import ImageRef, Item
+from coordi.types import ImageRef, Item, PictureInfo
 
 THUMBNAIL_BYTES = 128 * 1024 * 1024
 """Memory for thumbnails that were made."""
@@ -64,7 +66,7 @@ class Pictures:
         self._roots = roots
         self._thumbnails: Cache[bytes] = Cache(THUMBNAIL_BYTES, len)
         self._types: Cache[str | ImageError] = Cache(_REMEMBERED, _one)
-        self._sizes: Cache[tuple[int, int] | None] = Cache(_REMEMBERED, _one)
+        self._infos: Cache[PictureInfo] = Cache(_REMEMBERED, _one)
 
     def image(self, item: Item, number: int = 0) -> tuple[bytes, str]:
         """The bytes of picture `number` (0 is the main one) and its media type.
@@ -85,20 +87,29 @@ class Pictures:
             (_version(ref, name), side), lambda: self._shrunk(item, number, side)
         )
 
-    def pixel_size(self, item: Item, number: int = 0) -> tuple[int, int] | None:
-        """Width and height of an upright picture; None where it has none or cannot be read."""
-        try:
-            key = picture_key(_ref(item, number))
-            return self._sizes.get(key, lambda: self._measured(item, number))
-        except (ImageError, NotFoundError, BusyError):
-            return None
+    def info(self, item: Item, number: int = 0) -> PictureInfo:
+        """The version and upright size of a picture, from one look at its file; never raises.
 
-    def _measured(self, item: Item, number: int) -> tuple[int, int] | None:
+        Both are empty where there is no picture; the size is, where it cannot be read.
+        """
+        key = _key(item, number)
+        if not key:
+            return PictureInfo("", None)
+        try:
+            return self._infos.get(key, lambda: self._measured(key, item, number))
+        except (ImageError, NotFoundError, BusyError):
+            return PictureInfo(_short(key), None)
+
+    def version(self, item: Item, number: int) -> str:
+        """The version alone, which costs no reading of the picture."""
+        return _short(_key(item, number))
+
+    def _measured(self, key: str, item: Item, number: int) -> PictureInfo:
         data = self._read(item, number)
         try:
-            return shared().measure(data)
+            return PictureInfo(_short(key), shared().measure(data))
         except ImageError:  # remembered: the same bytes will not become a picture
-            return None
+            return PictureInfo(_short(key), None)
 
     def _shrunk(self, item: Item, number: int, side: int) -> bytes:
         data = self._read(item, number)
@@ -130,6 +141,17 @@ def _ref(item: Item, number: int) -> ImageRef:
 
 def _name(item: Item, number: int) -> str:
     return f"the picture of item {item.id!r}" if not number else f"picture {number} of {item.id!r}"
+
+
+def _key(item: Item, number: int) -> str:
+    try:
+        return picture_key(_ref(item, number))
+    except (ImageError, NotFoundError):
+        return ""
+
+
+def _short(key: str) -> str:
+    return key and xxhash.xxh3_64_hexdigest(key.encode("utf-8", "surrogatepass"))
 
 
 def _version(ref: ImageRef, name: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from coordi.types import Answer, Facet, Item, Query
+from coordi.types import Answer, Facet, Item, PictureInfo, Query
 
 if TYPE_CHECKING:
     from coordi.engine.engine import Engine
@@ -63,6 +63,10 @@ class View:
         """An item's picture as a JPEG no wider or higher than `side` pixels."""
         return self._engine.pictures.thumbnail(self.get([id])[0], side, number)
 
-    def pixel_size(self, item: Item, number: int = 0) -> tuple[int, int] | None:
-        """Width and height of an item's upright picture; None where it cannot be read."""
-        return self._engine.pictures.pixel_size(item, number)
+    def picture_info(self, item: Item, number: int = 0) -> PictureInfo:
+        """The version and upright size of an item's picture; never raises."""
+        return self._engine.pictures.info(item, number)
+
+    def picture_version(self, item: Item, number: int) -> str:
+        """A text that changes when the picture does; "" where there is none."""
+        return self._engine.pictures.version(item, number)

@@ -1,30 +1,12 @@
 """Caching of pictures: an ETag by content, 304 where the client has it, versions in addresses."""
 
 import hashlib
-import os
 
 from fastapi import Request
 from fastapi.responses import Response
 
-from coordi.types import ImageRef
-
 FOREVER = "public, max-age=31536000, immutable"
 SHORTLY = "public, max-age=60"
-
-
-def image_version(image: ImageRef) -> str:
-    """A token that changes when the picture does, cheap enough for every hit of an answer.
-
-    Files are told apart by time and size; "" where the file is gone.
-    """
-    if image.data is not None:
-        return _digest(image.data)
-    assert image.path is not None
-    try:
-        stat = os.stat(image.path)  # noqa: PTH116 - twice as fast, and asked for every hit
-    except (OSError, ValueError):  # a name that no file can have
-        return ""
-    return _digest(f"{image.path}\0{stat.st_mtime_ns}\0{stat.st_size}".encode())
 
 
 def picture_response(

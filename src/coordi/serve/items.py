@@ -4,32 +4,31 @@ The id is always the rest of the path, so that it may itself hold slashes and li
 "..", which clients take for steps in a path, are given as `?id=`.
 """
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from starlette.convertors import Convertor, register_url_convertor
 
 from coordi import types
 from coordi.errors import ImageError, NotFoundError
-from coordi.serve.answering import TOKEN, answer, once
+from coordi.serve.answering import TOKEN, answer
+from coordi.serve.asking import (
+    ItemParams,
+    Page,
+    PictureParams,
+    SimilarParams,
+    ThumbnailParams,
+    asked,
+    described,
+    joined,
+)
 from coordi.serve.caching import picture_response
 from coordi.serve.errors import NoPictureError, Refused
 from coordi.serve.lanes import Lanes
 from coordi.serve.limits import Limits
 from coordi.serve.ports import SearchEngine
-from coordi.serve.wire import (
-    ItemOut,
-    ItemParams,
-    ItemsOut,
-    OneItemOut,
-    Page,
-    PictureParams,
-    SearchOut,
-    SimilarParams,
-    ThumbnailParams,
-    joined,
-)
+from coordi.serve.wire import ItemsOut, OneItemOut, SearchOut, item_out, search_out
 
 PICTURE: dict[int | str, dict[str, Any]] = {
     200: {"content": {"image/*": {}}},
@@ -54,39 +53,45 @@ register_url_convertor("rest", _Rest())
 
 def item_routes(engine: SearchEngine, limits: Limits, lanes: Lanes) -> APIRouter:
     """Routes that show items of `engine`."""
-    routes = APIRouter(tags=["items"], dependencies=[Depends(once)])
+    routes = APIRouter(tags=["items"])
 
-    @routes.get("/items", response_model=ItemsOut)
-    async def browse(page: Annotated[Page, Query()]) -> Response:
+    @routes.get("/items", response_model=ItemsOut, openapi_extra=described(Page))
+    async def browse(request: Request) -> Response:
         """Items without a search, in a stable mixed order."""
+        page = asked(request, Page)
         check_page(page, limits)
 
         def make() -> ItemsOut:
             view = engine.view()
             items, total = view.browse(joined(page.where), limit=page.limit, offset=page.offset)
-            return ItemsOut(
-                items=[ItemOut.of(item, view.pixel_size) for item in items],
-                total=total,
-                more=page.offset + len(items) < total,
-                token=view.token,
-            )
+            return {
+                "items": [item_out(item, view) for item in items],
+                "total": total,
+                "more": page.offset + len(items) < total,
+                "token": view.token,
+            }
 
         return await answer(lanes.reads, make)
 
-    @routes.get("/items/{item_id:rest}", response_model=OneItemOut)
-    async def item(item_id: str, params: Annotated[ItemParams, Query()]) -> Response:
+    @routes.get(
+        "/items/{item_id:rest}", response_model=OneItemOut, openapi_extra=described(ItemParams)
+    )
+    async def item(request: Request, item_id: str) -> Response:
         """One item."""
-        id = _id(item_id, params)
+        id = _id(item_id, asked(request, ItemParams))
 
         def make() -> OneItemOut:
             view = engine.view()
-            return OneItemOut.of(view.get([id])[0], view.pixel_size, token=view.token)
+            return {**item_out(view.get([id])[0], view), "token": view.token}
 
         return await answer(lanes.reads, make)
 
-    @routes.get("/similar/{item_id:rest}", response_model=SearchOut)
-    async def similar(item_id: str, params: Annotated[SimilarParams, Query()]) -> Response:
+    @routes.get(
+        "/similar/{item_id:rest}", response_model=SearchOut, openapi_extra=described(SimilarParams)
+    )
+    async def similar(request: Request, item_id: str) -> Response:
         """Items that look like this one; the item itself is left out."""
+        params = asked(request, SimilarParams)
         check_page(params, limits)
         query = types.Query(
             item=_id(item_id, params),
@@ -100,15 +105,19 @@ def item_routes(engine: SearchEngine, limits: Limits, lanes: Lanes) -> APIRouter
 
         def make() -> SearchOut:
             view = engine.view()
-            return SearchOut.of(view.search(query), view.pixel_size)
+            return search_out(view.search(query), view)
 
         return await answer(lanes.searches, make)
 
-    @routes.get("/images/{item_id:rest}", response_class=Response, responses=PICTURE)
-    async def image(
-        request: Request, item_id: str, params: Annotated[PictureParams, Query()]
-    ) -> Response:
+    @routes.get(
+        "/images/{item_id:rest}",
+        response_class=Response,
+        responses=PICTURE,
+        openapi_extra=described(PictureParams),
+    )
+    async def image(request: Request, item_id: str) -> Response:
         """The item's picture as it was given; `v`, its version, makes the answer cacheable."""
+        params = asked(request, PictureParams)
         id = _id(item_id, params)
 
         def make() -> Response:
@@ -118,11 +127,15 @@ def item_routes(engine: SearchEngine, limits: Limits, lanes: Lanes) -> APIRouter
 
         return await _shown(lanes, make)
 
-    @routes.get("/thumbnails/{item_id:rest}", response_class=Response, responses=PICTURE)
-    async def thumbnail(
-        request: Request, item_id: str, params: Annotated[ThumbnailParams, Query()]
-    ) -> Response:
+    @routes.get(
+        "/thumbnails/{item_id:rest}",
+        response_class=Response,
+        responses=PICTURE,
+        openapi_extra=described(ThumbnailParams),
+    )
+    async def thumbnail(request: Request, item_id: str) -> Response:
         """A JPEG of the item's picture, its longer side `side` pixels."""
+        params = asked(request, ThumbnailParams)
         id = _id(item_id, params)
 
         def make() -> Response:

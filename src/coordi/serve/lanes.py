@@ -36,7 +36,10 @@ class Lane:
             self._free.release()
 
     async def _turn(self) -> None:
-        if self._free.locked() and self._waiting >= self._most:
+        if not self._free.locked():
+            await self._free.acquire()
+            return
+        if self._waiting >= self._most:
             raise BusyError("too much is asked at once")
         self._waiting += 1
         try:

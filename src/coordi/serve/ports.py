@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from coordi.types import Answer, Box, Facet, Image, Item, Query
+from coordi.types import Answer, Box, Facet, Image, Item, PictureInfo, Query
 
 
 class CatalogView(Protocol):
@@ -33,8 +33,11 @@ class CatalogView(Protocol):
     def thumbnail(self, item_id: str, /, side: int = 320, number: int = 0) -> bytes:
         """A JPEG of it whose longer side is `side` pixels."""
 
-    def pixel_size(self, item: Item, /) -> tuple[int, int] | None:
-        """Width and height of an item's upright picture; None where it has none."""
+    def picture_info(self, item: Item, /) -> PictureInfo:
+        """About an item's main picture, cheap enough for every hit of an answer."""
+
+    def picture_version(self, item: Item, number: int, /) -> str:
+        """The version of an item's picture `number`; "" where there is none."""
 
 
 class SearchEngine(Protocol):

@@ -1,58 +1,58 @@
 """Routes of search: by words or item in the address, by picture in a form."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Depends, Form, Query, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from coordi import types
 from coordi.errors import ImageError, QueryError
-from coordi.serve.answering import answer, once
+from coordi.serve.answering import answer
+from coordi.serve.asking import (
+    SearchForm,
+    SearchParams,
+    asked,
+    asked_in_form,
+    described,
+    described_form,
+    joined,
+)
 from coordi.serve.errors import Refused
 from coordi.serve.items import check_page
 from coordi.serve.lanes import Lanes
 from coordi.serve.limits import Limits
 from coordi.serve.ports import SearchEngine
-from coordi.serve.wire import SearchForm, SearchOut, SearchParams, joined
-
-FORM = "multipart/form-data"
-FORMS = (FORM, "application/x-www-form-urlencoded")
+from coordi.serve.wire import SearchOut, search_out
 
 
 def search_routes(engine: SearchEngine, limits: Limits, lanes: Lanes) -> APIRouter:
     """Routes that search `engine`."""
-    routes = APIRouter(tags=["search"], dependencies=[Depends(_is_form), Depends(once)])
+    routes = APIRouter(tags=["search"])
 
     def found(query: types.Query) -> SearchOut:
         view = engine.view()
-        return SearchOut.of(view.search(query), view.pixel_size)
+        return search_out(view.search(query), view)
 
-    @routes.get("/search", response_model=SearchOut)
-    async def search(params: Annotated[SearchParams, Query()]) -> Response:
+    @routes.get("/search", response_model=SearchOut, openapi_extra=described(SearchParams))
+    async def search(request: Request) -> Response:
         """Search by words, by a stored item, or by both."""
+        params = asked(request, SearchParams)
         check_page(params, limits)
         query = _query(params)
         return await answer(lanes.searches, lambda: found(query))
 
-    @routes.post("/search", response_model=SearchOut)
-    async def search_with_picture(
-        form: Annotated[SearchForm, Form(media_type=FORM)],
-    ) -> Response:
+    @routes.post("/search", response_model=SearchOut, openapi_extra=described_form(SearchForm))
+    async def search_with_picture(request: Request) -> Response:
         """Search by a picture, alone or together with words and an item."""
-        check_page(form, limits)
-        data = await _upload(form, limits)
+        try:
+            form = await asked_in_form(request, SearchForm)
+            check_page(form, limits)
+            data = await _upload(form, limits)
+        finally:
+            await request.close()  # the files of the form
         picture = await lanes.decodes.run(lambda: _picture(data, form, engine, limits))
         query = _query(form, picture, form.image_weight)
         return await answer(lanes.searches, lambda: found(query))
 
     return routes
-
-
-async def _is_form(request: Request) -> None:
-    if request.method == "POST" and not request.headers.get("content-type", "").lower().startswith(
-        FORMS
-    ):
-        raise Refused(415, "unsupported_media_type", f"Send a form ({FORM}).")
 
 
 async def _upload(form: SearchForm, limits: Limits) -> bytes | None:

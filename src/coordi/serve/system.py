@@ -3,22 +3,22 @@
 from dataclasses import asdict
 from typing import Any
 
-from fastapi import APIRouter, Depends, HTTPException
+from fastapi import APIRouter, HTTPException
 from fastapi.responses import Response
 
-from coordi.serve.answering import answer, once
+from coordi.serve.answering import answer
 from coordi.serve.errors import RETRY_SECONDS
 from coordi.serve.lanes import Lanes
 from coordi.serve.limits import Limits
 from coordi.serve.ports import SearchEngine
 from coordi.serve.readiness import Readiness
 from coordi.serve.wire import (
-    FacetOut,
     FacetsOut,
     LimitsOut,
     ReadyOut,
     StatsOut,
     StatusOut,
+    facet_out,
     shown_name,
 )
 
@@ -27,7 +27,7 @@ def system_routes(
     engine: SearchEngine, limits: Limits, lanes: Lanes, readiness: Readiness
 ) -> APIRouter:
     """Routes about `engine` and the service around it."""
-    routes = APIRouter(tags=["system"], dependencies=[Depends(once)])
+    routes = APIRouter(tags=["system"])
 
     @routes.get("/health")
     async def health() -> StatusOut:
@@ -62,9 +62,10 @@ def system_routes(
 
         def make() -> FacetsOut:
             view = engine.view()
-            return FacetsOut(
-                facets=[FacetOut.of(facet) for facet in view.facets()], token=view.token
-            )
+            return {
+                "facets": [facet_out(facet) for facet in view.facets()],
+                "token": view.token,
+            }
 
         return await answer(lanes.reads, make)
 
@@ -72,7 +73,7 @@ def system_routes(
     async def stats() -> Response:
         """Figures about the store."""
 
-        return await answer(lanes.reads, lambda: StatsOut(**_public(asdict(engine.stats()))))
+        return await answer(lanes.reads, lambda: _public(asdict(engine.stats())))
 
     return routes
 
