@@ -6,8 +6,10 @@
 Each source tree (this one, and the one given with `--before`) gets two processes of its own: a
 server, asked over one connection that stays open, and a Python that makes the same calls on its
 engine. Rounds of `--calls` calls go over all of them in turn, so that other work on the machine
-meets all alike. A REST call is timed from the first byte sent to the last byte read. Then
-`--clients` connections ask at once, without pause, and answers are counted.
+meets all alike. A REST call is timed from the first byte sent to the last byte read; a call in
+Python inside its process, which is asked for one at a time as the server is ("python"), and in a
+loop without a pause ("python, loop"), where every cache is warm. Then `--clients` connections ask
+at once, without pause, and answers are counted.
 """
 
 import argparse
@@ -101,8 +103,15 @@ class House:
         return [_timed(calls[n % len(calls)], self.connection) for n in range(count)]
 
     def python(self, kind: str, count: int) -> list[float]:
-        """Seconds of the same calls on the engine."""
-        self.engine.stdin.write(f"{kind} {count}\n")
+        """Seconds of the same calls on the engine, each asked for when the last has come."""
+        return [self._seconds(f"{kind} {n} {n + 1}")[0] for n in range(count)]
+
+    def loop(self, kind: str, count: int) -> list[float]:
+        """Seconds of the same calls on the engine, all asked for together."""
+        return self._seconds(f"{kind} 0 {count}")
+
+    def _seconds(self, wanted: str) -> list[float]:
+        self.engine.stdin.write(wanted + "\n")
         self.engine.stdin.flush()
         seconds: list[float] = json.loads(self.engine.stdout.readline())
         return seconds
@@ -121,8 +130,8 @@ def measure(houses: dict[str, House], arguments: argparse.Namespace) -> dict[str
     for round in range(arguments.rounds + 1):  # the first one only warms
         for kind in KINDS:
             for name, house in houses.items():
-                for side, ask in (("rest", house.rest), ("python", house.python)):
-                    took = ask(kind, arguments.calls)
+                for side in ("rest", "python", "loop"):
+                    took = getattr(house, side)(kind, arguments.calls)
                     if round:
                         seconds.setdefault(kind, {}).setdefault(f"{name} {side}", []).extend(took)
     crowds: dict[str, dict[str, list[float]]] = {}
@@ -183,11 +192,12 @@ def show(report: dict[str, Any]) -> None:
             name, _, where = side.partition(" ")
             pace = report["answers_per_second"][kind][name]
             many = f"{pace:,.0f}" if where == "rest" else ""
+            side = side.replace("loop", "python, loop")
             print(f"| {kind} | {side} | {took['p50']} | {took['p99']} | {many} |")
 
 
 def answer_calls(store: Path) -> None:
-    """The Python side: "KIND COUNT" on stdin, their seconds as JSON on stdout."""
+    """The Python side: "KIND START END" on stdin, the calls' seconds as JSON on stdout."""
     from coordi.engine import Engine
     from coordi.types import Query
 
@@ -205,8 +215,8 @@ def answer_calls(store: Path) -> None:
             "item": [lambda id=item.id: view().get([id]) for item in items],
         }
         for line in sys.stdin:
-            kind, count = line.split()
-            asked = [calls[kind][n % len(calls[kind])] for n in range(int(count))]
+            kind, start, end = line.split()
+            asked = [calls[kind][n % len(calls[kind])] for n in range(int(start), int(end))]
             print(json.dumps([_timed(call) for call in asked]), flush=True)
 
 
