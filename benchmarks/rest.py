@@ -1,9 +1,9 @@
 """REST on a kept-alive connection beside the same calls in Python, in the same run.
 
     python benchmarks/rest.py --out build/rest.json
-    python benchmarks/rest.py --store shop --before ../before
+    python benchmarks/rest.py --catalog ../shared/data/mango/products.csv --before ../before
 
-Each source tree (this one, and the one given with `--before`) gets two processes of its own: a
+Each source tree (this one, and the one given with `--before`) gets a store and two processes: a
 server, asked over one connection that stays open, and a Python that makes the same calls on its
 engine. Rounds of `--calls` calls go over all of them in turn, so that other work on the machine
 meets all alike. A REST call is timed from the first byte sent to the last byte read; a call in
@@ -38,9 +38,13 @@ def main() -> None:
         answer_calls(arguments.engine)
         return
     with tempfile.TemporaryDirectory(prefix="coordi-rest-") as scratch:
-        store = arguments.store or make_store(Path(scratch), arguments.items)
+        folder = Path(scratch)
+        catalog = arguments.catalog or draw_catalog(folder / "wardrobe", arguments.items)
         trees = {"now": HERE} | ({"before": arguments.before} if arguments.before else {})
-        houses = {name: House(tree.resolve(), store.resolve()) for name, tree in trees.items()}
+        houses = {
+            name: House(tree.resolve(), make_store(folder / name, catalog, tree.resolve()))
+            for name, tree in trees.items()
+        }
         try:
             report = measure(houses, arguments)
         finally:
@@ -52,17 +56,19 @@ def main() -> None:
         arguments.out.write_text(json.dumps(report, indent=2) + "\n")
 
 
-def make_store(folder: Path, items: int) -> Path:
-    """Draw a wardrobe and ingest it."""
-    script = (
-        "import sys; from pathlib import Path; from coordi.data.drawn import write_wardrobe;"
-        "from coordi.engine import Engine; folder = Path(sys.argv[1]);"
-        "catalog = write_wardrobe(folder / 'wardrobe', count=int(sys.argv[2]));"
-        "Engine.open(folder / 'store', create=True).ingest(catalog)"
-    )
-    command = [sys.executable, "-c", script, str(folder), str(items)]
-    subprocess.run(command, check=True, env=_environment(HERE))
-    return folder / "store"
+def draw_catalog(folder: Path, items: int) -> Path:
+    """Draw a wardrobe."""
+    from coordi.data.drawn import write_wardrobe
+
+    return write_wardrobe(folder, count=items)
+
+
+def make_store(folder: Path, catalog: Path, tree: Path) -> Path:
+    """Ingest a catalogue with one tree's code."""
+    ingest = "from coordi.cli import main; main()"
+    command = [sys.executable, "-c", ingest, "ingest", str(catalog), "--store", str(folder)]
+    subprocess.run(command, check=True, env=_environment(tree), capture_output=True)
+    return folder
 
 
 class House:
@@ -274,8 +280,8 @@ def _environment(tree: Path) -> dict[str, str]:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--store", type=Path, help="a store; by default the drawn wardrobe's")
-    parser.add_argument("--items", type=int, default=400, help="garments to draw without --store")
+    parser.add_argument("--catalog", type=Path, help="by default a drawn wardrobe")
+    parser.add_argument("--items", type=int, default=400, help="garments to draw")
     parser.add_argument("--before", type=Path, help="another source tree to measure beside")
     parser.add_argument("--calls", type=int, default=50, help="calls of a kind in one round")
     parser.add_argument("--rounds", type=int, default=6)

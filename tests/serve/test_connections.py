@@ -129,6 +129,33 @@ def test_a_second_request_on_a_connection_has_its_deadline_too(dial):
     assert problem_of(read_all(connection)) == (408, "timeout")
 
 
+def test_a_head_without_end_is_cut_off(dial):
+    connection, sent = dial(), 0
+    connection.sendall(b"GET /v1/limits HTTP/1.1\r\nX-Long: ")
+    with contextlib.suppress(OSError):
+        while sent < 5_000_000:
+            sent += connection.send(b"a" * 16_384)
+    assert sent < 5_000_000
+    with contextlib.suppress(OSError):
+        assert problem_of(read_all(connection)) == (431, "too_large")
+
+
+def test_a_large_body_does_not_count_as_the_next_head(dial):
+    connection = dial()
+    body = FORM.replace(b"x", b"x" * 200_000)
+    connection.sendall(HEAD + f"Content-Length: {len(body)}\r\n\r\n".encode() + body)
+    answer = b""
+    while b"bad_image" not in answer:
+        answer += connection.recv(65536)
+    connection.sendall(b"GET /v1/limits HTTP/1.1\r\n")
+    time.sleep(0.05)
+    connection.sendall(b"Host: localhost\r\n\r\n")
+    answer = b""
+    while b'"upload_bytes"' not in answer:
+        assert not answer.startswith(b"HTTP/1.1 4")
+        answer += connection.recv(65536)
+
+
 def test_an_idle_connection_is_closed(dial):
     connection = dial()
     ask(connection)
@@ -262,7 +289,7 @@ def test_health_answers_while_everything_else_is_stuck():
     release = threading.Event()
     engine = FakeEngine()
     engine.decode = lambda data, **named: release.wait(60)
-    with serving(engine, Limits(decodes=2, patience_seconds=60)) as address:
+    with serving(engine, Limits(photos=2, patience_seconds=60)) as address:
         name, _, port = address.removeprefix("http://").rpartition(":")
         opened = [socket.create_connection((name, int(port)), timeout=20) for _ in range(20)]
         try:

@@ -17,12 +17,11 @@ from functools import partial
 from types import FrameType
 from typing import Any
 
-import h11
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from coordi.serve.errors import BUSY, error_body
+from coordi.serve.errors import BUSY, RETRY_SECONDS, error_body
 from coordi.serve.limits import Limits
 
 GRACE = 4
@@ -32,13 +31,14 @@ LAST = 8.0
 """Seconds after a signal at which the process ends, whatever a thread still does."""
 
 
-class Connection(H11Protocol):
+class Connection(HttpToolsProtocol):
     """uvicorn's connection with deadlines for whoever is at its other end."""
 
     def __init__(self, *arguments: Any, limits: Limits, **named: Any) -> None:
         """As uvicorn makes it; `limits` has the deadlines and the most connections."""
         super().__init__(*arguments, **named)
         self.limits = limits
+        self._head_bytes = 0
         self._head: asyncio.TimerHandle | None = None
         self._unread: asyncio.TimerHandle | None = None
 
@@ -55,9 +55,12 @@ class Connection(H11Protocol):
         """Read on; a request whose head has begun must be whole before its deadline."""
         if self._between_requests() and self._head is None:
             self._await_head()
+        before = self.cycle
         super().data_received(data)
         if not self._between_requests():
             self._head_is_whole()
+        elif self.cycle is before:
+            self._count_head(len(data))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the deadlines."""
@@ -98,7 +101,14 @@ class Connection(H11Protocol):
     def _await_head(self) -> None:
         self._head = self.loop.call_later(self.limits.head_seconds, self._head_is_late)
 
+    def _count_head(self, received: int) -> None:
+        # The parser itself takes a head of any length.
+        self._head_bytes += received
+        if self._head_bytes > self.limits.head_bytes:
+            self._refuse(431, "too_large", "The request's address and headers are too large.")
+
     def _head_is_whole(self) -> None:
+        self._head_bytes = 0
         if self._head is not None:
             self._head.cancel()
             self._head = None
@@ -126,21 +136,17 @@ class Connection(H11Protocol):
         """Send an error in the one shape and close, where the state of things still allows it."""
         if self.transport.is_closing():
             return
-        if self.conn.our_state is h11.IDLE:
+        if self._between_requests():
             body = json.dumps(error_body(code, message)).encode()
             headers = {
                 "content-type": "application/json",
                 "content-length": str(len(body)),
                 "cache-control": "no-store",
                 "connection": "close",
-                **({"retry-after": "2"} if status == 503 else {}),
+                **({"retry-after": RETRY_SECONDS} if status == 503 else {}),
             }
-            events = (
-                h11.Response(status_code=status, headers=list(headers.items())),
-                h11.Data(data=body),
-                h11.EndOfMessage(),
-            )
-            self.transport.write(b"".join(self.conn.send(event) or b"" for event in events))
+            head = "".join(f"{name}: {value}\r\n" for name, value in headers.items()).encode()
+            self.transport.write(STATUS_LINE[status] + head + b"\r\n" + body)
         self.transport.close()
 
 

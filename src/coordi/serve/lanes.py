@@ -58,8 +58,8 @@ class Lanes:
         few = min(max(CORES, 2), 8)
         self.searches = Lane("search", few, limits.searches, limits.patience_seconds)
         """Encoding and ranking; more at once than there are cores would only be slower."""
-        self.decodes = Lane("decode", few, limits.decodes, limits.patience_seconds)
-        """Uploaded pictures."""
+        self.photos = Lane("photo", few, limits.photos, limits.patience_seconds)
+        """Searches by photo: decoding one may take long, and other searches go on meanwhile."""
         self.pictures = Lane("picture", few, limits.pictures, limits.patience_seconds)
         """Pictures of the catalogue."""
         self.reads = Lane("read", 4, limits.searches, limits.patience_seconds)

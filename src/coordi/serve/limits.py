@@ -26,14 +26,16 @@ class Limits:
     """Items in one answer."""
     searches: int = 64
     """Searches that may wait for their turn; one more is told to come again."""
-    decodes: int = 16
-    """Uploaded pictures that may wait to be decoded."""
+    photos: int = 16
+    """Searches by photo that may wait for their turn."""
     pictures: int = 128
     """Pictures of the catalogue that may wait to be read."""
     patience_seconds: float = 5.0
     """How long a request waits for its turn."""
     connections: int = 512
     """Open connections; one more is told to come again."""
+    head_bytes: int = 65_536
+    """A request's address and headers."""
     head_seconds: float = 8.0
     """From a request's first byte, or a new connection, to the end of its head."""
     body_seconds: float = 30.0

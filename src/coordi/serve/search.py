@@ -48,9 +48,12 @@ def search_routes(engine: SearchEngine, limits: Limits, lanes: Lanes) -> APIRout
             data = await _upload(form, limits)
         finally:
             await request.close()  # the files of the form
-        picture = await lanes.decodes.run(lambda: _picture(data, form, engine, limits))
-        query = _query(form, picture, form.image_weight)
-        return await answer(lanes.searches, lambda: found(query))
+
+        def make() -> SearchOut:
+            picture = _picture(data, form, engine, limits)
+            return found(_query(form, picture, form.image_weight))
+
+        return await answer(lanes.photos, make)
 
     return routes
 

@@ -75,7 +75,10 @@ def open_tokenizer(folder: Path, *, fixed_length: bool) -> Callable[[Sequence[st
     clean = _cleaner(folder)
 
     def tokenize(texts: Sequence[str]) -> Tokens:
-        rows = tokenizer.encode_batch([clean(text) for text in texts])
+        cleaned = [clean(text) for text in texts]
+        # A batch goes to threads, which takes a single sentence longer than its encoding.
+        alone = len(cleaned) == 1
+        rows = [tokenizer.encode(cleaned[0])] if alone else tokenizer.encode_batch(cleaned)
         ids = np.array([row.ids for row in rows], np.int64).reshape(len(rows), -1)
         mask = np.array([row.attention_mask for row in rows], np.int64).reshape(len(rows), -1)
         # A tokenizer without start and end marks makes nothing of "": one masked pad stands there.

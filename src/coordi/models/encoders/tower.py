@@ -67,6 +67,8 @@ class TowerEncoder:
     def encode_images(self, images: Sequence[Image]) -> Vectors:
         """Encode pictures of any sizes → (len(images), dim), preparing ahead in threads."""
         preprocessing, _ = self._image_tower()
+        if len(images) == 1:
+            return self.encode_prepared(preprocessing.prepare(images[0])[None])
         out = np.empty((len(images), self.dim), np.float32)
         with ThreadPoolExecutor(os.cpu_count()) as threads:
             prepared = [
