@@ -61,6 +61,8 @@ class Snapshot:
         self.items = items
         self._checks, self._make_index = checks, make_index
         self._indexes: dict[str, VectorIndex] = {}
+        self._files: dict[int, list[str]] = {}
+        self._empty: frozenset[str] | None = None
         self._lock = threading.Lock()
 
     def followed_by(self, seal: Seal, rows: Rows, dataset: Any) -> Self:
@@ -183,7 +185,8 @@ class Snapshot:
     def _read(self, missing: dict[int, int]) -> dict[int, Item]:
         """Items of some rows, given as `seq` → position, from the table."""
         fields = cols.field_columns(self.rows.columns)
-        wanted = [*cols.ITEM_COLUMNS, *(name for parts in fields.values() for name in parts)]
+        own = [name for name in cols.ITEM_COLUMNS if name not in self._unfilled()]
+        wanted = [*own, *(name for parts in fields.values() for name in parts)]
         addresses = [int(self.rows.addresses[position]) for position in missing.values()]
         self.check(addresses)
         found = cols.items_of(table.take(self.dataset, addresses, wanted), fields)
@@ -191,15 +194,25 @@ class Snapshot:
         self.items.keep(items)
         return items
 
+    def _unfilled(self) -> frozenset[str]:
+        """Item columns that are costly to read and that no row fills."""
+        if self._empty is None:
+            with table.translated("cannot read the store's table"):
+                self._empty = frozenset(
+                    name
+                    for name in cols.RARE_COLUMNS
+                    if not self.dataset.count_rows(filter=f"{name} is not null")
+                )
+        return self._empty
+
     def check(self, addresses: Sequence[int]) -> None:
         """Raise `StoreDamagedError` where a file behind these rows is not as it was written."""
-        fragments = {address >> 32 for address in addresses}
-        files = [
-            f"data/{file.path}"
-            for number in fragments
-            for file in self.dataset.get_fragment(number).data_files()
-        ]
-        self._checks.still(files, self.seal.files)
+        for fragment in {address >> 32 for address in addresses}:
+            files = self._files.get(fragment)
+            if files is None:
+                parts = self.dataset.get_fragment(fragment).data_files()
+                files = self._files[fragment] = [f"data/{part.path}" for part in parts]
+            self._checks.still(files, self.seal.files)
 
     def check_files(self) -> None:
         """Raise `StoreDamagedError` where any of the commit's files is not as it was written."""
