@@ -1,6 +1,6 @@
 """The words that all rooms share: small frozen dataclasses, and the Protocols between rooms."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -16,6 +16,9 @@ Image = NDArray[np.uint8]
 
 Vectors = NDArray[np.float32]
 """Embeddings: (rows, dim), every row of length one."""
+
+Say = Callable[[str], None]
+"""Tells whoever waits how far the work is, one line at a time."""
 
 Box = tuple[float, float, float, float]
 """A crop as (left, top, right, bottom), each a share of the picture's width or height in [0, 1]."""

@@ -3,8 +3,8 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from coordi.data.collection import Collection, Rows, Trial
-from coordi.training.batches import Batches, PhotoBatch, cached, number_labels
+from coordi.data.collection import Collection, PhotoRows, Trial
+from coordi.training.batches import PhotoBatch, PhotoBatches, cached, number_labels
 from coordi.types import ImageRef, Photo
 
 NOTHING = ImageRef(data=b"x")
@@ -30,7 +30,7 @@ def collection() -> Collection:
 class Counting:
     """Batch number n is rows n and n + 1 of three."""
 
-    def batch(self, step: int) -> Rows:
+    def batch(self, step: int) -> PhotoRows:
         return np.array([step % 3, (step + 1) % 3])
 
 
@@ -61,7 +61,7 @@ def as_lists(batches: list[PhotoBatch]) -> list[list[int]]:
 
 def made(start: int = 0, rank: int = 0, world: int = 1, workers: int = 0) -> list[list[int]]:
     features = torch.arange(4.0).reshape(4, 1)
-    batches = Batches(
+    batches = PhotoBatches(
         cached(features), number_labels(collection()), Counting(), 5,
         start=start, rank=rank, world=world,
     )  # fmt: skip

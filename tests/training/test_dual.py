@@ -20,7 +20,7 @@ from coordi.errors import RecipeError
 from coordi.geometry import similarities, top_k
 from coordi.models.encoders import open_encoder
 from coordi.models.encoders.mini import Mini, fold_batch_norm, load_mini
-from coordi.training.dual import Batches, _draw, batch_counts
+from coordi.training.dual import CaptionBatches, _draw, batch_counts
 from coordi.training.dual_recipe import DualRecipe, Source
 from coordi.training.dual_run import train_tokenizer
 from coordi.training.examples import load_source
@@ -196,14 +196,14 @@ def test_a_source_in_pairs_shows_every_item_twice(recipe: str) -> None:
     loaded = load_recipe(recipe, ["sources.0.pairs=true", "batch=9"])
     assert isinstance(loaded, DualRecipe)
     sets = [load_source(source, Path(), "train") for source in loaded.sources]
-    batches = Batches(sets, train_tokenizer(sets, loaded), loaded)
+    batches = CaptionBatches(sets, train_tokenizer(sets, loaded), loaded)
     items = batches.batch(0, loaded.stages[0]).keys[4].tolist()
     assert sorted(Counter(items).values()) == [1, 2, 2, 2, 2]
     assert -1 not in items
     unpaired = load_recipe(recipe)
     assert isinstance(unpaired, DualRecipe)
     sets = [load_source(source, Path(), "train") for source in unpaired.sources]
-    alone = Batches(sets, batches.tokenizer, unpaired).batch(0, loaded.stages[0])
+    alone = CaptionBatches(sets, batches.tokenizer, unpaired).batch(0, loaded.stages[0])
     assert set(alone.keys[4].tolist()) == {-1}
 
 

@@ -10,16 +10,16 @@ from typing import NamedTuple
 import numpy as np
 
 from coordi.data.catalog import open_catalog
-from coordi.data.collection import Collection, Rows, Trial, checked, group_of, key_of
+from coordi.data.collection import Collection, PhotoRows, Trial, checked, group_of, key_of
 from coordi.data.drawn import Garment, draw_garment, draw_street, draw_wardrobe
 from coordi.data.pseudo_street import Backdrops, DrawnBackdrops, StreetBackdrops, render_views
 from coordi.data.pseudo_street.render import street_photos
 from coordi.data.rendering import Job, Rendered, render
-from coordi.data.specs import CollectionSpec, PseudoStreet, Say
+from coordi.data.specs import CollectionSpec, PseudoStreet
 from coordi.data.splits import Split, split_of
 from coordi.data.vocabulary import without_colors
 from coordi.errors import InputError, UnknownNameError
-from coordi.types import Box, Image, ImageRef, Item, Origin, Photo, Problem
+from coordi.types import Box, Image, ImageRef, Item, Origin, Photo, Problem, Say
 
 KINDS = ("catalog", "pairs", "drawn")
 """Kinds of collections beside the benchmarks' readers."""
@@ -158,7 +158,7 @@ def _of(photos: tuple[Photo, ...], read: Reading) -> Reading:
     return Reading(photos, read.problems, missing)
 
 
-def sides_of(spec: CollectionSpec, photos: Sequence[Photo]) -> dict[str, Rows]:
+def sides_of(spec: CollectionSpec, photos: Sequence[Photo]) -> dict[str, PhotoRows]:
     """Rows of each side of the split, by the photos' groups."""
     sides: dict[str, list[int]] = {"train": [], "val": [], "test": []}
     for row, photo in enumerate(photos):
@@ -333,7 +333,7 @@ def _need(read: Reading, spec: CollectionSpec) -> None:
         )
 
 
-def _asked(queries: Rows, spec: CollectionSpec) -> None:
+def _asked(queries: PhotoRows, spec: CollectionSpec) -> None:
     if not len(queries):
         raise InputError(f"{spec.name}: nothing to ask about; raise the share `test`")
 
@@ -341,7 +341,7 @@ def _asked(queries: Rows, spec: CollectionSpec) -> None:
 def _collection(
     spec: CollectionSpec,
     read: Reading,
-    train: Rows,
+    train: PhotoRows,
     trials: Mapping[str, Trial],
     counts: Mapping[str, int],
 ) -> Collection:

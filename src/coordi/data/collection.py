@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from coordi.errors import InputError
 from coordi.types import Photo, Problem
 
-Rows = NDArray[np.int64]
+PhotoRows = NDArray[np.int64]
 """Positions in `Collection.photos`."""
 
 
@@ -18,8 +18,8 @@ Rows = NDArray[np.int64]
 class Trial:
     """Who is looked for among whom, and what counts as found."""
 
-    query: Rows
-    gallery: Rows
+    query: PhotoRows
+    gallery: PhotoRows
     match: str = "item"
     """What a query and a hit must share: "item", "category", or the name of an attribute."""
     apart: Literal["photo", "group"] = "photo"
@@ -42,7 +42,7 @@ class Collection:
 
     name: str
     photos: tuple[Photo, ...]
-    train: Rows
+    train: PhotoRows
     test: Trial
     val: Trial | None = None
     problems: tuple[Problem, ...] = ()

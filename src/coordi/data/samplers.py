@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from coordi.data.collection import Collection, Rows, key_of
+from coordi.data.collection import Collection, PhotoRows, key_of
 from coordi.errors import InputError, UnknownNameError
 
 Labels = NDArray[np.int64]
@@ -27,7 +27,7 @@ class Sampler(Protocol):
     def steps_per_epoch(self) -> int:
         """Steps in which every class is drawn."""
 
-    def batch(self, step: int) -> Rows:
+    def batch(self, step: int) -> PhotoRows:
         """Rows of step `step` ≥ 0, (batch,); the same for the same seed and step."""
 
 
@@ -40,7 +40,7 @@ class MPerClass:
     """
 
     def __init__(
-        self, rows: Rows, labels: Labels, *, batch: int, seed: int = 0, m: int = 4
+        self, rows: PhotoRows, labels: Labels, *, batch: int, seed: int = 0, m: int = 4
     ) -> None:
         """`rows` (N,) of the collection and their `labels` (N,)."""
         self._slots = _slots(batch, m)
@@ -52,7 +52,7 @@ class MPerClass:
         """Steps in which every class is drawn."""
         return -(-len(self._order) // self._slots)
 
-    def batch(self, step: int) -> Rows:
+    def batch(self, step: int) -> PhotoRows:
         """Rows of a step, (batch,), the photos of a class side by side."""
         drawn = self._order.block(step, self._slots)
         return np.concatenate([self._draw(*slot) for slot in drawn])
@@ -68,7 +68,7 @@ class CategoryBalanced:
 
     def __init__(
         self,
-        rows: Rows,
+        rows: PhotoRows,
         labels: Labels,
         categories: Labels,
         *,
@@ -89,7 +89,7 @@ class CategoryBalanced:
         turns = len(self._order) * max(map(len, self._classes))
         return -(-turns // self._slots)
 
-    def batch(self, step: int) -> Rows:
+    def batch(self, step: int) -> PhotoRows:
         """Rows of a step, (batch,), the photos of a class side by side."""
         drawn = []
         for turn in range(step * self._slots, (step + 1) * self._slots):
@@ -108,7 +108,7 @@ class Hierarchical:
 
     def __init__(
         self,
-        rows: Rows,
+        rows: PhotoRows,
         labels: Labels,
         of: Labels,
         *,
@@ -136,7 +136,7 @@ class Hierarchical:
         """Steps in which every class is drawn."""
         return -(-len(self._order) // self._categories)
 
-    def batch(self, step: int) -> Rows:
+    def batch(self, step: int) -> PhotoRows:
         """Rows of a step, (batch,), the photos of a class side by side."""
         drawn = []
         for block, epoch in self._order.block(step, self._categories):
@@ -155,7 +155,7 @@ class CrossDomainPairs:
 
     def __init__(
         self,
-        rows: Rows,
+        rows: PhotoRows,
         labels: Labels,
         street: NDArray[np.bool_],
         *,
@@ -184,7 +184,7 @@ class CrossDomainPairs:
         """Steps in which every item that has both domains is drawn."""
         return -(-len(self._order) // self._slots)
 
-    def batch(self, step: int) -> Rows:
+    def batch(self, step: int) -> PhotoRows:
         """Rows of a step, (batch,): of each item its street photos, then its shop photos."""
         drawn = self._order.block(step, self._slots)
         return np.concatenate([side(*slot) for slot in drawn for side in self._sides])
@@ -202,7 +202,7 @@ SAMPLERS: Mapping[str, Callable[..., Sampler]] = {
 def make_sampler(
     name: str,
     collection: Collection,
-    rows: Rows,
+    rows: PhotoRows,
     *,
     batch: int,
     seed: int,
@@ -286,7 +286,7 @@ class _Shuffled:
 class _Draw:
     """m photos of a class on its n-th visit; the photos come in turn, shuffled anew each round."""
 
-    def __init__(self, rows: Rows, labels: Labels, m: int, seed: int) -> None:
+    def __init__(self, rows: PhotoRows, labels: Labels, m: int, seed: int) -> None:
         if len(rows) != len(labels) or not len(rows):
             raise InputError(f"{len(rows)} rows and {len(labels)} labels: give one for each row")
         self._m = m
@@ -295,7 +295,7 @@ class _Draw:
             for label, members in enumerate(_grouped(rows, labels))
         ]
 
-    def __call__(self, label: int, visit: int) -> Rows:
+    def __call__(self, label: int, visit: int) -> PhotoRows:
         photos = self.members[label]
         if len(photos) == 1:
             return np.repeat(photos._values, self._m)

@@ -21,7 +21,7 @@ from coordi.types import Box, Image, ImageRef, Origin, Problem
 _NOT_WORN = frozenset({"null", "hair", "skin"})
 
 
-Labels = NDArray[np.uint8]
+LabelMap = NDArray[np.uint8]
 """A mask: (height, width), the number of a label per pixel."""
 
 
@@ -78,7 +78,7 @@ def read_list(folder: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]
     return labels, rows
 
 
-def read_mask(path: Path, labels: int) -> Labels:
+def read_mask(path: Path, labels: int) -> LabelMap:
     """The mask of a photo, one of `labels` numbers per pixel; `ImageError` where it is none."""
     try:
         with Pillow.open(io.BytesIO(read_bytes(ImageRef(path)))) as picture:

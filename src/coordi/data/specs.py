@@ -5,7 +5,7 @@ A collection is a YAML file whose fields are those of `CollectionSpec`; some are
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from string import Formatter
@@ -16,8 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from coordi.data.collection import Collection
 from coordi.errors import InputError, UnknownNameError
-
-Say = Callable[[str], None]
+from coordi.types import Say
 
 COLLECTIONS = (
     "closet-label",

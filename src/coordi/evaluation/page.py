@@ -7,7 +7,7 @@ from html import escape
 from coordi.data.images import crop, decode_image, read_bytes, thumbnail
 from coordi.errors import ImageError
 from coordi.evaluation.measure import MEDIAN
-from coordi.evaluation.report import Example, Found, Report, Slice
+from coordi.evaluation.report import FoundPhoto, Report, ShownQuery, Slice
 from coordi.evaluation.tables import (
     name_of,
     notes_of,
@@ -183,11 +183,11 @@ def _slice_row(part: Slice, names: Sequence[str]) -> str:
     return f"<tr><td>{escape(part.category or 'unknown')}</td><td>{part.queries:,}</td>{cells}</tr>"
 
 
-def _examples(examples: Sequence[Example], pictures: _Pictures) -> str:
+def _examples(examples: Sequence[ShownQuery], pictures: _Pictures) -> str:
     return "".join(_example(example, pictures) for example in examples)
 
 
-def _example(example: Example, pictures: _Pictures) -> str:
+def _example(example: ShownQuery, pictures: _Pictures) -> str:
     count = "the answer" if example.answers == 1 else f"first of {example.answers:,} answers"
     rank = f"{count} at rank {example.rank:,}" if example.rank else "no answer is ever found"
     hits = "".join(_hit(place, hit, pictures) for place, hit in enumerate(example.found, 1))
@@ -198,7 +198,7 @@ def _example(example: Example, pictures: _Pictures) -> str:
     )
 
 
-def _hit(place: int, hit: Found, pictures: _Pictures) -> str:
+def _hit(place: int, hit: FoundPhoto, pictures: _Pictures) -> str:
     kind, mark = ("right", "✓") if hit.right else ("wrong", "✗")
     return (
         f'<figure class="{kind}">{pictures.tag(hit.photo)}<figcaption><b>{mark}</b> {place}. '

@@ -35,7 +35,7 @@ class Slice:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundPhoto:
     """One place of a ranking that is shown."""
 
     photo: str
@@ -44,14 +44,14 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
+class ShownQuery:
     """A query and what it found first."""
 
     photo: str
     rank: int
     """Rank of its best answer in the whole gallery; 0 for never."""
     answers: int
-    found: tuple[Found, ...]
+    found: tuple[FoundPhoto, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +120,8 @@ class Report:
     """Rows of the data that give no photo at all, so that they are in no count."""
     problems: tuple[str, ...] = ()
     """The first of both, with reasons."""
-    best: tuple[Example, ...] = ()
-    worst: tuple[Example, ...] = ()
+    best: tuple[ShownQuery, ...] = ()
+    worst: tuple[ShownQuery, ...] = ()
     format: str = FORMAT
 
     @property

@@ -1,7 +1,7 @@
 """Measure encoders and re-rankers on a collection's trial, controls beside them."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -16,15 +16,13 @@ from coordi.evaluation import measure as measuring
 from coordi.evaluation.features import photo_vectors
 from coordi.evaluation.protocols import Protocol, protocol_of
 from coordi.evaluation.rankings import Rankings, rank_chunks
-from coordi.evaluation.report import Example, Found, Report, Terms
+from coordi.evaluation.report import FoundPhoto, Report, ShownQuery, Terms
 from coordi.evaluation.rerank import reranked
 from coordi.evaluation.truth import truth_of
 from coordi.models.encoders import list_encoders, open_encoder
 from coordi.models.encoders.controls import CONTROLS
 from coordi.models.retrieval.reranking import open_reranker
-from coordi.types import RERANK_DEPTH, Encoder, Problem, Vectors
-
-Say = Callable[[str], None]
+from coordi.types import RERANK_DEPTH, Encoder, Problem, Say, Vectors
 
 IMAGENET = "google/mobilenet_v2_1.0_224"
 """The generic pretrained network that is opened as a control if no other is named."""
@@ -236,19 +234,19 @@ def _is_mobilenet(name: str) -> bool:
     return "mobilenet_v2" in Path(name).name.lower()
 
 
-def _examples(bench: Bench, top: Rankings, queries: Sequence[int]) -> Iterator[Example]:
+def _examples(bench: Bench, top: Rankings, queries: Sequence[int]) -> Iterator[ShownQuery]:
     photos, trial = bench.collection.photos, bench.trial
     for at in queries:
         places = zip(
             top.ranked[at].tolist(), top.scores[at].tolist(), top.relevant[at], strict=True
         )
         found = tuple(
-            Found(photos[trial.gallery[place]].id, round(score, 4), bool(right))
+            FoundPhoto(photos[trial.gallery[place]].id, round(score, 4), bool(right))
             for place, score, right in places
             if place >= 0
         )
         photo = photos[trial.query[at]].id
-        yield Example(photo, int(top.first[at]), int(top.answers[at]), found)
+        yield ShownQuery(photo, int(top.first[at]), int(top.answers[at]), found)
 
 
 def is_reranker(name: str) -> bool:

@@ -55,7 +55,7 @@ class ThumbnailParams(PictureParams):
     side: Annotated[int, Field(ge=32, le=1024, description="Pixels of the longer side")] = 320
 
 
-class Page(Asked):
+class PageParams(Asked):
     """Which part of a long list."""
 
     where: Annotated[
@@ -69,7 +69,7 @@ class Page(Asked):
     offset: Annotated[int, Field(ge=0, le=1_000_000, description="Items to pass over")] = 0
 
 
-class RankedPage(Page):
+class RankedParams(PageParams):
     """Which part of a ranking."""
 
     min_score: Annotated[
@@ -82,11 +82,11 @@ class RankedPage(Page):
     explain: Annotated[bool, Field(description="Give each query part's share of the score")] = False
 
 
-class SimilarParams(RankedPage, ItemParams):
+class SimilarParams(RankedParams, ItemParams):
     """How to look for items like a given one."""
 
 
-class SearchParams(RankedPage):
+class SearchParams(RankedParams):
     """A search by words, by a stored item, or both."""
 
     text: Annotated[Words | None, Field(description="Words")] = None

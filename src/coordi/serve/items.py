@@ -15,7 +15,7 @@ from coordi.errors import ImageError, NotFoundError
 from coordi.serve.answering import TOKEN, answer
 from coordi.serve.asking import (
     ItemParams,
-    Page,
+    PageParams,
     PictureParams,
     SimilarParams,
     ThumbnailParams,
@@ -55,10 +55,10 @@ def item_routes(engine: SearchEngine, limits: Limits, lanes: Lanes) -> APIRouter
     """Routes that show items of `engine`."""
     routes = APIRouter(tags=["items"])
 
-    @routes.get("/items", response_model=ItemsOut, openapi_extra=described(Page))
+    @routes.get("/items", response_model=ItemsOut, openapi_extra=described(PageParams))
     async def browse(request: Request) -> Response:
         """Items without a search, in a stable mixed order."""
-        page = asked(request, Page)
+        page = asked(request, PageParams)
         check_page(page, limits)
 
         def make() -> ItemsOut:
@@ -148,7 +148,7 @@ def item_routes(engine: SearchEngine, limits: Limits, lanes: Lanes) -> APIRouter
     return routes
 
 
-def check_page(page: Page, limits: Limits) -> None:
+def check_page(page: PageParams, limits: Limits) -> None:
     """Refuse a page longer than the server gives."""
     if page.limit > limits.page:
         raise Refused(422, "invalid", f"limit: at most {limits.page} items a page", "limit")

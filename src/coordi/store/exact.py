@@ -7,11 +7,11 @@ from numpy.typing import NDArray
 
 from coordi.types import Vectors
 
-Found = tuple[NDArray[np.float32], NDArray[np.int64]]
+Ranked = tuple[NDArray[np.float32], NDArray[np.int64]]
 """Scores and rows, best first; ties by row."""
 
 
-def scan(query: NDArray[np.float32], rows: Vectors, k: int, selector: Any = None) -> Found:
+def scan(query: NDArray[np.float32], rows: Vectors, k: int, selector: Any = None) -> Ranked:
     """The `k` largest inner products of `query` (dim,) with `rows` (n, dim).
 
     `selector` is a FAISS IDSelector, or None for all rows. Equal rows get equal scores wherever
@@ -28,7 +28,7 @@ def scan(query: NDArray[np.float32], rows: Vectors, k: int, selector: Any = None
         more *= 4
 
 
-def _scan(query: NDArray[np.float32], rows: Vectors, k: int, selector: Any) -> Found:
+def _scan(query: NDArray[np.float32], rows: Vectors, k: int, selector: Any) -> Ranked:
     import faiss
 
     scores = np.empty(k, dtype=np.float32)
@@ -88,13 +88,13 @@ def empty_rows(count: int, dim: int) -> Vectors:
     return memory[start : start + 4 * count * dim].view(np.float32).reshape(count, dim)
 
 
-def in_order(scores: NDArray[np.float32], rows: NDArray[np.int64]) -> Found:
+def in_order(scores: NDArray[np.float32], rows: NDArray[np.int64]) -> Ranked:
     """Sort by score, best first, then by row."""
     order = np.lexsort((rows, -scores))
     return scores[order], rows[order]
 
 
-def merge(first: Found, second: Found, k: int) -> Found:
+def merge(first: Ranked, second: Ranked, k: int) -> Ranked:
     """The best `k` of two results over different rows."""
     scores = np.concatenate([first[0], second[0]])
     rows = np.concatenate([first[1], second[1]])

@@ -134,7 +134,7 @@ class VectorIndex:
 
     def _exact(
         self, query: NDArray[np.float32], k: int, chosen: Selection, where: str | None
-    ) -> exact.Found:
+    ) -> exact.Ranked:
         if where is None and self._dead:
             # A few dead rows cost less to find and drop than a look-up for every row.
             scores, rows = exact.scan(query, self._extra, k + self._dead)
@@ -146,7 +146,7 @@ class VectorIndex:
             return self._gathered(query, k, chosen)
         return exact.scan(query, self._extra, k, chosen.selector)
 
-    def _gathered(self, query: NDArray[np.float32], k: int, chosen: Selection) -> exact.Found:
+    def _gathered(self, query: NDArray[np.float32], k: int, chosen: Selection) -> exact.Ranked:
         """Scan only the rows of a filter."""
         found = chosen.gathered  # another thread may drop it meanwhile
         if found is None:
@@ -214,7 +214,7 @@ class VectorIndex:
 
     def _tail(
         self, query: NDArray[np.float32], k: int, chosen: Selection, start: int
-    ) -> exact.Found:
+    ) -> exact.Ranked:
         """Exact scan of the rows that came after the IVF was made."""
         vectors = self._extra[start - len(self._base) :]
         selector: Any = None

@@ -2,14 +2,15 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
-from coordi.data.collection import Collection, Rows, key_of
+from coordi.data.collection import Collection, PhotoRows, key_of
+from coordi.data.samplers import Sampler
 from coordi.models.retrieval.system import LabelSizes
 from coordi.types import Photo
 
@@ -29,19 +30,12 @@ class PhotoBatch(NamedTuple):
     """(B, A) long, −1 where unknown; a column per key of `LabelSizes.attributes`."""
 
 
-class Sampler(Protocol):
-    """Draws the photos of a step."""
-
-    def batch(self, step: int) -> Rows:
-        """Rows of the collection for one step; the same whenever it is asked."""
-
-
-Inputs = Callable[[Rows, int], Tensor]
+Inputs = Callable[[PhotoRows, int], Tensor]
 """Rows of the collection and the number of the batch → `PhotoBatch.inputs`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Labels:
+class PhotoLabels:
     """The labels of all N photos of a collection as numbers, −1 where no training photo has it."""
 
     items: Tensor  # (N,)
@@ -50,7 +44,7 @@ class Labels:
     attributes: Tensor  # (N, A)
     sizes: LabelSizes
 
-    def batch(self, inputs: Tensor, rows: Rows) -> PhotoBatch:
+    def batch(self, inputs: Tensor, rows: PhotoRows) -> PhotoBatch:
         """Put inputs and the labels of their rows together."""
         at = torch.from_numpy(rows)
         return PhotoBatch(
@@ -58,7 +52,7 @@ class Labels:
         )
 
 
-def number_labels(collection: Collection, match: str = "item") -> Labels:
+def number_labels(collection: Collection, match: str = "item") -> PhotoLabels:
     """Number the labels of a collection in alphabetical order, seen from its training photos.
 
     `items` number what photos that belong together share: "item", "category" or an attribute.
@@ -75,7 +69,7 @@ def number_labels(collection: Collection, match: str = "item") -> Labels:
         if count > 1:
             columns[name] = (column, count)
     empty = torch.empty(len(photos), 0, dtype=torch.long)
-    return Labels(
+    return PhotoLabels(
         items,
         torch.tensor([photo.street for photo in photos], dtype=torch.bool),
         categories,
@@ -96,7 +90,7 @@ def _numbered(
     return torch.tensor([known.get(label(p), -1) for p in photos], dtype=torch.long), len(known)
 
 
-class Batches(IterableDataset[PhotoBatch]):
+class PhotoBatches(IterableDataset[PhotoBatch]):
     """Seeded batches: number n is the same whenever, and in whichever process, it is made.
 
     Of `world` devices, device `rank` takes batches rank, rank + world, …; of several loading
@@ -106,7 +100,7 @@ class Batches(IterableDataset[PhotoBatch]):
     def __init__(
         self,
         inputs: Inputs,
-        labels: Labels,
+        labels: PhotoLabels,
         sampler: Sampler,
         count: int,
         *,

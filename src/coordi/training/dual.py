@@ -35,7 +35,7 @@ class Batch(NamedTuple):
     keys: Tensor  # (5, B): numbers of the `contrast_keys`, -1 unknown
 
 
-class Batches(IterableDataset[Batch]):
+class CaptionBatches(IterableDataset[Batch]):
     """Endless seeded batches: batch number n is the same whenever and wherever it is made."""
 
     def __init__(

@@ -15,13 +15,12 @@ from transformers import MobileNetV2Config, MobileNetV2Model
 
 from coordi.models.encoders.mini import Mini
 from coordi.training.captions import write_caption
-from coordi.training.dual import Batches, DualModule
+from coordi.training.dual import CaptionBatches, DualModule
 from coordi.training.dual_recipe import DualRecipe, Source
 from coordi.training.examples import ExampleSet, load_source
 from coordi.training.export import export_dual
 from coordi.training.trainer import steps_done, train
-
-Say = Callable[[str], None]
+from coordi.types import Say
 
 
 def train_dual(
@@ -41,7 +40,7 @@ def train_dual(
     tokenizer = train_tokenizer(sets, recipe)
     lightning.seed_everything(recipe.seed, verbose=False)
     module = DualModule(recipe, _model(recipe, tokenizer, sets))
-    batches = Batches(sets, tokenizer, recipe, steps_done(output))
+    batches = CaptionBatches(sets, tokenizer, recipe, steps_done(output))
     claim(output, recipe)
     train(
         module,

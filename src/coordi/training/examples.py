@@ -125,7 +125,7 @@ def _add_views(
     return tuple(map(tuple, views)), failed
 
 
-Found = tuple[Example, Callable[[], Image | None]]
+Readable = tuple[Example, Callable[[], Image | None]]
 """An example and how to read its picture, which gives None where that fails."""
 
 
@@ -134,7 +134,7 @@ def squared(picture: Image, size: int) -> Image:
     return np.asarray(Pillow.fromarray(picture).resize((size, size), Pillow.Resampling.BICUBIC))
 
 
-def _from_catalog(source: Source, root: Path) -> Iterator[Found]:
+def _from_catalog(source: Source, root: Path) -> Iterator[Readable]:
     catalog = open_catalog(root / source.path, mapping=source.map)
     for row in catalog.rows():
         if not isinstance(row, Item) or row.image is None:
@@ -185,7 +185,7 @@ def _text(value: object) -> str:
     return "" if value is None else str(value).strip()
 
 
-def _from_segments(source: Source, root: Path) -> Iterator[Found]:
+def _from_segments(source: Source, root: Path) -> Iterator[Readable]:
     for segment in read_segments(root / source.path):
         if isinstance(segment, Problem):
             photo = segment.id or str(segment.origin)
@@ -248,7 +248,7 @@ def _lab(rgb: NDArray[np.floating] | NDArray[np.integer]) -> NDArray[np.float64]
     )
 
 
-def _from_drawn(source: Source, root: Path) -> Iterator[Found]:  # noqa: ARG001
+def _from_drawn(source: Source, root: Path) -> Iterator[Readable]:  # noqa: ARG001
     from coordi.data.drawn import draw_garment, draw_wardrobe
 
     for garment in draw_wardrobe(count=source.count, seed=source.seed).garments:

@@ -1,7 +1,7 @@
 """Run a recipe into a folder: recipe.yaml, logs, checkpoints, and the artefact that serves."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,7 @@ from coordi.training.processes import is_first
 from coordi.training.recipe import Recipe
 from coordi.training.recipes import load_recipe
 from coordi.training.trainer import last_checkpoint
-
-Say = Callable[[str], None]
+from coordi.types import Say
 
 _SHOWN = 3
 """Fields that are named where two recipes differ."""

@@ -9,20 +9,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from coordi.data.collection import Collection, Rows, Trial, key_of
+from coordi.data.collection import Collection, PhotoRows, Trial, key_of
 from coordi.data.features import photo_features
-from coordi.data.samplers import make_sampler
+from coordi.data.samplers import Sampler, make_sampler
 from coordi.data.specs import load_collection
 from coordi.errors import RecipeError
 from coordi.models.encoders import open_encoder
 from coordi.models.encoders.backbone import Backbone, open_backbone
-from coordi.training.batches import Inputs, Labels, Sampler, cached, number_labels
+from coordi.training.batches import Inputs, PhotoLabels, cached, number_labels
 from coordi.training.pixels import load_pixels
 from coordi.training.retrieval_recipe import RetrievalRecipe
 from coordi.training.validation import RecallAtOne
-from coordi.types import Encoder, Problem
-
-Say = Callable[[str], None]
+from coordi.types import Encoder, Problem, Say
 
 _SHOWN = 3
 """Problems that are told; all of them stand in problems.csv."""
@@ -36,11 +34,11 @@ class Material:
     """`train` holds only photos that can be read and whose `match` is known."""
     match: str
     """What photos that belong together share."""
-    labels: Labels
+    labels: PhotoLabels
     sampler: Sampler
     inputs: Inputs
     """A batch's inputs."""
-    plain: Callable[[Rows], Tensor]
+    plain: Callable[[PhotoRows], Tensor]
     """The same for photos as they are, without augmentation: (B, D) or (B, 3, S, S)."""
     encoder: Encoder | None
     """Whose features the inputs are; None where the inputs are pixels."""
@@ -115,7 +113,11 @@ def _answerable(collection: Collection, val: Trial, say: Say) -> Trial:
 
 
 _Made = tuple[
-    Inputs, Callable[[Rows], Tensor], NDArray[np.bool_], Encoder | Backbone, tuple[Problem, ...]
+    Inputs,
+    Callable[[PhotoRows], Tensor],
+    NDArray[np.bool_],
+    Encoder | Backbone,
+    tuple[Problem, ...],
 ]
 """Inputs of batches, of photos as they are, which photos (N,) can be read, and by what tower."""
 
@@ -153,7 +155,7 @@ def _with_pixels(
     return pixels, pixels.plain, pixels.readable, backbone, problems
 
 
-def _needed(collection: Collection) -> Rows:
+def _needed(collection: Collection) -> PhotoRows:
     """Photos that training or choosing looks at; the test trial is left alone."""
     val = collection.val
     parts = [collection.train] if val is None else [collection.train, val.query, val.gallery]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL.Image import Resampling
 from torch import Tensor
 
-from coordi.data.collection import Rows
+from coordi.data.collection import PhotoRows
 from coordi.data.images import decode_crop, read_bytes
 from coordi.errors import ImageError
 from coordi.models.encoders.preprocessing import Preprocessing
@@ -29,7 +29,7 @@ class Pixels:
     augment: bool
     seed: int
 
-    def __call__(self, rows: Rows, number: int) -> Tensor:
+    def __call__(self, rows: PhotoRows, number: int) -> Tensor:
         """The inputs of batch `number`: pixels (B, 3, S, S) in [−1, 1], changed at random."""
         if not self.augment:
             return self.plain(rows)
@@ -38,13 +38,13 @@ class Pixels:
             torch.default_generator.manual_seed(self.seed * 1_000_003 + number)
             return augment(pictures, None, None, self.pictures.shape[-1])
 
-    def plain(self, rows: Rows) -> Tensor:
+    def plain(self, rows: PhotoRows) -> Tensor:
         """Pixels (B, 3, S, S) in [−1, 1] as the finished encoder will see them."""
         return torch.from_numpy(self.pictures[self.place[rows]]).float() / 127.5 - 1
 
 
 def load_pixels(
-    photos: Sequence[Photo], rows: Rows, size: int, *, augment: bool, seed: int
+    photos: Sequence[Photo], rows: PhotoRows, size: int, *, augment: bool, seed: int
 ) -> tuple[Pixels, tuple[Problem, ...]]:
     """Decode the photos of `rows`, `size` pixels a side; those that cannot be read are problems."""
     preprocessing = Preprocessing((size, size), None, Resampling.BICUBIC)

@@ -11,12 +11,12 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from coordi.data.collection import Rows
+from coordi.data.collection import PhotoRows
 from coordi.geometry import similarities
 from coordi.models.encoders.backbone import Backbone
 from coordi.models.retrieval.system import EmbeddingSystem, RerankingSystem
 from coordi.objectives.grad_cache import cached_backward
-from coordi.training.batches import Batches, PhotoBatch
+from coordi.training.batches import PhotoBatch, PhotoBatches
 from coordi.training.material import Material
 from coordi.training.retrieval_recipe import RetrievalRecipe
 from coordi.training.stopping import require_finite, require_finite_weights
@@ -65,7 +65,7 @@ class RetrievalModule(lightning.LightningModule):
     def train_dataloader(self) -> DataLoader[PhotoBatch]:
         """This device's batches from `start` on."""
         material, recipe = self.material, self.recipe
-        batches = Batches(
+        batches = PhotoBatches(
             material.inputs,
             material.labels,
             material.sampler,
@@ -167,7 +167,7 @@ class RetrievalModule(lightning.LightningModule):
             logger.log_metrics(values, step)
 
     @torch.no_grad()
-    def features_of(self, rows: Rows) -> Tensor:
+    def features_of(self, rows: PhotoRows) -> Tensor:
         """Features (n, D) of photos as they are, on the CPU."""
         parts = [
             self.net.features(self.material.plain(rows[start : start + _CHUNK]).to(self.device))
@@ -176,7 +176,7 @@ class RetrievalModule(lightning.LightningModule):
         return torch.cat(parts).float().cpu()
 
     @torch.no_grad()
-    def vectors_of(self, rows: Rows) -> Tensor:
+    def vectors_of(self, rows: PhotoRows) -> Tensor:
         """Embeddings (n, dim) of photos as they are, on the CPU."""
         system: EmbeddingSystem = self.net.system
         street = self.material.labels.street[torch.from_numpy(rows)]

@@ -10,7 +10,7 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from torch import nn
 
-from coordi.data.collection import Rows
+from coordi.data.collection import PhotoRows
 from coordi.errors import RecipeError
 from coordi.models.retrieval import SYSTEMS
 from coordi.models.retrieval.system import EmbeddingSystem
@@ -23,9 +23,7 @@ from coordi.training.systems import STEPS
 from coordi.training.systems.csn import labels_of
 from coordi.training.trainer import LOG_EVERY, steps_done, train
 from coordi.training.validation import Validation, restore
-from coordi.types import Problem
-
-Say = Callable[[str], None]
+from coordi.types import Problem, Say
 
 _FIRST_LOOK = 4096
 """Training photos whose features a system may see before the first step."""
@@ -108,7 +106,7 @@ def _require_pairs(recipe: RetrievalRecipe, material: Material, system: Any) -> 
         )
 
 
-def _first_look(module: RetrievalModule, train: Rows) -> None:
+def _first_look(module: RetrievalModule, train: PhotoRows) -> None:
     """Show the system features of training photos, where it wants to see some."""
     fit_input = getattr(module.net.system, "fit_input", None)
     if fit_input is not None:

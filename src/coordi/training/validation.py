@@ -13,14 +13,14 @@ from lightning.pytorch.callbacks import Callback
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from coordi.data.collection import Collection, Rows, Trial, group_of, key_of
+from coordi.data.collection import Collection, PhotoRows, Trial, group_of, key_of
 from coordi.geometry import top_k
 from coordi.types import RERANK_DEPTH
 
-Scorer = Callable[[Rows, Rows], NDArray[np.float32]]
+Scorer = Callable[[PhotoRows, PhotoRows], NDArray[np.float32]]
 """Rows of q queries and of n gallery photos → scores (q, n), higher is nearer."""
 
-PairScorer = Callable[[int, Rows], NDArray[np.float32]]
+PairScorer = Callable[[int, PhotoRows], NDArray[np.float32]]
 """Row of a query and rows of k gallery photos → scores (k,) by which they are ordered anew."""
 
 _CHUNK = 512
@@ -71,11 +71,11 @@ class RecallAtOne:
         ]
         return np.concatenate([np.empty(0, bool), *found])
 
-    def _chunks(self) -> list[Rows]:
+    def _chunks(self) -> list[PhotoRows]:
         starts = range(0, len(self.trial.query), _CHUNK)
         return [self.trial.query[start : start + _CHUNK] for start in starts]
 
-    def _barred(self, queries: Rows) -> NDArray[np.bool_]:
+    def _barred(self, queries: PhotoRows) -> NDArray[np.bool_]:
         """Which gallery photos a query never meets, (q, n)."""
         gallery, keys = self.trial.gallery, self.keys
         barred: NDArray[np.bool_] = keys.apart[queries][:, None] == keys.apart[gallery][None, :]
@@ -83,7 +83,9 @@ class RecallAtOne:
             barred |= keys.category[queries][:, None] != keys.category[gallery][None, :]
         return barred
 
-    def _hits(self, queries: Rows, scorer: Scorer, reorder: PairScorer | None) -> NDArray[np.bool_]:
+    def _hits(
+        self, queries: PhotoRows, scorer: Scorer, reorder: PairScorer | None
+    ) -> NDArray[np.bool_]:
         gallery, match = self.trial.gallery, self.keys.match
         scores = scorer(queries, gallery)  # (q, n)
         scores[self._barred(queries)] = -np.inf
@@ -98,7 +100,7 @@ class RecallAtOne:
         return answers
 
     def _reordered(
-        self, queries: Rows, scores: NDArray[np.float32], reorder: PairScorer
+        self, queries: PhotoRows, scores: NDArray[np.float32], reorder: PairScorer
     ) -> NDArray[np.int64]:
         """Places in the gallery that come first when the nearest candidates are ordered anew."""
         first = []

@@ -13,7 +13,7 @@ from coordi.data.benchmarks.gathering import (
     numbers,
     trial_or_none,
 )
-from coordi.data.collection import Collection, Rows, Trial, checked
+from coordi.data.collection import Collection, PhotoRows, Trial, checked
 from coordi.types import Origin, Photo
 
 PUBLISHED = {"images": 239_557, "items": 33_881, "pairs": 195_540}
@@ -104,7 +104,7 @@ def _boxes(root: Path, gathering: Gathering) -> Boxes:
 
 def _collection(gathering: Gathering, reader: _Pairs) -> Collection:
     photos = tuple(gathering.photos)
-    rows: dict[tuple[str, bool], Rows] = {key: as_rows(r) for key, r in reader.rows.items()}
+    rows: dict[tuple[str, bool], PhotoRows] = {key: as_rows(r) for key, r in reader.rows.items()}
     gallery = as_rows([*rows["val", False].tolist(), *rows["test", False].tolist()])
     counts = {
         "images": len(photos),

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image as Pillow
 
-from coordi.data.collection import Rows, Trial
+from coordi.data.collection import PhotoRows, Trial
 from coordi.data.splits import split_of
 from coordi.errors import CatalogError, NotFoundError
 from coordi.types import Box, ImageRef, Origin, Photo, Problem
@@ -153,12 +153,14 @@ def numbers(values: Iterable[str]) -> tuple[float, ...] | None:
         return None
 
 
-def as_rows(rows: Iterable[int]) -> Rows:
+def as_rows(rows: Iterable[int]) -> PhotoRows:
     """Rows as an array."""
     return np.array(list(rows), np.int64)
 
 
-def held_out(photos: Sequence[Photo], rows: Rows, key: Callable[[Photo], str]) -> tuple[Rows, Rows]:
+def held_out(
+    photos: Sequence[Photo], rows: PhotoRows, key: Callable[[Photo], str]
+) -> tuple[PhotoRows, PhotoRows]:
     """Split training rows by the hash of their key → (rows to learn from, rows to choose by)."""
     out = np.array(
         [split_of(key(photos[row]), val=VAL_SHARE, test=0) == "val" for row in rows.tolist()], bool
@@ -166,7 +168,7 @@ def held_out(photos: Sequence[Photo], rows: Rows, key: Callable[[Photo], str]) -
     return rows[~out], rows[out]
 
 
-def street_to_shop(photos: Sequence[Photo], rows: Rows) -> tuple[Rows, Rows]:
+def street_to_shop(photos: Sequence[Photo], rows: PhotoRows) -> tuple[PhotoRows, PhotoRows]:
     """Rows of street photos and rows of shop photos."""
     street = np.array([photos[row].street for row in rows.tolist()], bool)
     return rows[street], rows[~street]

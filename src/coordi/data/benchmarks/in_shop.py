@@ -12,7 +12,7 @@ from coordi.data.benchmarks.gathering import (
     listed,
     trial_or_none,
 )
-from coordi.data.collection import Collection, Rows, Trial, checked
+from coordi.data.collection import Collection, PhotoRows, Trial, checked
 from coordi.types import Photo
 
 PUBLISHED = {
@@ -78,7 +78,7 @@ def _named(names: tuple[str, ...], number: str) -> str:
     return names[int(number) - 1] if number.isdigit() and 0 < int(number) <= len(names) else ""
 
 
-def _collection(gathering: Gathering, sides: dict[str, Rows]) -> Collection:
+def _collection(gathering: Gathering, sides: dict[str, PhotoRows]) -> Collection:
     photos = tuple(gathering.photos)
     train, val = held_out(photos, sides["train"], lambda photo: photo.item)
     counts = {f"{side} images": len(rows) for side, rows in sides.items()}

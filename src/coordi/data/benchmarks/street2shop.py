@@ -16,7 +16,7 @@ from coordi.data.benchmarks.gathering import (
     street_to_shop,
     trial_or_none,
 )
-from coordi.data.collection import Collection, Rows, Trial, checked
+from coordi.data.collection import Collection, PhotoRows, Trial, checked
 from coordi.data.splits import connected_groups
 from coordi.errors import CatalogError
 from coordi.types import Origin, Photo
@@ -185,6 +185,6 @@ def _collection(reader: _Reader) -> Collection:
     )
 
 
-def _pictures(photos: tuple[Photo, ...], rows: Rows) -> int:
+def _pictures(photos: tuple[Photo, ...], rows: PhotoRows) -> int:
     """How many different files some rows show."""
     return len({photos[row].image.path for row in rows.tolist()})

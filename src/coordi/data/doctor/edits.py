@@ -32,7 +32,7 @@ _SHOWN = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Triplet:
+class CaptionedEdit:
     """A reference, what to change in words, and the target ("" where it is kept secret)."""
 
     reference: str
@@ -45,7 +45,7 @@ class EditSubject:
     """Triplets and galleries by (category, side)."""
 
     name: str
-    triplets: Mapping[tuple[str, str], tuple[Triplet, ...]]
+    triplets: Mapping[tuple[str, str], tuple[CaptionedEdit, ...]]
     galleries: Mapping[tuple[str, str], frozenset[str]]
     repeated: Mapping[tuple[str, str], int]
     """Ids that a gallery file lists more than once."""
@@ -78,13 +78,13 @@ def read_edits(folder: Path) -> EditSubject:
 
     A triplet without its fields is a `Problem`; `CatalogError` where a file is no JSON list.
     """
-    triplets: dict[tuple[str, str], tuple[Triplet, ...]] = {}
+    triplets: dict[tuple[str, str], tuple[CaptionedEdit, ...]] = {}
     galleries: dict[tuple[str, str], frozenset[str]] = {}
     repeated: dict[tuple[str, str], int] = {}
     problems: list[Problem] = []
     for path in sorted((folder / "captions").glob("cap.*.json")):
         rows = [_triplet(path, n, entry) for n, entry in enumerate(_entries(path), 1)]
-        triplets[_key(path)] = tuple(row for row in rows if isinstance(row, Triplet))
+        triplets[_key(path)] = tuple(row for row in rows if isinstance(row, CaptionedEdit))
         problems += [row for row in rows if isinstance(row, Problem)]
     for path in sorted((folder / "image_splits").glob("split.*.json")):
         ids = [str(entry) for entry in _entries(path)]
@@ -112,11 +112,11 @@ def _entries(path: Path) -> list[object]:
     return entries
 
 
-def _triplet(path: Path, number: int, entry: object) -> Triplet | Problem:
+def _triplet(path: Path, number: int, entry: object) -> CaptionedEdit | Problem:
     if isinstance(entry, dict) and isinstance(entry.get("captions"), list):
         reference, target = entry.get("candidate"), entry.get("target", "")
         if isinstance(reference, str) and isinstance(target, str):
-            return Triplet(reference, tuple(map(str, entry["captions"])), target)
+            return CaptionedEdit(reference, tuple(map(str, entry["captions"])), target)
     return Problem(Origin(str(path), number), "no candidate, target and captions; it is left out")
 
 
@@ -290,7 +290,7 @@ def _is_short(caption: str) -> bool:
     return len(caption.split()) <= SHORT
 
 
-def _with_short(triplets: list[Triplet]) -> int:
+def _with_short(triplets: list[CaptionedEdit]) -> int:
     return sum(any(map(_is_short, t.captions)) for t in triplets)
 
 
@@ -301,7 +301,7 @@ def unclear_triplets(subject: EditSubject) -> Iterator[Result]:
         yield from check(every)
 
 
-Keyed = list[tuple[tuple[str, str], Triplet]]
+Keyed = list[tuple[tuple[str, str], CaptionedEdit]]
 
 
 def _same_target(every: Keyed) -> Iterator[Result]:
@@ -350,7 +350,7 @@ def _torn(every: Keyed) -> Iterator[Result]:
 
 
 def _unclear(
-    found: list[Triplet], every: Keyed, severity: str, what: str, advice: str
+    found: list[CaptionedEdit], every: Keyed, severity: str, what: str, advice: str
 ) -> Iterator[Result]:
     if found:
         yield Finding(

@@ -31,7 +31,6 @@ from coordi.types import Encoder, ImageRef
 
 S = TypeVar("S")
 Check = Callable[[S], Iterable[Result]]
-Say = Callable[[str], None]
 Progress = Callable[[str, int, int | None], None]
 """Called with (what is being done, how many, of how many or None)."""
 

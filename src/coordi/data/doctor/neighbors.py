@@ -7,8 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from coordi.data.collection import PhotoRows
 from coordi.data.doctor.findings import Exhibit, Finding, Result, share
-from coordi.data.doctor.subject import MEMBERS, ONE_SIDED, Rows, Subject, codes, label_columns
+from coordi.data.doctor.subject import MEMBERS, ONE_SIDED, Subject, codes, label_columns
 from coordi.data.vocabulary import CATEGORIES, COLORS, canonical, relation
 
 NEIGHBORS = 10
@@ -18,8 +19,8 @@ _SHOWN = 24
 
 
 def nearest(
-    rows: NDArray[np.float32], queries: Rows, k: int, apart: NDArray[np.int64] | None = None
-) -> Rows:
+    rows: NDArray[np.float32], queries: PhotoRows, k: int, apart: NDArray[np.int64] | None = None
+) -> PhotoRows:
     """The `k` Euclidean nearest of (n, d) to some of its own rows, best first → (q, min(k, n-1)).
 
     A row is never its own neighbour, nor that of a row with the same number ≥ 0 in `apart` (n,).
@@ -40,7 +41,7 @@ def nearest(
     return out
 
 
-def _smallest(distances: NDArray[np.float32], k: int) -> Rows:
+def _smallest(distances: NDArray[np.float32], k: int) -> PhotoRows:
     """Columns of the k smallest of each row, ordered; ties at the edge fall as they may."""
     found = np.argpartition(distances, k - 1, axis=1)[:, :k]
     found.sort(axis=1)
@@ -51,9 +52,9 @@ def _smallest(distances: NDArray[np.float32], k: int) -> Rows:
 class Neighborhoods(NamedTuple):
     """The nearest pictures of every picture."""
 
-    rows: Rows
+    rows: PhotoRows
     """Rows of the dataset that have a picture, (m,)."""
-    near: Rows
+    near: PhotoRows
     """Places in `rows` of each one's neighbours, (m, k)."""
     close: NDArray[np.float32]
     """Mean cosine similarity to them, (m,)."""
@@ -82,7 +83,9 @@ def label_noise(subject: Subject) -> Iterator[Result]:
         yield from _noise_of(subject, name, labels, values, around)
 
 
-def suspects(labels: NDArray[np.int64], near: Rows, agree: float = 0.8) -> tuple[Rows, Rows]:
+def suspects(
+    labels: NDArray[np.int64], near: PhotoRows, agree: float = 0.8
+) -> tuple[PhotoRows, PhotoRows]:
     """Rows whose neighbours (n, k) all carry another label, `agree` of them the same one.
 
     Returns the rows and the label that their neighbours carry.

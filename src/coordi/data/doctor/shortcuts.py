@@ -7,10 +7,10 @@ from math import sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from coordi.data.collection import Trial
+from coordi.data.collection import PhotoRows, Trial
 from coordi.data.doctor.findings import Figures, Finding, Result
 from coordi.data.doctor.neighbors import nearest
-from coordi.data.doctor.subject import ONE_SIDED, Rows, Subject, codes, label_columns
+from coordi.data.doctor.subject import ONE_SIDED, Subject, codes, label_columns
 
 QUERIES = 2000
 """Rows asked about per cue, drawn with a fixed seed: ± 0.02 at most on a share."""
@@ -80,17 +80,17 @@ def label_shortcuts(subject: Subject) -> Iterator[Result]:
     )
 
 
-def _drawn(cue: NDArray[np.float32], asked: Rows) -> Rows:
+def _drawn(cue: NDArray[np.float32], asked: PhotoRows) -> PhotoRows:
     """Nearest rows in a cue, (q, 9); ties (all pictures of one size) are settled by lot."""
     lots = 0.01 * np.random.default_rng(1).standard_normal(len(cue))
     scaled = (cue - cue.mean(0)) / np.maximum(cue.std(0), 1e-6)
     return nearest(np.column_stack([scaled, lots]).astype(np.float32), asked, VOTERS)
 
 
-def vote(labels: NDArray[np.int64], asked: Rows, near: Rows) -> float:
+def vote(labels: NDArray[np.int64], asked: PhotoRows, near: PhotoRows) -> float:
     """Share of the rows `asked` whose label is the commonest among those `near` (q, k) them.
 
-    Rows without a label (−1) are neither asked nor do they vote.
+    PhotoRows without a label (−1) are neither asked nor do they vote.
     """
     right = [
         np.bincount(around[around >= 0], minlength=1).argmax() == label
@@ -100,7 +100,7 @@ def vote(labels: NDArray[np.int64], asked: Rows, near: Rows) -> float:
     return float(np.mean(right))
 
 
-def _category(subject: Subject, name: str, rows: Rows, labels: NDArray[np.int64]) -> str:
+def _category(subject: Subject, name: str, rows: PhotoRows, labels: NDArray[np.int64]) -> str:
     """Accuracy of the commonest other label within the row's category, "" for the category."""
     if name == "category" or "category" not in subject.columns:
         return ""
@@ -169,7 +169,7 @@ def trial_shortcuts(subject: Subject) -> Iterator[Result]:
 
 
 def trial_scores(
-    subject: Subject, trial: Trial, queries: Rows, cues: Mapping[str, NDArray[np.float32]]
+    subject: Subject, trial: Trial, queries: PhotoRows, cues: Mapping[str, NDArray[np.float32]]
 ) -> tuple[float, dict[str, float]]:
     """Chance and every cue's expected hit at rank 1; queries without an answer are left out."""
     keys, _ = codes(subject.keys[trial.match])

@@ -6,10 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from coordi.data.collection import Trial
+from coordi.data.collection import PhotoRows, Trial
 from coordi.types import ImageRef, Problem, Vectors
-
-Rows = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +58,7 @@ class Subject:
         return self.count + left_out + len(self.repeated) + len(self.unusable)
 
     @property
-    def readable(self) -> Rows:
+    def readable(self) -> PhotoRows:
         """Rows that have a picture which could be read."""
         return np.flatnonzero(self.looks["ok"])
 

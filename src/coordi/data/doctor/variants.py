@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from coordi.data.collection import PhotoRows
 from coordi.data.doctor.findings import Exhibit, Finding, Result, share
-from coordi.data.doctor.subject import Rows, Subject, codes, label_columns
+from coordi.data.doctor.subject import Subject, codes, label_columns
 from coordi.data.vocabulary import without_colors
 
 ALIKE = 0.85
@@ -90,7 +91,7 @@ def _features(subject: Subject) -> NDArray[np.float32]:
     return subject.looks["tiny"].reshape(subject.count, -1).astype(np.float32)
 
 
-def _distance(features: NDArray[np.float32], first: Rows, second: Rows) -> float:
+def _distance(features: NDArray[np.float32], first: PhotoRows, second: PhotoRows) -> float:
     return float(np.linalg.norm(features[first] - features[second], axis=1).mean())
 
 

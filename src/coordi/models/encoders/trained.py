@@ -22,7 +22,7 @@ from coordi.types import Encoder, Image, Vectors
 if TYPE_CHECKING:
     from coordi.models.retrieval.artifact import RetrievalConfig
 
-Head = Callable[[Vectors, bool], NDArray[np.float32]]
+Projection = Callable[[Vectors, bool], NDArray[np.float32]]
 """Features (B, feature_dim) and whether they are of street photos → (B, dim)."""
 
 
@@ -34,7 +34,7 @@ class TrainedEncoder:
     fingerprint: str
     dim: int
     base: Encoder
-    head: Head
+    head: Projection
     two_towers: bool = False
     """Whether street and shop photos are embedded differently."""
     takes_text: bool = False
@@ -145,7 +145,7 @@ def base_encoder(folder: Path, config: "RetrievalConfig") -> Encoder:
     return base
 
 
-def _head(system: Any, condition: str) -> Head:
+def _head(system: Any, condition: str) -> Projection:
     import torch
 
     def run(features: Vectors, street: bool) -> NDArray[np.float32]:

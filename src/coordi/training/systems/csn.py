@@ -33,7 +33,7 @@ def losses(
 
 
 def labels_of(model: ConditionalSimilarity, batch: PhotoBatch, condition: str) -> Tensor:
-    """Labels (B,) by which a condition compares, −1 where unknown."""
+    """PhotoLabels (B,) by which a condition compares, −1 where unknown."""
     if condition in model.attributes:
         return batch.attributes[:, model.attributes.index(condition)]
     return batch.categories if condition == "category" else batch.items
@@ -42,7 +42,7 @@ def labels_of(model: ConditionalSimilarity, batch: PhotoBatch, condition: str) -
 def draw_triplets(labels: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
     """For every anchor that has both, `count` pairs of another photo like it and one unlike it.
 
-    Labels (B,), −1 unknown and in no triplet → rows of anchors, positives and negatives (T,).
+    PhotoLabels (B,), −1 unknown and in no triplet → rows of anchors, positives and negatives (T,).
     """
     known = labels >= 0
     equal = labels[:, None] == labels[None]
