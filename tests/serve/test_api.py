@@ -551,3 +551,21 @@ def test_an_upload_cut_off_midway_leaves_nothing(engine, caplog):
     assert sent == []
     assert engine.queries == []
     assert caplog.records == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("multipart/form-data", b"--b--"),
+        ("multipart/form-data; boundary=b", b"--b\r\nContent-Disposition: form-data"),
+        ("multipart/form-data; boundary=b", b""),
+        ("multipart/form-data; boundary=b", b"\x00" * 50),
+        ("multipart/form-data; boundary=" + "b" * 300, b"--b--"),
+        ("application/x-www-form-urlencoded", b"text=%ff&text"),
+        ("application/x-www-form-urlencoded", b"&".join(b"a=1" for _ in range(500))),
+    ],
+)
+def test_a_broken_form_is_refused(client, kind, body):
+    response = client.post("/v1/search", content=body, headers={"content-type": kind})
+    assert response.status_code in (400, 422)
+    assert error(response)["code"] in ("bad_request", "bad_query", "invalid")

@@ -7,16 +7,21 @@ costs a request with twenty of them a millisecond; `described` puts them into /o
 from collections.abc import Iterable
 from typing import Annotated, Any, TypeVar
 
-from fastapi import Request, UploadFile
+from fastapi import Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    WithJsonSchema,
+)
 from pydantic import field_validator as validator
 
 from coordi.serve.errors import Refused
+from coordi.serve.forms import FORM, form_fields
 from coordi.types import Box
-
-FORM = "multipart/form-data"
-FORMS = (FORM, "application/x-www-form-urlencoded")
 
 REPEATABLE = frozenset({"where"})
 """Parameters of which several mean something."""
@@ -102,7 +107,11 @@ class SearchParams(RankedParams):
 class SearchForm(SearchParams):
     """A search that may also have a picture."""
 
-    image: Annotated[UploadFile | None, Field(description="A picture")] = None
+    image: Annotated[
+        bytes | None,
+        Field(description="A picture"),
+        WithJsonSchema({"type": "string", "format": "binary"}),
+    ] = None
     image_weight: Weight = 1.0
     box: Annotated[
         str | None,
@@ -161,12 +170,10 @@ def asked(request: Request, model: type[_Asked]) -> _Asked:
 
 async def asked_in_form(request: Request, model: type[_Asked]) -> _Asked:
     """The fields of a request's form; an empty one counts as not given. Raises as `asked`."""
-    if not request.headers.get("content-type", "").lower().startswith(FORMS):
-        raise Refused(415, "unsupported_media_type", f"Send a form ({FORM}).")
     if request.query_params:
         name = next(iter(request.query_params))
         raise Refused(422, "invalid", f"{name}: give it in the form, not in the address", name)
-    given = [(name, value) for name, value in (await request.form()).multi_items() if value != ""]
+    given = [(name, value) for name, value in await form_fields(request) if value != ""]
     return _checked(given, model, "body")
 
 

@@ -42,12 +42,9 @@ def search_routes(engine: SearchEngine, limits: Limits, lanes: Lanes) -> APIRout
     @routes.post("/search", response_model=SearchOut, openapi_extra=described_form(SearchForm))
     async def search_with_picture(request: Request) -> Response:
         """Search by a picture, alone or together with words and an item."""
-        try:
-            form = await asked_in_form(request, SearchForm)
-            check_page(form, limits)
-            data = await _upload(form, limits)
-        finally:
-            await request.close()  # the files of the form
+        form = await asked_in_form(request, SearchForm)
+        check_page(form, limits)
+        data = _upload(form, limits)
 
         def make() -> SearchOut:
             picture = _picture(data, form, engine, limits)
@@ -58,13 +55,10 @@ def search_routes(engine: SearchEngine, limits: Limits, lanes: Lanes) -> APIRout
     return routes
 
 
-async def _upload(form: SearchForm, limits: Limits) -> bytes | None:
-    if form.image is None:
-        return None
-    data = await form.image.read()
-    if len(data) > limits.upload_bytes:
+def _upload(form: SearchForm, limits: Limits) -> bytes | None:
+    if form.image is not None and len(form.image) > limits.upload_bytes:
         raise Refused(413, "too_large", limits.too_large(), "image")
-    return data
+    return form.image
 
 
 def _picture(
