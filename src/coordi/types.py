@@ -153,6 +153,12 @@ class Query:
     """Lowest cosine similarity that is still an answer."""
     collapse: float | None = None
     """Fold items whose cosine similarity to a better hit is at least this into that hit."""
+    fold: str | None = None
+    """Field whose equal values are folded into their best hit, such as "model": one hit a garment
+    with all its colours. Items without a value stand alone."""
+    sort: str | None = None
+    """Field to order the answer by instead of similarity, with "-" before it downwards, such as
+    "price" or "-added"; items without a value come last."""
     explain: bool = False
     rerank: int | None = None
     """How many of the nearest hits a re-ranker puts in its own order, 0 for none; None leaves it
@@ -178,6 +184,8 @@ class Hit:
     """Each query part's share of the score; the shares add up to the score."""
     duplicates: tuple[str, ...] = ()
     """Ids of near-duplicates folded into this hit."""
+    variants: tuple[str, ...] = ()
+    """Ids of items folded into this hit by `Query.fold`, best first."""
     match: float | None = None
     """Probability, in the re-ranker's view, that this is what the query shows; None where it was
     not re-ranked. Re-ranked hits stand in this order, all others in that of `score`."""
