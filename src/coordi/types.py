@@ -184,11 +184,11 @@ class Hit:
     """Each query part's share of the score; the shares add up to the score."""
     duplicates: tuple[str, ...] = ()
     """Ids of near-duplicates folded into this hit."""
-    variants: tuple[str, ...] = ()
-    """Ids of items folded into this hit by `Query.fold`, best first."""
     match: float | None = None
     """Probability, in the re-ranker's view, that this is what the query shows; None where it was
     not re-ranked. Re-ranked hits stand in this order, all others in that of `score`."""
+    variants: tuple[str, ...] = ()
+    """Ids of items folded into this hit by `Query.fold`, best first."""
 
 
 @dataclass(frozen=True, slots=True)

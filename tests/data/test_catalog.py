@@ -578,10 +578,10 @@ def test_html_becomes_the_words_that_a_reader_sees(tmp_path):
     assert (items[1].title, items[1].description) == ("a < b", "5 > 3 & 2 <3")
 
 
-def test_a_workbook_is_refused_with_the_way_out(tmp_path):
-    (tmp_path / "c.xlsx").write_bytes(b"PK\x03\x04")
-    with pytest.raises(CatalogError, match="save the sheet as CSV"):
-        open_catalog(tmp_path / "c.xlsx")
+def test_an_old_workbook_is_refused_with_the_way_out(tmp_path):
+    (tmp_path / "c.xls").write_bytes(b"\xd0\xcf\x11\xe0")
+    with pytest.raises(CatalogError, match=r"save it as \.xlsx or CSV"):
+        open_catalog(tmp_path / "c.xls")
 
 
 def test_a_row_without_its_picture_tells_where_that_should_be(tmp_path):

@@ -419,7 +419,7 @@ def test_bytes_that_do_not_decode_are_a_problem_in_every_encoding(tmp_path):
     ("content", "message"),
     [
         (b"PK\x03\x04rest", "zip archive or an Excel workbook"),
-        (b"\x1f\x8b\x08rest", "compressed by gzip"),
+        (b"\x1f\x8b\x08rest", "compressed, and damaged or cut off"),
         (b"\xd0\xcf\x11\xe0rest", "an old Excel workbook"),
         (b"%PDF-1.7", "a PDF"),
         (b"<!DOCTYPE html><html>", "a web page"),

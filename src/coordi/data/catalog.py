@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from coordi.data.columns import Column, read_columns
+from coordi.data.exports import ExportTable, as_export
 from coordi.data.fieldtypes import Kind, convert, plain, text
 from coordi.data.guessing import guess_roles
 from coordi.data.mapping import TEXT_ROLES, field_names, merge_mapping
@@ -24,6 +25,7 @@ from coordi.errors import CatalogError, NotFoundError
 from coordi.types import FieldValue, ImageRef, Item, Origin, Problem
 
 GIVEN = "given"
+BY_EXPORT = "as such exports have it"
 
 
 @dataclass(slots=True)
@@ -221,10 +223,17 @@ def open_catalog(
         raise NotFoundError(f"{images} is not a folder; give the folder of the pictures")
     given = mapping or {}
     kind, tables = open_tables(str(source))
+    if kind in ("csv", "jsonl", "xlsx", "xml"):
+        tables = tuple(as_export(table, given.values()) for table in tables)
     columns, count = read_columns(tables)
     pictures = tuple(dict.fromkeys(name for table in tables for name in table.pictures))
     looking = PictureSource(columns, pictures, tables, images)
     guessed = guess_roles(columns, pictures, looking.resolves)
+    for table in tables:
+        if isinstance(table, ExportTable):
+            stated = {role: c for role, c in table.roles.items() if c in columns}
+            free = {r: one for r, one in guessed.items() if one[0] not in stated.values()}
+            guessed = free | {role: (column, BY_EXPORT) for role, column in stated.items()}
     roles = merge_mapping({role: one for role, (one, _) in guessed.items()}, given, tuple(columns))
     roles = looking.complete(roles, given)
     if "image" not in roles and "title" not in roles:

@@ -10,7 +10,7 @@ from coordi.errors import MappingError
 ITEM_ROLES = ("id", "image", "title", "description")
 """Roles that become attributes of an `Item`; all others become fields under the role's name."""
 
-TEXT_ROLES = frozenset({"category", "color", "brand", "url"})
+TEXT_ROLES = frozenset({"category", "color", "brand", "model", "url"})
 """Roles whose fields are text whatever their values look like (category 7, brand 501)."""
 
 # Words that a filter reads as its own; a field of that name could not be asked for.

@@ -74,6 +74,11 @@ USUAL_NAMES: Mapping[str, tuple[str, ...]] = {
         *("marke", "hersteller", "marca", "merk", "marka", "značka", "tuotemerkki", "varumärke"),
         *("ブランド", "ブランド名", "브랜드", "品牌", "бренд"),
     ),
+    "model": (
+        *("model", "model_id", "model_number", "item_group_id", "parent_sku", "parent_id"),
+        *("parent_asin", "group_id", "product_group_id", "style_number", "modell", "modelo"),
+        *("modèle", "modello", "モデル", "모델", "款号", "модель"),
+    ),
     "price": (
         *("price", "sale_price", "current_price", "variant_price", "unit_price", "list_price"),
         *("retail_price", "price_usd", "price_eur", "price_gbp", "original_price", "mrp"),

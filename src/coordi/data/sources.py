@@ -11,6 +11,8 @@ from coordi.data.readers.hub import is_hub_name, open_hub
 from coordi.data.readers.jsonlines import open_jsonlines
 from coordi.data.readers.parquet import open_parquet
 from coordi.data.readers.table import Table, UnreadableTable
+from coordi.data.readers.workbook import open_workbook
+from coordi.data.readers.xmlfeed import open_xml
 from coordi.errors import CatalogError, NotFoundError
 
 KINDS: Mapping[str, str] = {
@@ -23,6 +25,11 @@ KINDS: Mapping[str, str] = {
     ".json": "jsonl",
     ".parquet": "parquet",
     ".pq": "parquet",
+    ".xlsx": "xlsx",
+    ".xlsm": "xlsx",
+    ".xml": "xml",
+    ".rss": "xml",
+    ".atom": "xml",
 }
 """File suffix → kind of catalogue."""
 
@@ -30,20 +37,26 @@ READERS: Mapping[str, Callable[[Path], Table]] = {
     "csv": open_delimited,
     "jsonl": open_jsonlines,
     "parquet": open_parquet,
+    "xlsx": open_workbook,
+    "xml": open_xml,
 }
 
 _CONVERTIBLE: Mapping[str, str] = {
-    ".xlsx": "an Excel workbook; save the sheet as CSV",
-    ".xls": "an Excel workbook; save the sheet as CSV",
+    ".xls": "an old Excel workbook; save it as .xlsx or CSV",
     ".ods": "a spreadsheet; save the sheet as CSV",
-    ".gz": "compressed; unpack it first (gunzip)",
     ".zip": "an archive; unpack it first",
-    ".xml": "XML, which is not read; export the feed as CSV, TSV or JSON Lines",
 }
 """File suffix → what people have there, and how it becomes a catalogue."""
 
 # In a folder of pictures these may lie about without being a catalogue.
 _NOT_ALONE = frozenset({".txt", ".json"})
+
+
+def kind_of(path: Path) -> str | None:
+    """Kind of a catalogue file by its suffix, ".gz" behind it or not; None for other files."""
+    packed = path.suffix.lower() == ".gz"
+    kind = KINDS.get((path.with_suffix("") if packed else path).suffix.lower())
+    return None if packed and kind in ("parquet", "xlsx") else kind
 
 
 def open_tables(source: str) -> tuple[str, tuple[Table, ...]]:
@@ -68,7 +81,7 @@ def _matches(pattern: str) -> list[Path]:
 def _open_directory(folder: Path) -> tuple[str, tuple[Table, ...]]:
     """Open a folder: its Parquet shards, else its one catalogue file, else its pictures."""
     files = sorted(path for path in folder.iterdir() if _is_catalog(path))
-    shards = [path for path in files if KINDS[path.suffix.lower()] == "parquet"]
+    shards = [path for path in files if kind_of(path) == "parquet"]
     if shards:
         return _open_files(str(folder), shards)
     tables = [path for path in files if path.suffix.lower() not in _NOT_ALONE]
@@ -94,7 +107,7 @@ def _open_files(source: str, files: Sequence[Path]) -> tuple[str, tuple[Table, .
         raise NotFoundError(f"no file matches {source}")
     if all(is_image(path.name) for path in files):
         return "folder", _loose_pictures(files)
-    kinds = {KINDS.get(path.suffix.lower()) for path in files}
+    kinds = {kind_of(path) for path in files}
     kind = kinds.pop()
     if kind is None and not kinds and files[0].suffix.lower() in _CONVERTIBLE:
         raise CatalogError(f"{source} is {_CONVERTIBLE[files[0].suffix.lower()]}")
@@ -129,12 +142,12 @@ def _loose_pictures(files: Sequence[Path]) -> tuple[Table, ...]:
 
 
 def _is_catalog(path: Path) -> bool:
-    return path.suffix.lower() in KINDS and not path.name.startswith(".")
+    return kind_of(path) is not None and not path.name.startswith((".", "~$"))
 
 
 def _like_hub_name(path: Path) -> bool:
     # A misspelt path is likelier than a dataset where its folder exists or it names a file.
-    return not path.parent.exists() and path.suffix.lower() not in KINDS
+    return not path.parent.exists() and kind_of(path) is None
 
 
 def _missing(source: str, path: Path) -> str:

@@ -1,8 +1,13 @@
 """Lines of text files, whatever encoding a spreadsheet chose."""
 
 import codecs
+import gzip
+import io
+import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from coordi.data.readers.encodings import guess_encoding
 from coordi.errors import CatalogError
@@ -15,7 +20,6 @@ _MARKS = {
 
 _OTHER_KINDS = {
     b"PK\x03\x04": "a zip archive or an Excel workbook; unpack it, or save the sheet as CSV",
-    b"\x1f\x8b": "compressed by gzip; unpack it first (gunzip)",
     b"BZh91AY&SY": "compressed by bzip2; unpack it first (bunzip2)",
     b"\xfd7zXZ": "compressed by xz; unpack it first (unxz)",
     b"(\xb5/\xfd": "compressed by zstd; unpack it first (unzstd)",
@@ -25,7 +29,7 @@ _OTHER_KINDS = {
     b"%PDF-": "a PDF; export the table as CSV",
     b"<!doctype html": "a web page, saved in the file's place; fetch the file again",
     b"<html": "a web page, saved in the file's place; fetch the file again",
-    b"<?xml": "XML, which is not read; export it as CSV or JSON Lines",
+    b"<?xml": "XML; name it so that it ends in .xml",
 }
 """First bytes of files that are no text tables, whatever they are called → what they are."""
 
@@ -41,9 +45,16 @@ def _end(error: UnicodeError) -> int:
     raise error
 
 
+def open_bytes(path: Path) -> BinaryIO:
+    """Open a file to read its bytes, unpacked where it is compressed by gzip."""
+    with path.open("rb") as file:
+        packed = file.read(2) == b"\x1f\x8b"
+    return gzip.open(path, "rb") if packed else path.open("rb")  # type: ignore[return-value]
+
+
 def refuse_other_kinds(path: Path) -> None:
     """Raise `CatalogError` where a file's first bytes say that it is no text table."""
-    with path.open("rb") as file:
+    with whole(path), open_bytes(path) as file:
         start = file.read(64)
     markup = start.lstrip(b"\xef\xbb\xbf \r\n\t").lower()
     for magic, kind in _OTHER_KINDS.items():
@@ -58,7 +69,7 @@ def detect_encoding(path: Path) -> tuple[str, str | None]:
     it: then the encoding in whose letters it makes most sense, Windows-1252 where none does.
     """
     refuse_other_kinds(path)
-    with path.open("rb") as file:
+    with whole(path), open_bytes(path) as file:
         start = file.read(4096)
         for mark, codec in _MARKS.items():
             if start.startswith(mark):
@@ -81,8 +92,23 @@ def detect_encoding(path: Path) -> tuple[str, str | None]:
 
 def lines(path: Path, encoding: str) -> Iterator[str]:
     """Stream physical lines with their ends; bytes that do not decode fail `is_clean`."""
-    with path.open(encoding=encoding, errors="coordi-undecoded", newline="") as file:
-        yield from file
+    with (
+        whole(path),
+        open_bytes(path) as file,
+        io.TextIOWrapper(file, encoding, "coordi-undecoded", newline="") as text,
+    ):
+        yield from text
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[None]:
+    """Raise `CatalogError` where a compressed file turns out to be damaged or cut off."""
+    try:
+        yield
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise CatalogError(
+            f"{path} is compressed, and damaged or cut off ({error}); fetch it again"
+        ) from error
 
 
 def is_clean(text: str) -> bool:

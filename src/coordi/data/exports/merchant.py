@@ -1,0 +1,73 @@
+"""Google Merchant Center and what takes its feeds (Meta, Pinterest, TikTok, Bing)."""
+
+from collections.abc import Iterable, Iterator
+
+from coordi.data.exports.columns import Row, rest
+from coordi.data.exports.variants import Product, Variant
+from coordi.data.picturecells import entries
+from coordi.data.readers.table import Record
+
+NAMES = {
+    "id": ("id",),
+    "image": ("imagelink",),
+    "title": ("title",),
+    "description": ("description",),
+    "category": ("producttype", "googleproductcategory"),
+    "price": ("price",),
+    "url": ("link",),
+}
+
+_DROPPED = frozenset(
+    ("id", "title", "description", "imagelink", "additionalimagelink", "price", "itemgroupid",
+     "size", "link", "producttype", "googleproductcategory")
+)  # fmt: skip
+
+
+def is_feed(columns: frozenset[str]) -> bool:
+    """Whether bare column names are those of the feed's specification."""
+    return {"id", "title", "imagelink"} <= columns and bool(
+        {"link", "availability", "itemgroupid", "additionalimagelink"} & columns
+    )
+
+
+def products(records: Iterable[Record]) -> Iterator[Product]:
+    """Rows of one item_group_id are variants of one product; a row without one stands alone."""
+    groups: dict[str, list[Row]] = {}
+    for number, record in enumerate(records):
+        row = Row(record)
+        group = row.text("itemgroupid")
+        key = f"group {group}" if group else f"id {row.text('id') or number}"
+        groups.setdefault(key, []).append(row)
+    for rows in groups.values():
+        yield _product(rows)
+
+
+def _product(rows: list[Row]) -> Product:
+    head = rows[0]
+    product = Product(
+        head.record.origin,
+        head.text("itemgroupid") or head.text("id"),
+        head.get("title"),
+        head.get("description"),
+        values={
+            "category": head.get("producttype", "googleproductcategory"),
+            "url": head.get("link"),
+        },
+    )
+    product.variants = [_variant(row, grouped=len(rows) > 1) for row in rows]
+    return product
+
+
+def _variant(row: Row, *, grouped: bool) -> Variant:
+    options = {"size": row.text("size")}
+    if grouped:
+        options |= {name: row.text(name) for name in ("color", "colour", "pattern", "material")}
+    pictures = [p for name in ("imagelink", "additionalimagelink") for p in entries(row.get(name))]
+    return Variant(
+        row.record.origin,
+        {name: value for name, value in options.items() if value},
+        list(pictures),
+        row.get("price"),
+        row.text("id"),
+        {"title": row.get("title"), "url": row.get("link"), **rest(row, _DROPPED)},
+    )
