@@ -4,7 +4,8 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from coordi.data.columns import Column, read_columns
+from coordi.data.columns import Column, read_columns, remarks_on
+from coordi.data.dates import iso
 from coordi.data.exports import ExportTable, as_export
 from coordi.data.fieldtypes import Kind, convert, plain, text
 from coordi.data.guessing import guess_roles
@@ -64,6 +65,8 @@ class Catalog:
     """Role → what its column was recognised by: "by its name", "by its values" or "given"."""
     prices: dict[str, PriceNotation] = field(default_factory=dict)
     """Columns of prices that are no plain numbers → how they are written."""
+    dates: dict[str, str] = field(default_factory=dict)
+    """Columns of dates → the order of year, month and day in them."""
     seen: Seen = field(default_factory=Seen, compare=False)
 
     def rows(self) -> Iterator[Item | Problem]:
@@ -188,6 +191,9 @@ class Catalog:
             value = plain(values.get(column))
             notation = self.prices.get(column)
             if notation is None:
+                order = self.dates.get(column)
+                if order and isinstance(value, str):
+                    value = iso(value, order) or value
                 fields[name] = convert(value, self.field_types[name])
                 continue
             amount, currency = price_of(value, notation)
@@ -256,12 +262,19 @@ def open_catalog(
             *(note for table in tables for note in table.notes),
             *looking.notes(roles, given),
             *said,
+            *(
+                remark
+                for name, column in fields.items()
+                if name not in TEXT_ROLES and column not in prices
+                for remark in remarks_on(column, columns[column])
+            ),
         ),
         unused=frozenset(pictures) - {roles.get("image", "")},
         tables=tables,
         finder=find_pictures(images, by_id=roles.get("image") == FROM_ID),
         known_by=_known_by(roles, given, guessed if kind != "folder" else {}),
         prices=prices,
+        dates={name: min(c.orders) for name, c in columns.items() if c.kind == "date"},
     )
 
 

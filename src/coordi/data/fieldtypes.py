@@ -9,13 +9,28 @@ from typing import Literal
 
 from coordi.types import FieldValue
 
-Kind = Literal["text", "integer", "number", "boolean"]
+Kind = Literal["text", "integer", "number", "boolean", "date"]
+"""A date is stored as ISO text, which filters and sorting compare rightly."""
 
 # No leading zeros ("0042" is a code), no plus sign (a telephone number), and an exponent only
 # with its sign, as programs write it ("12E5" is an article number).
 _INTEGER = re.compile(r"-?(?:0|[1-9]\d*)", re.ASCII)
 _NUMBER = re.compile(r"-?(?:(?:0|[1-9]\d*)(?:\.\d+)?|\.\d+)(?:[eE][+-]\d+)?", re.ASCII)
-_BOOLEANS = {"true": True, "false": False}
+_PAIRS = (
+    ("true", "false"), ("yes", "no"), ("ja", "nein"), ("ja", "nee"), ("oui", "non"), ("sí", "no"),
+    ("si", "no"), ("sì", "no"), ("sim", "não"), ("tak", "nie"), ("ano", "ne"), ("kyllä", "ei"),
+    ("evet", "hayır"), ("да", "нет"), ("はい", "いいえ"), ("あり", "なし"), ("예", "아니오"),
+    ("是", "否"),
+    ("有", "無"), ("in stock", "out of stock"), ("in_stock", "out_of_stock"),
+    ("instock", "outofstock"), ("available", "unavailable"), ("auf lager", "nicht auf lager"),
+    ("en stock", "rupture de stock"), ("在庫あり", "在庫なし"), ("有货", "缺货"),
+)  # fmt: skip
+_BOOLEANS = {word: says for pair in _PAIRS for word, says in zip(pair, (True, False), strict=True)}
+
+EMPTY = frozenset(
+    ("n/a", "#n/a", "na", "nan", "null", "(null)", "none", "nil", "undefined", "-", "--", "–", "—")
+)
+"""What programs and people write into a cell that has no value, in lower case."""
 _INT64 = 2**63
 
 
@@ -65,6 +80,11 @@ def kind_of(value: FieldValue) -> Kind | None:
     return "text"
 
 
+def is_blank(value: FieldValue) -> bool:
+    """Whether a value says that there is none, such as "N/A"; a word in a column of text."""
+    return isinstance(value, str) and value.strip().lower() in EMPTY
+
+
 def widen(column: Kind | None, value: Kind | None) -> Kind | None:
     """Type of a column that so far was `column` and now holds a value of type `value`."""
     if value is None or value == column:
@@ -76,9 +96,9 @@ def widen(column: Kind | None, value: Kind | None) -> Kind | None:
 
 def convert(value: FieldValue, kind: Kind) -> FieldValue:
     """Make a plain value of a column into the column's type."""
-    if value is None:
+    if value is None or (kind != "text" and is_blank(value)):
         return None
-    if kind == "text":
+    if kind in ("text", "date"):
         return text(value)
     if kind == "boolean":
         return _BOOLEANS[value.lower()] if isinstance(value, str) else bool(value)
