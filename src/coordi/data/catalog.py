@@ -8,7 +8,7 @@ from coordi.data.columns import Column, read_columns, remarks_on
 from coordi.data.dates import iso
 from coordi.data.exports import ExportTable, as_export
 from coordi.data.fieldtypes import Kind, convert, plain, text
-from coordi.data.guessing import guess_roles
+from coordi.data.guessing import further_columns, guess_roles
 from coordi.data.mapping import TEXT_ROLES, field_names, merge_mapping
 from coordi.data.pictures import PictureFinder, Pictures, file_name, find_pictures
 from coordi.data.picturesource import (
@@ -65,6 +65,8 @@ class Catalog:
     """Role → what its column was recognised by: "by its name", "by its values" or "given"."""
     prices: dict[str, PriceNotation] = field(default_factory=dict)
     """Columns of prices that are no plain numbers → how they are written."""
+    further: tuple[str, ...] = ()
+    """Columns with further pictures, beside that of the main one."""
     dates: dict[str, str] = field(default_factory=dict)
     """Columns of dates → the order of year, month and day in them."""
     seen: Seen = field(default_factory=Seen, compare=False)
@@ -99,9 +101,10 @@ class Catalog:
         """What the latest pass over the rows did that the user should know of."""
         said: list[str] = []
         if self.seen.further:
+            listed = " and ".join((self.mapping["image"], *self.further))
             said.append(
-                f"column {self.mapping['image']} lists several pictures: the first is the main "
-                f"one, {self.seen.further:,} further ones are kept"
+                f"column {listed} lists several pictures: the first is the main one, "
+                f"{self.seen.further:,} further ones are kept"
             )
         if self.seen.respelled:
             said.append(
@@ -171,7 +174,9 @@ class Catalog:
             return None
         if column == FROM_ID:
             return self.finder.find_by_id(id_)
-        return self.finder.find(values.get(column), folder)
+        cells = [values.get(name) for name in (column, *self.further)]
+        filled = [cell for cell in cells if not _is_empty(cell)]
+        return self.finder.find(filled if len(filled) > 1 else (filled or cells)[0], folder)
 
     def _kept(self, pictures: Pictures | None) -> tuple[ImageRef | None, tuple[ImageRef, ...]]:
         """The main picture and the further ones; where none is there, the place of the first."""
@@ -247,7 +252,10 @@ def open_catalog(
             f"{source} has no column that looks like an image or a title. Columns: "
             f"{', '.join(columns) or 'none'}. Say which: --map image=COLUMN or --map title=COLUMN"
         )
-    fields = field_names((c for c in columns if c not in pictures), roles)
+    further: list[str] = []
+    if roles.get("image") in columns and not pictures and "image" not in given:
+        further = further_columns(columns, roles.values())
+    fields = field_names((c for c in columns if c not in (*pictures, *further)), roles)
     types = _types(fields, columns)
     prices, said = read_prices(tables, columns, roles)
     add_prices(fields, types, prices, columns, roles)
@@ -260,7 +268,7 @@ def open_catalog(
         count=count,
         notes=(
             *(note for table in tables for note in table.notes),
-            *looking.notes(roles, given),
+            *looking.notes(roles, given, further),
             *said,
             *(
                 remark
@@ -274,6 +282,7 @@ def open_catalog(
         finder=find_pictures(images, by_id=roles.get("image") == FROM_ID),
         known_by=_known_by(roles, given, guessed if kind != "folder" else {}),
         prices=prices,
+        further=tuple(further),
         dates={name: min(c.orders) for name, c in columns.items() if c.kind == "date"},
     )
 

@@ -1,6 +1,6 @@
 """Which column plays which role where nobody said it: judged by names and by values."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from coordi.data.columns import Column
 from coordi.data.picturecells import entries, is_address, is_picture_name
@@ -8,8 +8,10 @@ from coordi.data.rolenames import (
     FURTHER_WORDS,
     KINDS_OF_PRODUCT,
     PICTURE_WORDS,
+    SMALL_WORDS,
     USUAL_NAMES,
     bare,
+    spellings,
 )
 
 BY_NAME = "by its name"
@@ -38,6 +40,7 @@ def guess_roles(
     for role in USUAL_NAMES:
         taken = {column for column, _ in found.values()}
         free = [name for name in _named(role, columns) if name not in taken]
+        free = free or [name for name in _alike(role, columns) if name not in taken]
         if role != "image" and free:
             found[role] = (_fullest(free, columns), BY_NAME)
     return {role: found[role] for role in USUAL_NAMES if role in found}
@@ -80,6 +83,31 @@ def _named(role: str, columns: Mapping[str, Column]) -> list[str]:
         by_name.setdefault(bare(column), column)
     names = dict.fromkeys(by_name[bare(n)] for n in USUAL_NAMES[role] if bare(n) in by_name)
     return [n for n in names if role != "category" or not _says_kind_of_product(columns[n])]
+
+
+def _alike(role: str, columns: Mapping[str, Column]) -> list[str]:
+    """Columns whose names are usual ones of a role with something before or behind, filled."""
+    usual = {bare(name): place for place, name in enumerate(USUAL_NAMES[role])}
+    plain = {bare(name) for names in USUAL_NAMES.values() for name in names}
+    ranked = [
+        (min(usual[one] for one in spellings(name) if one in usual), name)
+        for name, column in columns.items()
+        if column.filled
+        and bare(name) not in plain
+        and not usual.keys().isdisjoint(spellings(name))
+    ]
+    names = [name for _, name in sorted(ranked, key=lambda pair: pair[0])]
+    return [n for n in names if role != "category" or not _says_kind_of_product(columns[n])]
+
+
+def further_columns(columns: Mapping[str, Column], taken: Collection[str]) -> list[str]:
+    """Columns with further views of the main picture's garment, in the catalogue's order."""
+    shown = [name for name in columns if name in picture_columns(columns) and name not in taken]
+    return [
+        name
+        for name in shown
+        if not SMALL_WORDS.search(name.casefold()) and not _is_further(name, columns[name])[0]
+    ]
 
 
 def _fullest(names: Sequence[str], columns: Mapping[str, Column]) -> str:

@@ -1,6 +1,6 @@
 """Where a catalogue's pictures come from: a column, ids, or nowhere; tried on its first rows."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,14 +58,17 @@ class PictureSource:
         cells = self.columns[ids].sample[:TRIED]
         return any(finder.find_by_id(text(plain(cell))).found for cell in cells)
 
-    def notes(self, roles: Mapping[str, str], given: Mapping[str, str]) -> Iterator[str]:
+    def notes(
+        self, roles: Mapping[str, str], given: Mapping[str, str], further: Sequence[str] = ()
+    ) -> Iterator[str]:
         """What to say about the picture column that was chosen, or about there being none."""
         image = roles.get("image")
         if image is None:
             if "image" not in given:
                 yield "no column looks like a picture: items go in by their words alone"
             return
-        others = [c for c in picture_columns(self.columns) if c not in roles.values()]
+        taken = {*roles.values(), *further}
+        others = [c for c in picture_columns(self.columns) if c not in taken]
         if others and image != FROM_ID and "image" not in given:
             yield f"only {image} is read as the picture; {', '.join(others)} hold pictures too"
         if self._is_named(image) and self.columns[image].filled and not self.resolves(image):

@@ -125,6 +125,43 @@ FURTHER_WORDS = re.compile(
 """Words in the names of columns with pictures that are not the main one, in lower case."""
 
 
+SMALL_WORDS = re.compile(r"thumb|small|mini|icon|logo|flag|swatch|banner|avatar|label|alt")
+"""Words in the names of columns whose pictures are no further views of a garment, in lower case."""
+
+_BRACKETS = re.compile(r"\([^)]*\)|\[[^\]]*\]")
+_QUALIFIED = re.compile(r"[.:/]\s*")
+_BEFORE = frozenset(
+    ("product", "item", "variant", "default", "start", "standard", "us", "en", "de", "fr", "nl",
+     "es", "it")
+)  # fmt: skip
+_BEHIND = frozenset(
+    ("tax", "included", "excluded", "incl", "excl", "gross", "net", "short", "default", "name", "1",
+     "cents", "text", "value", "eur", "usd", "gbp", "en", "gb", "us", "sku")
+)  # fmt: skip
+
+
+def spellings(name: str) -> list[str]:
+    """Simpler names that a qualified one stands for, the nearest first, bare.
+
+    "Price tax included" → price, "translations.DEFAULT.name" → name, "C:Brand" → brand,
+    "Custom label (SKU)" → sku, "US_Title_Short" → title.
+    """
+    outside = _BRACKETS.sub(" ", name)
+    inside = [part[1:-1] for part in _BRACKETS.findall(name)]
+    words = re.findall(r"[^\W_]+", unicodedata.normalize("NFKC", outside).casefold())
+    core = list(words)
+    while len(core) > 1 and core[0] in _BEFORE:
+        core.pop(0)
+    while len(core) > 1 and core[-1] in _BEHIND:
+        core.pop()
+    last = _QUALIFIED.split(outside.strip())[-1]
+    path = [part for part in re.split(r"[.:]", outside.casefold()) if part not in ("", "default")]
+    tail = bare(path[-1]) if path else ""
+    owner = bare(path[0]) if len(path) > 1 and tail in ("name", "gross", "url", "media") else ""
+    names = [bare(outside), *map(bare, inside), owner, bare(last), "".join(core), tail]
+    return [one for one in dict.fromkeys(names) if one and one != bare(name)]
+
+
 def bare(name: str) -> str:
     """A column's name without case, blanks, punctuation and the "g:" of Google's feeds."""
     folded = unicodedata.normalize("NFKC", name).casefold().strip()

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from coordi.data.exports import magento, merchant, shopify, woocommerce
+from coordi.data.exports import builders, magento, merchant, shopify, woocommerce
 from coordi.data.exports.variants import Product, records_of
 from coordi.data.readers.table import Record, Table
 from coordi.data.rolenames import bare
@@ -23,6 +23,14 @@ _BY_COLUMNS: tuple[tuple[str, Callable[[frozenset[str]], bool], Read, Names], ..
     ("a WooCommerce export", woocommerce.is_csv, woocommerce.products, woocommerce.NAMES),
     ("a Magento export", magento.is_csv, magento.products, magento.NAMES),
     ("a Google Merchant feed", merchant.is_feed, merchant.products, merchant.NAMES),
+    (
+        "a Squarespace export",
+        builders.is_squarespace,
+        builders.squarespace_products,
+        builders.SQUARESPACE,
+    ),
+    ("a Wix export", builders.is_wix, builders.wix_products, builders.WIX),
+    ("an Amazon flat file", builders.is_amazon, builders.amazon_products, builders.AMAZON),
 )
 
 

@@ -71,8 +71,10 @@ def open_delimited(path: Path) -> DelimitedTable:
     if first is None:
         raise CatalogError(f"{path} is empty; the first line must name the columns")
     stated = _STATED.fullmatch(first.strip())
+    skipped = 1 if stated else _lines_before_header(path, encoding)
+    first = next(islice((line for line in lines(path, encoding)), skipped, None), first)
     delimiter = stated[1] if stated else _delimiter(first)
-    dialect = _dialect(path, encoding, Dialect(delimiter, skip_lines=1 if stated else 0))
+    dialect = _dialect(path, encoding, Dialect(delimiter, skip_lines=skipped))
     _, header = next(_rows(path, encoding, dialect, None), (0, "the file ends before it"))
     if isinstance(header, str):
         raise CatalogError(f"{path}: the header line cannot be read: {header}")
@@ -81,6 +83,16 @@ def open_delimited(path: Path) -> DelimitedTable:
         notes.append(f'{path} writes quotes within values as \\"; they were read as quotes')
     names = unique_names([shown(cell) for cell in header])
     return DelimitedTable(path, encoding, dialect, names, tuple(notes))
+
+
+def _lines_before_header(path: Path, encoding: str) -> int:
+    """Remarks above the header: Meta's begin with "#", Amazon's first two are for itself."""
+    start = list(islice(lines(path, encoding), 20))
+    if start and start[0].startswith("TemplateType="):
+        return 2
+    remarks = next((n for n, line in enumerate(start) if not line.startswith(("#", '"#'))), 0)
+    named = remarks and _delimiter(start[remarks])
+    return remarks if named and start[remarks].count(named) else 0
 
 
 def _dialect(path: Path, encoding: str, plain: Dialect) -> Dialect:
