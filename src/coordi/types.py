@@ -284,6 +284,14 @@ class Encoder(Protocol):
         all are known, or where it cannot tell."""
 
 
+@runtime_checkable
+class CutsText(Protocol):
+    """An encoder that can say what of a sentence is too long for it."""
+
+    def cut_from(self, text: str) -> str:
+        """What of a sentence lies beyond its length and so changes nothing; "" for none."""
+
+
 RERANK_DEPTH = 50
 """First hits that a re-ranker orders, when it is trained, measured and served: one depth for all,
 because how far down it may reach changes what it does (50 and 100 were compared on val)."""

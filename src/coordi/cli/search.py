@@ -202,6 +202,11 @@ def _picture(
     from coordi.errors import ImageError
     from coordi.types import ImageRef
 
+    if source.startswith(("http://", "https://")):
+        raise ImageError(
+            f"{source} is a web address, and searches fetch nothing. Download the picture and give "
+            "its file, or pipe it: curl -s ADDRESS | coordi search --image -"
+        )
     if source == "-":
         return engine.decode(sys.stdin.buffer.read(MAX_BYTES + 1), box=box)
     try:

@@ -20,6 +20,7 @@ from coordi.tasks.order import (
 from coordi.tasks.rerank import check_origin, depth_of, reorder
 from coordi.types import (
     Answer,
+    CutsText,
     Encoder,
     Hit,
     Index,
@@ -35,6 +36,9 @@ MOST_HITS = 1000
 
 DEEPEST = 10_000
 """Largest `offset + limit`."""
+
+MOST_SHOWN = 80
+"""Characters of a text's cut end that a note shows."""
 
 Vector = NDArray[np.float32]
 
@@ -97,6 +101,22 @@ def search(
 def _notes(query: Query, encoder: Encoder) -> tuple[str, ...]:
     """What the asker should know of a query's words."""
     text = (query.text or "").strip()
+    return (*_unknown_note(query, encoder, text), *_cut_note(encoder, text))
+
+
+def _cut_note(encoder: Encoder, text: str) -> tuple[str, ...]:
+    """What of a text is too long for the encoder."""
+    beyond = encoder.cut_from(text) if text and isinstance(encoder, CutsText) else ""
+    if not beyond:
+        return ()
+    shown = beyond if len(beyond) <= MOST_SHOWN else f"{beyond[:MOST_SHOWN].rstrip()} …"
+    count = len(beyond.split())
+    words = "last word does" if count == 1 else f"last {count:,} words do"
+    return (f"The text is too long for the encoder: its {words} not count (“{shown}”).",)
+
+
+def _unknown_note(query: Query, encoder: Encoder, text: str) -> tuple[str, ...]:
+    """Which words the encoder does not know."""
     unknown = encoder.unknown_words(text) if text else ()
     if not unknown:
         return ()

@@ -99,7 +99,7 @@ function choices(facet, chosen, change) {
       { class: "choice" },
       box,
       swatchable(facet) ? swatch(value) : null,
-      h("span", { class: "choice-name" }, calm(value)),
+      h("span", { class: "choice-name" }, facet.many || facet.name === "currency" ? value : calm(value)),
       count === null ? null : h("span", { class: "choice-count" }, formatCount(count)),
     );
   });
@@ -216,7 +216,7 @@ export function showPills(place, filters, onChange) {
   for (const [name, choice] of Object.entries(filters)) {
     for (const value of choice.values ?? []) {
       const rest = choice.values.filter((one) => one !== value);
-      pills.push(pill(`${fieldName(name)}: ${calm(value)}`, () => onChange(withFilter(filters, name, { values: rest }))));
+      pills.push(pill(`${fieldName(name)}: ${choice.many ? value : calm(value)}`, () => onChange(withFilter(filters, name, { values: rest }))));
     }
     if (choice.yes) pills.push(pill(fieldName(name), () => onChange(withFilter(filters, name, { yes: undefined }))));
     if (choice.min !== undefined || choice.max !== undefined) {

@@ -59,5 +59,6 @@ export function fieldValue(name, value, item) {
   if (name === "price") return priceOf(item) || String(value);
   if (value === true) return "Yes";
   if (value === false) return "No";
-  return calm(String(value));
+  if (name === "sizes") return String(value).split(";").join(", ");
+  return name === "currency" ? String(value) : calm(String(value));
 }
