@@ -228,10 +228,15 @@ class Facet:
     kind: str
     """"text", "integer", "number" or "boolean"."""
     values: tuple[tuple[str, int], ...] = ()
-    """Text and boolean fields: value and count, most frequent first, at most 50."""
+    """Text and boolean fields: value and count, most frequent first, a page of them."""
     distinct: int = 0
+    """Different values among the items counted."""
     minimum: float | None = None
     maximum: float | None = None
+    more: bool = False
+    """Whether there are values beyond `values`."""
+    many: bool = False
+    """Whether a cell holds several values ("S;M;L"), to be asked for with `has`."""
 
 
 @runtime_checkable
@@ -277,6 +282,14 @@ class Encoder(Protocol):
     def unknown_words(self, text: str) -> tuple[str, ...]:
         """Parts of a sentence that its vocabulary lacks, and which so change nothing; () where
         all are known, or where it cannot tell."""
+
+
+@runtime_checkable
+class CutsText(Protocol):
+    """An encoder that can say what of a sentence is too long for it."""
+
+    def cut_from(self, text: str) -> str:
+        """What of a sentence lies beyond its length and so changes nothing; "" for none."""
 
 
 RERANK_DEPTH = 50
@@ -339,8 +352,29 @@ class Index(Protocol):
     def vectors(self, rows: NDArray[np.int64]) -> Vectors:
         """Vectors of rows → (len(rows), dim)."""
 
+    def positions(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The store's positions of rows, at which `Snapshot.keys` has their values."""
+
+    def passing(self, where: str | None) -> NDArray[np.int64]:
+        """Rows that pass a filter, in store order."""
+
+    def scores(self, query: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Cosine similarities of rows to a unit vector (dim,)."""
+
     def nearest(self, query: NDArray[np.float32], k: int, where: str | None = None) -> Neighbors:
         """The `k` nearest rows to a unit vector (dim,) among those that pass a filter."""
+
+
+class Keys(Protocol):
+    """A field's values as numbers, one a row."""
+
+    @property
+    def codes(self) -> NDArray[np.int64]:
+        """Equal values have equal numbers; -1 where a row has none."""
+
+    @property
+    def ranks(self) -> NDArray[np.int64]:
+        """Numbers that rise with the value, texts in any case; -1 where a row has none."""
 
 
 class Snapshot(Protocol):
@@ -355,6 +389,9 @@ class Snapshot(Protocol):
 
     def get(self, ids: Sequence[str]) -> list[Item]:
         """Items in the order of `ids`; `NotFoundError` names the first that is missing."""
+
+    def keys(self, field: str) -> Keys:
+        """A field's values at the store's positions; `QueryError` where no item has the field."""
 
     def index(self, fingerprint: str) -> Index:
         """The index of one encoder; `FingerprintError` where the store has none of its vectors."""

@@ -72,7 +72,8 @@ def engine(shop):
     yield engine
     engine.failure = engine.match = None
     engine.notes, engine.without_vector = (), 0
-    engine.queries.clear()
+    for told in (engine.queries, engine.rails, engine.facets_asked):
+        told.clear()
 
 
 @pytest.fixture

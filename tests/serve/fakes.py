@@ -4,13 +4,13 @@ import hashlib
 import io
 import re
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from PIL import Image as Pillow
 from PIL import ImageDraw
 
-from coordi.errors import FilterError, ImageError, NotFoundError
+from coordi.errors import FilterError, ImageError, NotFoundError, QueryError
 from coordi.types import Answer, Facet, Hit, ImageRef, Item, PictureInfo, Query
 
 COLORS = {
@@ -81,6 +81,9 @@ class FakeEngine:
     notes: tuple[str, ...] = ()
     without_vector: int = 0
     queries: list[Query] = field(default_factory=list)
+    rails: list[tuple] = field(default_factory=list)
+    """Filter, order and fold of each page without a query."""
+    facets_asked: list[dict] = field(default_factory=list)
     views: int = 0
     """How many were taken."""
 
@@ -143,10 +146,13 @@ class FakeView:
             raise NotFoundError(f"no item {missing[0]!r} in the store at /secret/store")
         return [known[one] for one in ids]
 
-    def browse(self, where=None, *, limit=40, offset=0):
+    def rail(self, where=None, *, limit=40, offset=0, sort=None, fold=None):
         self._fail()
+        self.engine.rails.append((where, sort, fold))
         found = [item for item in self.items if passes(item, where)]
-        return found[offset : offset + limit], len(found)
+        groups = folded(ordered(found, sort), fold)
+        page = groups[offset : offset + limit]
+        return [(one.id, tuple(other.id for other in rest)) for one, *rest in page], len(groups)
 
     def search(self, query: Query) -> Answer:
         self._fail()
@@ -157,6 +163,11 @@ class FakeView:
             hits = [hit for hit in hits if hit.score >= query.min_score]
         if query.collapse is not None and len(hits) > 2:
             hits = [Hit(hits[0].item, hits[0].score, hits[0].parts, (hits[1].item.id,)), *hits[2:]]
+        hits = ordered(hits, query.sort, lambda hit: hit.item)
+        hits = [
+            replace(first, variants=tuple(hit.item.id for hit in rest))
+            for first, *rest in folded(hits, query.fold, lambda hit: hit.item)
+        ]
         page = hits[query.offset : query.offset + query.limit]
         return Answer(
             hits=tuple(page),
@@ -190,21 +201,45 @@ class FakeView:
         parts_asked = shares if query.explain else None
         return Hit(item, sum(shares.values()), parts_asked, match=self.engine.match)
 
-    def facets(self) -> list[Facet]:
+    def facets(self, where=None, *, query=None, field=None, contains=None, limit=50, offset=0):
         self._fail()
+        self.engine.facets_asked.append(
+            {"where": where, "query": query, "field": field, "contains": contains}
+        )
         names = sorted({name for item in self.items for name in item.fields})
-        return [self._facet(name) for name in names]
+        if field is not None and field not in names:
+            raise QueryError(f"no item has a field named {field!r}")
+        names = names if field is None else [field]
+        sought = (contains or "").lower()
+        found = [self._facet(name, where) for name in names]
+        return [
+            replace(
+                facet,
+                values=tuple(pair for pair in facet.values if sought in pair[0].lower())[
+                    offset : offset + limit
+                ],
+                more=len(facet.values) > offset + limit,
+            )
+            for facet in found
+        ]
 
-    def _facet(self, name: str) -> Facet:
-        values = [item.fields[name] for item in self.items if item.fields.get(name) is not None]
-        if isinstance(values[0], bool):
+    def _facet(self, name: str, where: str | None) -> Facet:
+        """Counted without the conditions on the field itself, as the engine does."""
+        others = [term for term in terms_of(where) if field_of(term) != name]
+        counted = [item for item in self.items if all(_term(item, term) for term in others)]
+        every = [item.fields[name] for item in self.items if item.fields.get(name) is not None]
+        values = [item.fields[name] for item in counted if item.fields.get(name) is not None]
+        if isinstance(every[0], bool):
             kind = "boolean"
-        elif isinstance(values[0], str):
+        elif isinstance(every[0], str):
             kind = "text"
         else:
-            return Facet(name, "number", (), len(set(values)), min(values), max(values))
-        counts = Counter(str(value).lower() if kind == "boolean" else value for value in values)
-        return Facet(name, kind, tuple(counts.most_common(50)), len(counts))
+            low, high = (min(values), max(values)) if values else (None, None)
+            return Facet(name, "number", (), len(set(values)), low, high)
+        many = name == "sizes"
+        parts = [part for value in values for part in (value.split(";") if many else [value])]
+        counts = Counter(str(part).lower() if kind == "boolean" else part for part in parts)
+        return Facet(name, kind, tuple(counts.most_common()), len(counts), many=many)
 
     def image(self, item_id, number=0):
         self._fail()
@@ -244,19 +279,47 @@ def _near(a: np.ndarray, b: np.ndarray) -> float:
 
 
 TERM = re.compile(
-    r"`?(?P<field>\w+)`? *(?P<op>=|>=|<=|in|IN) *(?P<value>\(.*?\)|'(?:[^']|'')*'|[\w.]+)"
+    r"`?(?P<field>\w+)`? *(?P<op>=|>=|<=|in|IN|has) *(?P<value>\(.*?\)|'(?:[^']|'')*'|[\w.]+)"
 )
 
 
 def passes(item: Item, where: str | None) -> bool:
     """The part of the filter grammar that the page writes: terms joined by `and`."""
-    if not where:
-        return True
-    terms = re.split(r" and (?=(?:[^']*'[^']*')*[^']*$)", where)
-    return all(_term(item, term) for term in terms)
+    return all(_term(item, term) for term in terms_of(where))
+
+
+def terms_of(where: str | None) -> list[str]:
+    return re.split(r" and (?=(?:[^']*'[^']*')*[^']*$)", where) if where else []
+
+
+def field_of(term: str) -> str:
+    match = TERM.search(term)
+    return match["field"] if match else ""
+
+
+def ordered(found: list, sort: str | None, item_of=lambda item: item) -> list:
+    """In the order of a field; what has no value comes last."""
+    if not sort:
+        return found
+    name = sort.removeprefix("-")
+    has = [one for one in found if item_of(one).fields.get(name) is not None]
+    has.sort(key=lambda one: item_of(one).fields[name], reverse=sort.startswith("-"))
+    return has + [one for one in found if item_of(one).fields.get(name) is None]
+
+
+def folded(found: list, fold: str | None, item_of=lambda item: item) -> list[list]:
+    """Groups of one value of a field."""
+    groups: dict = {}
+    for one in found:
+        value = item_of(one).fields.get(fold) if fold else None
+        groups.setdefault(value if value is not None else item_of(one).id + "?", []).append(one)
+    return list(groups.values())
 
 
 def _term(item: Item, term: str) -> bool:
+    if " has " in term:
+        wanted = re.findall(r"`?(\w+)`? has '((?:[^']|'')*)'", term)
+        return any(text in (item.fields.get(name) or "").split(";") for name, text in wanted)
     match = TERM.fullmatch(term.strip().removeprefix("(").strip())
     if match is None:
         raise FilterError(f"cannot read the filter at {term!r}")

@@ -267,10 +267,13 @@ def test_the_address_holds_the_state(page):
         "item": "コーデ-0",
         "words": 80,
         "fold": True,
+        "apart": True,
+        "sort": "-price",
         "filters": {
             "a.b": {"values": ["x", "y&z"]},
             "price": {"min": 0, "max": 12.5},
             "sale": {"yes": True},
+            "sizes": {"many": True, "values": ["M", "L"]},
         },
     }
     assert page.evaluate(ROUND_TRIP, state) == state

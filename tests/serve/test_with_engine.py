@@ -76,7 +76,7 @@ def test_readiness_follows_the_engine(tmp_path):
         assert client.get("/v1/ready").status_code == 200
         page = client.get("/v1/items").json()
         assert page.pop("token")
-        assert page == {"items": [], "total": 0, "more": False}
+        assert page == {"items": [], "variants": [], "total": 0, "more": False}
 
 
 def test_an_item_that_goes_is_gone_from_the_next_search(tmp_path):
@@ -117,3 +117,65 @@ def test_the_page_over_the_real_engine(shelf, browser, tmp_path):
         expect(page.get_by_role("heading", name="Similar")).to_be_visible()
         page.close()
         assert failed == []
+
+
+def test_facets_live_under_the_filters(client):
+    def facets(**params):
+        answer = client.get("/v1/facets", params=params)
+        assert answer.status_code == 200, answer.json()
+        return {facet["name"]: facet for facet in answer.json()["facets"]}
+
+    def count(where):
+        return client.get("/v1/items", params={"where": where, "limit": 1}).json()["total"]
+
+    where = "category = 'shirt' and price < 20"
+    found = facets(where=where)
+    # Its own condition does not count for a field, the others do.
+    for value in found["category"]["values"]:
+        assert value["count"] == count(f"category = '{value['value']}' and price < 20")
+    assert len(found["category"]["values"]) > 1
+    assert found["price"]["maximum"] > 20
+    assert facets(where="category = 'shirt' or price < 0")["category"]["distinct"] == 1
+    inside = facets(where=where, field="category", contains="SH", limit=1)
+    assert list(inside) == ["category"]
+    assert all("sh" in value["value"] for value in inside["category"]["values"])
+    cut = facets(field="category", limit=1)["category"]
+    assert (len(cut["values"]), cut["more"]) == (1, True)
+    answer = client.get("/v1/search", params={"text": "red", "min_score": 0.5, "limit": 100}).json()
+    counted = facets(text="red", min_score=0.5)["category"]["values"]
+    assert sum(value["count"] for value in counted) == len(answer["hits"]) > 0
+    assert facets(text="red") == facets()
+
+
+@pytest.mark.parametrize(
+    ("params", "says"),
+    [
+        ({"field": "colour"}, "Fields: "),
+        ({"contains": "x"}, "give field too"),
+        ({"min_score": 0.1}, "needs text or item"),
+        ({"limit": 1001}, "limit"),
+    ],
+)
+def test_facets_that_cannot_be_are_refused(client, params, says):
+    answer = client.get("/v1/facets", params=params)
+    assert answer.status_code in (400, 422)
+    assert says in answer.json()["error"]["message"]
+
+
+def test_items_are_sorted_and_folded_on_every_route(client):
+    asked = {"fold": "category", "sort": "-price", "limit": 2}
+    pages = [client.get("/v1/items", params={**asked, "offset": at}).json() for at in (0, 2, 4)]
+    assert len({page["total"] for page in pages}) == 1
+    heads = [item for page in pages for item in page["items"]]
+    variants = [id for page in pages for ids in page["variants"] for id in ids]
+    assert len({item["fields"]["category"] for item in heads}) == len(heads) == pages[0]["total"]
+    assert len(heads) + len(variants) == len({*variants, *(item["id"] for item in heads)}) == 24
+    prices = [item["fields"]["price"] for item in heads]
+    assert prices == sorted(prices, reverse=True)
+    for address in ("/v1/search?text=red&", "/v1/similar/item-3?"):
+        hits = client.get(f"{address}fold=category&sort=price").json()["hits"]
+        prices = [hit["item"]["fields"]["price"] for hit in hits]
+        assert prices == sorted(prices)
+        assert sum(1 + len(hit["variants"]) for hit in hits) == 24 - ("similar" in address)
+        assert client.get(f"{address}sort=nope").json()["error"]["code"] == "bad_query"
+    assert client.get("/v1/items?sort=nope").json()["error"]["code"] == "bad_query"

@@ -185,7 +185,10 @@ def test_and_binds_closer_than_or_and_not_closest():
         ("color = red", "did you mean 'red', with quotes?", 8),
         ("color = 'red", "this ' is never closed", 8),
         ("price = 'x'", "price is a number; compare it with something like 50", 0),
-        ("color > 3", "color is text; compare it with something like 'value'", 0),
+        ("color > 3", "color is text, and text cannot be above or below a number", 0),
+        ("color = 3", "color is text; compare it with something like '3'", 0),
+        ("sale has 'x'", "sale is a yes/no field; compare it with something like true", 0),
+        ("color has 5", "has needs a text in quotes", 10),
         ("sale < true", "sale is a yes/no field; use = or !=", 0),
         ("price and sale", "price is a number", 0),
         ("price ~ 'a'", "price is a number", 0),
@@ -267,3 +270,56 @@ def test_more_than_a_filter_may_hold_is_refused_with_the_limit():
 def test_a_thousand_conditions_are_evaluated_at_the_recursion_limit_of_a_server():
     text = " or ".join(f"size = {number}" for number in range(999)) + " or color like '%x%'"
     assert run(text, table_of([{**EMPTY, "size": 998}, {**EMPTY, "size": -1}])) == [True, False]
+
+
+LISTED = st.lists(st.sampled_from(["S", "M", "XL", "m"]), max_size=3).map(";".join)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.none() | LISTED, min_size=1, max_size=5), st.sampled_from(["S", "M", "X"]))
+def test_has_finds_one_of_several_values_in_a_cell(cells, wanted):
+    table = table_of([{**EMPTY, "color": cell} for cell in cells])
+    holds = [cell is not None and wanted in cell.split(";") for cell in cells]
+    assert run(f"color has '{wanted}'", table) == holds
+    assert run(f"color not has '{wanted}'", table) == [not one for one in holds]
+
+
+def test_a_field_named_has_needs_no_backticks():
+    assert [one.field for one in filters.conditions(filters.parse("has = 1 and has has 'x'"))] == [
+        "has",
+        "has",
+    ]
+
+
+DATES = ["2024-02-28", "2024-02-29T10:00:00", "2024-03-01", "2023-12-31 23:59:59+01:00"]
+
+
+def dated(text, cells=DATES):
+    parsed = filters.parse(text)
+    filters.check(parsed, text, KINDS, lambda name: cells)
+    return np.asarray(filters.evaluate(parsed, lambda field: pa.array(cells))).tolist()
+
+
+@pytest.mark.parametrize(
+    ("text", "passing"),
+    [
+        ("color > '2024-02-28'", [False, True, True, False]),
+        ("color <= '2024-02-29'", [True, True, False, True]),
+        ("color between '2024-02' and '2024-02'", [True, True, False, False]),
+        ("color < '2024'", [False, False, False, True]),
+        ("color >= '2024-02-29T10:00:00'", [False, True, True, False]),
+    ],
+)
+def test_dates_compare_as_far_as_they_are_stated(text, passing):
+    assert dated(text) == passing
+
+
+def test_a_date_of_another_notation_is_refused_instead_of_compared_letter_by_letter():
+    with pytest.raises(FilterError, match="holds dates; write this one as year"):
+        dated("color > '01.03.2024'")
+    for text in ("color < '50'", "color between '5' and '9'"):
+        with pytest.raises(FilterError, match="one of its values is 'on request'"):
+            dated(text, ["100", "on request"])
+    with pytest.raises(FilterError, match="one of its values is 'on request'") as caught:
+        dated("color < 50", ["100", "on request"])
+    assert "'50'" not in str(caught.value)

@@ -81,6 +81,25 @@ def test_words_and_pictures_find_their_rows_in_order(store):
         assert answer.hits[0].parts is None
 
 
+class ShortEncoder(RowEncoder):
+    """Reads one word."""
+
+    def encode_texts(self, texts):
+        return super().encode_texts([text.split()[0] for text in texts])
+
+    def cut_from(self, text):
+        return " ".join(text.split()[1:])
+
+
+def test_words_beyond_the_encoder_s_length_are_counted_and_shown(store):
+    assert ask(store, ShortEncoder(), text="7").notes == ()
+    (note,) = ask(store, ShortEncoder(), text="7 with a long tail").notes
+    assert "its last 4 words do not count (“with a long tail”)" in note
+    (note,) = ask(store, ShortEncoder(), text="7 " + "x" * 500).notes
+    assert "its last word does not count" in note
+    assert len(note) < 200
+
+
 def test_an_item_finds_its_neighbours_and_not_itself(store):
     answer = ask(store, item="7", limit=COUNT)
     assert ids(answer) == ranked(ROWS[7])[1:]

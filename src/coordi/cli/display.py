@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from coordi.cli.terminal import Protocol
     from coordi.engine import Engine
 
-MAIN_FIELDS = ("category", "color", "brand", "price")
+MAIN_FIELDS = ("category", "color", "brand", "price", "currency")
 """Fields that a list of hits has room for."""
 
 PICTURE_ROWS, PICTURE_PIXELS = 8, 320
@@ -90,7 +90,7 @@ def _show_table(out: Output, answer: Answer, offset: int) -> None:
         out.text("Nothing found.")
         return
     names = [n for n in MAIN_FIELDS if any(n in hit.item.fields for hit in answer.hits)]
-    explained = any(hit.parts or hit.duplicates for hit in answer.hits)
+    explained = any(hit.parts or hit.duplicates or hit.variants for hit in answer.hits)
     matched = bool(answer.reranker)
     rows = []
     for rank, hit in enumerate(answer.hits, offset + 1):
@@ -116,8 +116,9 @@ def _match(hit: Hit) -> str:
 
 def _why(hit: Hit) -> str:
     parts = " ".join(f"{name} {share:+.3f}" for name, share in (hit.parts or {}).items())
-    folded = f"(+{len(hit.duplicates)} alike)" if hit.duplicates else ""
-    return f"{parts} {folded}".strip()
+    alike = f"(+{len(hit.duplicates)} alike)" if hit.duplicates else ""
+    variants = f"(+{len(hit.variants)} variants)" if hit.variants else ""
+    return " ".join(part for part in (parts, variants, alike) if part)
 
 
 def _text(value: FieldValue) -> str:

@@ -93,6 +93,22 @@ def search(
             show_default=False,
         ),
     ] = None,
+    fold: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FIELD",
+            help="Fold items of one value into their best hit, such as model: one hit a garment.",
+            show_default=False,
+        ),
+    ] = None,
+    sort: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FIELD",
+            help="Order all that pass by a field, with - downwards: --sort price, --sort=-added.",
+            show_default=False,
+        ),
+    ] = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Show each part's share of the score.")
     ] = False,
@@ -136,6 +152,8 @@ def search(
                 offset=offset,
                 min_score=min_score,
                 collapse=collapse,
+                fold=fold,
+                sort=sort,
                 explain=explain,
                 # Said outright: who asks for it on words is told that it cannot be had.
                 rerank=(depth or RERANK_DEPTH) if rerank else None,
@@ -184,6 +202,11 @@ def _picture(
     from coordi.errors import ImageError
     from coordi.types import ImageRef
 
+    if source.startswith(("http://", "https://")):
+        raise ImageError(
+            f"{source} is a web address, and searches fetch nothing. Download the picture and give "
+            "its file, or pipe it: curl -s ADDRESS | coordi search --image -"
+        )
     if source == "-":
         return engine.decode(sys.stdin.buffer.read(MAX_BYTES + 1), box=box)
     try:

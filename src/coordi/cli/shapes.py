@@ -47,6 +47,7 @@ def _hit_json(hit: Hit) -> dict[str, Any]:
         "score": hit.score,
         "parts": None if hit.parts is None else dict(hit.parts),
         "duplicates": list(hit.duplicates),
+        "variants": list(hit.variants),
         "match": hit.match,
     }
 

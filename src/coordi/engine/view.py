@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from coordi.types import Answer, Facet, Item, PictureInfo, Query
 
 if TYPE_CHECKING:
@@ -37,23 +40,78 @@ class View:
         )
 
     def browse(
-        self, where: str | None = None, *, limit: int = 40, offset: int = 0
+        self,
+        where: str | None = None,
+        *,
+        limit: int = 40,
+        offset: int = 0,
+        sort: str | None = None,
     ) -> tuple[list[Item], int]:
         """A page of the items that pass a filter, in a mixed order that stays; and their number.
 
         The order follows a hash of the id, so that neighbours in the catalogue (one garment in
-        six colours) do not stand side by side.
+        six colours) do not stand side by side; with `sort` it is that of a field's values.
         """
-        ids, total = self._engine.shuffle.page(self.at, where, limit, offset)
-        return self.get(ids), total
+        page, total = self.rail(where, limit=limit, offset=offset, sort=sort)
+        return self.get([id for id, _ in page]), total
+
+    def rail(
+        self,
+        where: str | None = None,
+        *,
+        limit: int = 40,
+        offset: int = 0,
+        sort: str | None = None,
+        fold: str | None = None,
+    ) -> tuple[list[tuple[str, tuple[str, ...]]], int]:
+        """As `browse`, but ids, each with the ids that `fold` folds into it; and their number.
+
+        Raises `QueryError` where no item has the field to fold or sort by.
+        """
+        return self._engine.shuffle.page(self.at, where, limit, offset, sort=sort, fold=fold)
 
     def get(self, ids: Sequence[str]) -> list[Item]:
         """Items in the order of `ids`; `NotFoundError` names the first that is missing."""
         return self.at.get(ids)
 
-    def facets(self) -> list[Facet]:
-        """The catalogue's fields as a page offers them for filtering."""
-        return self.at.facets()
+    def facets(
+        self,
+        where: str | None = None,
+        *,
+        query: Query | None = None,
+        field: str | None = None,
+        contains: str | None = None,
+        limit: int = 50,
+        offset: int = 0,
+    ) -> list[Facet]:
+        """The fields, counted over the items that pass a filter, as a page offers them.
+
+        A field's own values are counted without the conditions on that field alone, as far as
+        the filter joins its conditions by `and`. A `query` with a `min_score` leaves out what
+        scores less; its own filter is not read, `where` is. `field` asks for one field only,
+        `contains` for values with this text in them, `limit` and `offset` for a page of them.
+
+        Raises `FilterError`, `QueryError` for a field that is not there, and as `search`.
+        """
+        from coordi.store.facets import Wanted
+
+        within = None if query is None else self._matching(query)
+        return self.at.facets(Wanted(where, field, contains, limit, offset), within)
+
+    def _matching(self, query: Query) -> NDArray[np.bool_] | None:
+        """Mask over the store's positions of what a query may answer with; None: of everything."""
+        from dataclasses import replace
+
+        from coordi.models.encoders.trained import query_side
+        from coordi.tasks.search import matching
+
+        encoder = query_side(self._engine.encoder_at(self.at))
+        places = matching(replace(query, where=None), store=self.at, encoder=encoder)
+        if places is None:
+            return None
+        mask = np.zeros(len(self.at.rows.alive), dtype=np.bool_)
+        mask[places] = True
+        return mask
 
     def image(self, id: str, number: int = 0) -> tuple[bytes, str]:
         """An item's picture `number` (0 is the main one): its bytes and media type."""

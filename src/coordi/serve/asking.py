@@ -5,7 +5,7 @@ costs a request with twenty of them a millisecond; `described` puts them into /o
 """
 
 from collections.abc import Iterable
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Self, TypeVar
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
@@ -16,6 +16,7 @@ from pydantic import (
     StringConstraints,
     ValidationError,
     WithJsonSchema,
+    model_validator,
 )
 from pydantic import field_validator as validator
 
@@ -60,16 +61,28 @@ class ThumbnailParams(PictureParams):
     side: Annotated[int, Field(ge=32, le=1024, description="Pixels of the longer side")] = 320
 
 
+Filters = Annotated[
+    list[Filter],
+    Field(
+        max_length=20,
+        description="Filter, e.g. category = 'dress' and price < 50; of several, all hold",
+    ),
+]
+Name = Annotated[str | None, StringConstraints(min_length=1, max_length=400)]
+
+
 class PageParams(Asked):
     """Which part of a long list."""
 
-    where: Annotated[
-        list[Filter],
-        Field(
-            max_length=20,
-            description="Filter, e.g. category = 'dress' and price < 50; of several, all hold",
-        ),
-    ] = []
+    where: Filters = []
+    fold: Annotated[
+        Name,
+        Field(description="Field whose equal values fold into the first hit, such as model"),
+    ] = None
+    sort: Annotated[
+        Name,
+        Field(description="Field to order by, with - before it downwards, such as -price"),
+    ] = None
     limit: Annotated[int, Field(ge=1, description="Items in the answer")] = 20
     offset: Annotated[int, Field(ge=0, le=1_000_000, description="Items to pass over")] = 0
 
@@ -102,6 +115,35 @@ class SearchParams(RankedParams):
         int | None,
         Field(ge=0, le=1000, description="How many of the first hits the re-ranker orders"),
     ] = None
+
+
+class FacetParams(Asked):
+    """Which facets, counted over which items."""
+
+    where: Filters = []
+    text: Annotated[Words | None, Field(description="Words; they count with min_score")] = None
+    item: Annotated[str | None, Field(description="Id of a stored item, as in a search")] = None
+    text_weight: Weight = 1.0
+    item_weight: Weight = 1.0
+    min_score: Annotated[
+        float | None,
+        Field(ge=-1, le=1, description="Lowest cosine similarity that the items counted have"),
+    ] = None
+    field: Annotated[Name, Field(description="Only this field")] = None
+    contains: Annotated[
+        str | None,
+        Field(max_length=200, description="Of `field`, only values with this text, in any case"),
+    ] = None
+    limit: Annotated[int, Field(ge=1, le=1000, description="Values of a field")] = 50
+    offset: Annotated[int, Field(ge=0, le=10_000_000, description="Values to pass over")] = 0
+
+    @model_validator(mode="after")
+    def _search_inside_one(self) -> Self:
+        if self.field is None and (self.contains or self.offset):
+            raise ValueError("contains and offset are about one field's values: give field too")
+        if self.min_score is not None and not (self.text or self.item):
+            raise ValueError("min_score needs text or item to score against")
+        return self
 
 
 class SearchForm(SearchParams):

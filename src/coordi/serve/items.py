@@ -63,9 +63,17 @@ def item_routes(engine: SearchEngine, limits: Limits, lanes: Lanes) -> APIRouter
 
         def make() -> ItemsOut:
             view = engine.view()
-            items, total = view.browse(joined(page.where), limit=page.limit, offset=page.offset)
+            shown, total = view.rail(
+                joined(page.where),
+                limit=page.limit,
+                offset=page.offset,
+                sort=page.sort,
+                fold=page.fold,
+            )
+            items = view.get([id for id, _ in shown])
             return {
                 "items": [item_out(item, view) for item in items],
+                "variants": [list(folded) for _, folded in shown],
                 "total": total,
                 "more": page.offset + len(items) < total,
                 "token": view.token,
@@ -96,6 +104,8 @@ def item_routes(engine: SearchEngine, limits: Limits, lanes: Lanes) -> APIRouter
         query = types.Query(
             item=_id(item_id, params),
             where=joined(params.where),
+            fold=params.fold,
+            sort=params.sort,
             limit=params.limit,
             offset=params.offset,
             min_score=params.min_score,

@@ -16,16 +16,31 @@ class CatalogView(Protocol):
     def search(self, query: Query) -> Answer:
         """The best items for `query`."""
 
-    def browse(
-        self, where: str | None = None, *, limit: int = 40, offset: int = 0
-    ) -> tuple[list[Item], int]:
-        """A page of the items that pass `where`, and how many pass it in all."""
+    def rail(
+        self,
+        where: str | None = None,
+        *,
+        limit: int = 40,
+        offset: int = 0,
+        sort: str | None = None,
+        fold: str | None = None,
+    ) -> tuple[list[tuple[str, tuple[str, ...]]], int]:
+        """A page of the items that pass `where`, each with what is folded into it; how many."""
 
     def get(self, ids: Sequence[str]) -> list[Item]:
         """Items in the order of `ids`; `NotFoundError` names the first that is missing."""
 
-    def facets(self) -> list[Facet]:
-        """The catalogue's fields as a page offers them for filtering."""
+    def facets(
+        self,
+        where: str | None = None,
+        *,
+        query: Query | None = None,
+        field: str | None = None,
+        contains: str | None = None,
+        limit: int = 50,
+        offset: int = 0,
+    ) -> list[Facet]:
+        """The catalogue's fields, counted over what passes, as a page offers them."""
 
     def image(self, item_id: str, /, number: int = 0) -> tuple[bytes, str]:
         """The stored picture `number` (0 is the main one) and its media type."""

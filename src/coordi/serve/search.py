@@ -91,6 +91,8 @@ def _query(
         item=item,
         weights={part: weight for part, weight in weights.items() if given[part]},
         where=joined(params.where),
+        fold=params.fold,
+        sort=params.sort,
         limit=params.limit,
         offset=params.offset,
         min_score=params.min_score,

@@ -3,10 +3,11 @@
 from dataclasses import asdict
 from typing import Any
 
-from fastapi import APIRouter, HTTPException
+from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import Response
 
 from coordi.serve.answering import answer
+from coordi.serve.asking import FacetParams, asked, described, joined
 from coordi.serve.errors import RETRY_SECONDS
 from coordi.serve.lanes import Lanes
 from coordi.serve.limits import Limits
@@ -21,6 +22,7 @@ from coordi.serve.wire import (
     facet_out,
     shown_name,
 )
+from coordi.types import Query
 
 
 def system_routes(
@@ -56,18 +58,25 @@ def system_routes(
             upload_bytes=limits.upload_bytes, upload_pixels=limits.upload_pixels, page=limits.page
         )
 
-    @routes.get("/facets", response_model=FacetsOut)
-    async def facets() -> Response:
-        """The catalogue's fields, for filters."""
+    @routes.get("/facets", response_model=FacetsOut, openapi_extra=described(FacetParams))
+    async def facets(request: Request) -> Response:
+        """The catalogue's fields, for filters, counted over what passes the filters there are."""
+        params = asked(request, FacetParams)
+        query = scored(params)
 
         def make() -> FacetsOut:
             view = engine.view()
-            return {
-                "facets": [facet_out(facet) for facet in view.facets()],
-                "token": view.token,
-            }
+            found = view.facets(
+                joined(params.where),
+                query=query,
+                field=params.field,
+                contains=params.contains or None,
+                limit=params.limit,
+                offset=params.offset,
+            )
+            return {"facets": [facet_out(facet) for facet in found], "token": view.token}
 
-        return await answer(lanes.reads, make)
+        return await answer(lanes.reads if query is None else lanes.searches, make)
 
     @routes.get("/stats", response_model=StatsOut)
     async def stats() -> Response:
@@ -76,6 +85,20 @@ def system_routes(
         return await answer(lanes.reads, lambda: _public(asdict(engine.stats())))
 
     return routes
+
+
+def scored(params: FacetParams) -> Query | None:
+    """The query that narrows what is counted; None where it would leave out nothing."""
+    if params.min_score is None and not params.item:
+        return None
+    weights = {"text": params.text_weight, "item": params.item_weight}
+    given = {"text": params.text or None, "item": params.item or None}
+    return Query(
+        text=given["text"],
+        item=given["item"],
+        weights={part: weights[part] for part, value in given.items() if value},
+        min_score=params.min_score,
+    )
 
 
 def _public(stats: dict[str, Any]) -> dict[str, Any]:

@@ -104,7 +104,12 @@ class ItemsOut(TypedDict):
     """A page of the catalogue."""
 
     items: list[ItemOut]
-    total: Annotated[int, Field(description="Items that pass the filter")]
+    variants: Annotated[
+        list[list[str]], Field(description="Of each item, the ids folded into it by `fold`")
+    ]
+    total: Annotated[
+        int, Field(description="Items that pass the filter; with `fold`, groups of them")
+    ]
     more: bool
     token: Annotated[str, Field(description="The commit of the store that all of it was read from")]
 
@@ -120,6 +125,9 @@ class HitOut(TypedDict):
     ]
     duplicates: Annotated[
         list[str], Field(description="Ids of near-duplicates folded into this hit")
+    ]
+    variants: Annotated[
+        list[str], Field(description="Ids of items folded into this hit by `fold`, best first")
     ]
     match: Annotated[
         float | None,
@@ -179,6 +187,7 @@ def _hit_out(hit: Hit, view: CatalogView) -> HitOut:
         "score": hit.score,
         "parts": None if hit.parts is None else dict(hit.parts),
         "duplicates": list(hit.duplicates),
+        "variants": list(hit.variants),
         "match": hit.match,
     }
 
@@ -196,9 +205,13 @@ class FacetOut(TypedDict):
     name: str
     kind: Annotated[str, Field(description="text, integer, number or boolean")]
     values: list[ValueOut]
-    distinct: int
+    distinct: Annotated[int, Field(description="Different values; with `contains`, of those")]
     minimum: float | None
     maximum: float | None
+    more: Annotated[bool, Field(description="Whether there are values beyond these")]
+    many: Annotated[
+        bool, Field(description="Whether a cell holds several values, to be asked for with `has`")
+    ]
 
 
 def facet_out(facet: Facet) -> FacetOut:
@@ -210,6 +223,8 @@ def facet_out(facet: Facet) -> FacetOut:
         "distinct": facet.distinct,
         "minimum": facet.minimum,
         "maximum": facet.maximum,
+        "more": facet.more,
+        "many": facet.many,
     }
 
 

@@ -2,15 +2,17 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from coordi.errors import QueryError
 from coordi.store import columns as cols
 from coordi.store import facets, filters, table
+from coordi.store.keys import Keys, keys_of
 from coordi.store.rows import Rows, locate
 from coordi.types import Facet
 
@@ -83,7 +85,7 @@ class Filters:
         self._rows, self._dataset, self._earlier = rows, dataset, earlier
         self._own: dict[str, Any] = {}
         self._masks: OrderedDict[str, NDArray[np.bool_]] = OrderedDict()
-        self._facets: list[Facet] | None = None
+        self._keys: dict[str, Keys] = {}
         self._lock = threading.RLock()
         self._found: FieldTable | None = None
 
@@ -112,24 +114,65 @@ class Filters:
                     self._masks.popitem(last=False)
             return found
 
-    def facets(self) -> list[Facet]:
-        """The fields as a page offers them for filtering."""
+    def keys(self, name: str) -> Keys:
+        """The values of a field at all positions; `QueryError` where no item has such a field."""
         with self._lock:
-            if self._facets is None:
-                fields = self.fields
-                self._facets = facets.of(fields.table.filter(self._rows.alive), fields.kinds)
-            return list(self._facets)
+            if name not in self._keys:
+                kinds = self._kinds()
+                if name not in kinds:
+                    raise QueryError(filters.unknown(name, kinds))
+                self._keys[name] = keys_of(self._column(name))
+            return self._keys[name]
+
+    def facets(self, wanted: facets.Wanted, within: NDArray[np.bool_] | None) -> list[Facet]:
+        """The fields of the items that pass `wanted.where` and stand in `within`, by position.
+
+        A field's values are counted without the conditions on that field alone, so that a second
+        value can be chosen. Raises `QueryError` for a field that is not there.
+        """
+        with self._lock:
+            kinds = self.fields.kinds
+            if wanted.field is not None and wanted.field not in kinds:
+                raise QueryError(filters.unknown(wanted.field, kinds))
+            names = sorted(kinds) if wanted.field is None else [wanted.field]
+            everything = self._rows.alive if within is None else self._rows.alive & within
+            parts = self._parts(wanted.where)
+            return [
+                facets.of(name, kinds[name], self.keys(name), _without(parts, name, everything),
+                          wanted)
+                for name in names
+            ]  # fmt: skip
+
+    def _parts(self, where: str | None) -> list[tuple[frozenset[str], NDArray[np.bool_]]]:
+        """What must all hold: the fields that each part names, and which positions pass it."""
+        if where is None:
+            return []
+        parts = filters.conjuncts(self._parsed(where))
+        named = (frozenset(one.field for one in filters.conditions(part)) for part in parts)
+        return [(n, self._passing(part)) for n, part in zip(named, parts, strict=True)]
 
     def _evaluate(self, where: str) -> NDArray[np.bool_]:
+        return self._passing(self._parsed(where))
+
+    def _parsed(self, where: str) -> filters.Filter:
         parsed = filters.parse(where)
-        fields = self.fields
-        filters.check(parsed, where, {**dict.fromkeys(("id", *OWN), "text"), **fields.kinds})
+        filters.check(parsed, where, self._kinds(), self._values)
+        return parsed
 
-        def column(name: str) -> Any:
-            return fields.table[name] if name in fields.kinds else self._attribute(name)
+    def _values(self, name: str) -> Sequence[Any]:
+        """A field's values; none of `id`, `title` and `description`, which are meant as text."""
+        return self.keys(name).values if name in self.fields.kinds else ()
 
-        found = filters.evaluate(parsed, column)
+    def _passing(self, parsed: filters.Filter) -> NDArray[np.bool_]:
+        found = filters.evaluate(parsed, self._column)
         return np.asarray(found.to_numpy(), dtype=np.bool_)
+
+    def _kinds(self) -> dict[str, str]:
+        return {**dict.fromkeys(("id", *OWN), "text"), **self.fields.kinds}
+
+    def _column(self, name: str) -> Any:
+        fields = self.fields
+        return fields.table[name] if name in fields.kinds else self._attribute(name)
 
     def _attribute(self, name: str) -> Any:
         """One of the items' own columns, read at first use."""
@@ -141,3 +184,13 @@ class Filters:
         elif name not in self._own:
             self._own[name] = aligned(self._rows, self._dataset, [name], 0)[name]
         return self._own[name]
+
+
+def _without(
+    parts: list[tuple[frozenset[str], NDArray[np.bool_]]], name: str, rows: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Which of `rows` pass all parts but those about the field `name` alone."""
+    for named, mask in parts:
+        if named != {name}:
+            rows = rows & mask
+    return rows

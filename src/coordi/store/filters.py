@@ -7,6 +7,7 @@
                 | field ["not"] "in" "(" value ("," value)* ")"
                 | field ["not"] "between" value "and" value
                 | field ["not"] "like" text
+                | field ["not"] "has" text                 (one of "S;M;L")
                 | field "is" ["not"] "null"
                 | field                                  (a yes/no field on its own)
     field      := name | `any name`
@@ -14,6 +15,8 @@
 
 At most 1,000 conditions and 10,000 values, nested at most 50 deep, numbers of at most 300 digits.
 Comparisons are exact: a number that a field's type cannot hold lies above or below all of it.
+Dates are text like 2024-03-01 or longer; < <= > >= and between with a year, a month or a day
+compare a date's beginning of that length, so that `added <= '2024-03'` has all of March.
 
 A condition on a missing value is false ("is null" apart), and "not" turns false into true: there
 is no third truth value. So `not price < 50` keeps items without a price, `price >= 50` does not.
@@ -21,7 +24,7 @@ is no third truth value. So `not price < 50` keeps items without a price, `price
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import partial
@@ -34,7 +37,7 @@ Value = str | int | float | bool
 
 @dataclass(frozen=True, slots=True)
 class Compare:
-    """`field operator value`; operator is one of = != < <= > >= ~ like."""
+    """`field operator value`; operator is one of = != < <= > >= ~ like has."""
 
     field: str
     operator: str
@@ -103,6 +106,16 @@ _SHOWN = 200
 _INT64 = range(-(2**63), 2**63)
 _SAME = {"==": "=", "<>": "!="}
 _OPERATORS = frozenset(["=", "!=", "<", "<=", ">", ">=", "~"])
+_ORDERS = frozenset(["<", "<=", ">", ">="])
+_TEXT_ONLY = frozenset(["~", "like", "has"])
+_NUMBER = re.compile(r"\s*[-+]?[\d.,]*\d[\d.,]*\s*")
+_DATE = re.compile(r"\d{4}(-\d\d(-\d\d([T ]\d\d[\d:.]*\s*(Z|[+-]\d\d:?\d\d)?)?)?)?")
+_DAY = len("2024-03-01")
+_MOST_LOOKED_AT = 1_000
+"""Values of a field that are looked at to see whether it holds dates."""
+
+Cells = Callable[[str], Sequence[Any]]
+"""A field's distinct values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +241,9 @@ class _Parser:
         if sign.kind == "sign" and sign.value in _OPERATORS:
             self._next += 1
             return self._compare(token, sign.value)
-        if sign.kind == "word" and sign.value in ("in", "between", "like"):
+        if sign.value in ("in", "between", "like") and sign.kind == "word":
+            return self._named(token)
+        if self._has_next():
             return self._named(token)
         return self._alone(token)
 
@@ -236,7 +251,7 @@ class _Parser:
         # A bare name is a condition only where the grammar could end one here.
         following = self._peek()
         if following.kind != "end" and following.value not in ("and", "or", ")"):
-            self._expected("=, !=, <, <=, >, >=, ~, in, between, like or is")
+            self._expected("=, !=, <, <=, >, >=, ~, in, between, like, has or is")
         return Compare(token.value, "=", True, token.at)
 
     def _named(self, token: _Token) -> Filter:
@@ -248,7 +263,15 @@ class _Parser:
             return Both((low, self._compare(token, "<=")))
         if self._takes("like"):
             return self._compare(token, "like")
-        return self._expected("in, between or like")
+        if self._has_next():
+            self._next += 1
+            return self._compare(token, "has")
+        return self._expected("in, between, like or has")
+
+    def _has_next(self) -> bool:
+        # No word of its own, so that a field of this name needs no backticks.
+        token = self._peek()
+        return token.kind == "field" and str(token.value).lower() == "has"
 
     def _one_of(self, token: _Token) -> Filter:
         self._needs("(")
@@ -261,7 +284,7 @@ class _Parser:
     def _compare(self, token: _Token, operator: str) -> Filter:
         at = self._peek().at
         value = self._value()
-        if operator in ("~", "like") and not isinstance(value, str):
+        if operator in _TEXT_ONLY and not isinstance(value, str):
             fail(self._text, at, f"{operator} needs a text in quotes")
         return Compare(token.value, operator, value, token.at)
 
@@ -314,24 +337,49 @@ def conditions(filter: Filter) -> Iterator[Condition]:
             yield part
 
 
-def check(filter: Filter, text: str, kinds: Mapping[str, str]) -> None:
-    """Check names and types against the fields' kinds; `FilterError` says what does not fit."""
+def conjuncts(filter: Filter) -> list[Filter]:
+    """The parts that must all hold, taken apart as far as they are joined by `and` alone."""
+    if not isinstance(filter, Both):
+        return [filter]
+    return [inner for part in filter.parts for inner in conjuncts(part)]
+
+
+def listed(cell: str) -> list[str]:
+    """The values of a cell that holds several, such as "S;M;L", each once."""
+    return list(dict.fromkeys(part.strip() for part in cell.split(";") if part.strip()))
+
+
+def check(filter: Filter, text: str, kinds: Mapping[str, str], cells: Cells | None = None) -> None:
+    """Check names and types against the fields' kinds; `FilterError` says what does not fit.
+
+    `cells` gives the values of a field, for messages that name one and to tell dates from texts.
+    """
     for condition in conditions(filter):
-        _check_condition(condition, text, kinds)
+        _check_condition(condition, text, kinds, cells or _no_cells)
 
 
-def _check_condition(filter: Condition, text: str, kinds: Mapping[str, str]) -> None:
+def _no_cells(_name: str) -> Sequence[Any]:
+    return ()
+
+
+def _check_condition(filter: Condition, text: str, kinds: Mapping[str, str], cells: Cells) -> None:
     if filter.field not in kinds:
-        fail(text, filter.at, _unknown(filter.field, kinds))
+        fail(text, filter.at, unknown(filter.field, kinds))
     kind = kinds[filter.field]
-    if isinstance(filter, Compare):
-        _check_value(filter.field, kind, filter.value, filter.operator, text, filter.at)
-    elif isinstance(filter, OneOf):
+    if isinstance(filter, IsNull):
+        return
+    wrong = partial(fail, text, filter.at)
+    if isinstance(filter, OneOf):
         for value in filter.values:
-            _check_value(filter.field, kind, value, "in", text, filter.at)
+            _check_value(filter.field, kind, value, "in", cells, wrong)
+        return
+    _check_value(filter.field, kind, filter.value, filter.operator, cells, wrong)
+    if kind == "text" and filter.operator in _ORDERS:
+        _check_order(str(filter.value), filter.field, cells, wrong)
 
 
-def _unknown(name: str, kinds: Mapping[str, str]) -> str:
+def unknown(name: str, kinds: Mapping[str, str]) -> str:
+    """The sentence for a field that no item has: what it may have meant, and what there is."""
     folded = {known.lower(): known for known in kinds}
     near = [folded[match] for match in get_close_matches(name.lower(), folded, n=3)]
     hint = f" Did you mean {' or '.join(near)}?" if near else ""
@@ -339,14 +387,55 @@ def _unknown(name: str, kinds: Mapping[str, str]) -> str:
     return f"no item has a field named {name!r}.{hint} Fields: {shown}."
 
 
-def _check_value(name: str, kind: str, value: Value, operator: str, text: str, at: int) -> None:
+def _check_value(
+    name: str,
+    kind: str,
+    value: Value,
+    operator: str,
+    cells: Cells,
+    wrong: Callable[[str], NoReturn],
+) -> None:
     if _value_kind(value) != ("number" if kind == "integer" else kind):
+        if kind == "text" and operator in _ORDERS:
+            wrong(_text_not_number(name, cells))
         example = {"text": "'value'", "boolean": "true"}.get(kind, "50")
-        fail(text, at, f"{name} is {_article(kind)}; compare it with something like {example}")
-    if operator in ("~", "like") and kind != "text":
-        fail(text, at, f"{name} is {_article(kind)}; {operator} works on text")
+        if kind == "text" and _value_kind(value) == "number":
+            example = f"'{value}'"
+        wrong(f"{name} is {_article(kind)}; compare it with something like {example}")
+    if operator in _TEXT_ONLY and kind != "text":
+        wrong(f"{name} is {_article(kind)}; {operator} works on text")
     if kind == "boolean" and operator not in ("=", "!=", "in"):
-        fail(text, at, f"{name} is {_article(kind)}; use = or !=")
+        wrong(f"{name} is {_article(kind)}; use = or !=")
+
+
+def _text_not_number(name: str, cells: Cells) -> str:
+    """Why a text field has no order of numbers. In quotes '100' would come before '50'."""
+    odd = next((cell for cell in cells(name) if not _NUMBER.fullmatch(str(cell))), None)
+    because = f" (one of its values is {str(odd)[:40]!r})" if odd is not None else ""
+    return (
+        f"{name} is text{because}, and text cannot be above or below a number. Make its cells "
+        "numbers in the catalogue and ingest it again; = and in with a text in quotes work as it is"
+    )
+
+
+def _check_order(value: str, name: str, cells: Cells, wrong: Callable[[str], NoReturn]) -> None:
+    """Refuse what would be compared letter by letter and was meant as a number or a date."""
+    looks_like_one = _NUMBER.fullmatch(value) or re.match(r"\s*\d+[-./ ]", value)
+    if not looks_like_one or not (known := cells(name)):
+        return
+    if not _holds_dates(known):
+        if _NUMBER.fullmatch(value):
+            wrong(_text_not_number(name, cells))
+        return
+    if not _DATE.fullmatch(value):
+        wrong(f"{name} holds dates; write this one as year, month and day, such as '2024-03-01'")
+
+
+def _holds_dates(values: Sequence[Any]) -> bool:
+    looked_at = values[:_MOST_LOOKED_AT]
+    return bool(looked_at) and all(
+        len(str(value)) >= _DAY and _DATE.fullmatch(str(value)) for value in looked_at
+    )
 
 
 def _value_kind(value: Value) -> str:
@@ -400,6 +489,12 @@ def _compare(cells: Any, operator: str, value: Value) -> Any:
         return pc.match_substring(cells, value, ignore_case=True)
     if operator == "like":
         return pc.match_like(cells, value, ignore_case=True)
+    if operator == "has":
+        known = pc.unique(cells).drop_null().to_pylist()
+        having = [cell for cell in known if str(value).strip() in listed(cell)]
+        return pc.is_in(cells, value_set=pa.array(having, cells.type))
+    if operator in _ORDERS and isinstance(value, str) and _DATE.fullmatch(value):
+        cells = pc.utf8_slice_codeunits(cells, 0, len(value))
     exact = _exact(cells.type, value)
     if exact is None:
         assert not isinstance(value, str)

@@ -107,6 +107,20 @@ class VectorIndex:
         ids = self._rows.ids
         return [ids[position] for position in self._positions[rows].tolist()]
 
+    def positions(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The store's positions of rows, at which `Snapshot.keys` has their values."""
+        return self._positions[rows]
+
+    def passing(self, where: str | None) -> NDArray[np.int64]:
+        """Rows that pass a filter, in store order."""
+        mask = self._selection(where).mask
+        found = np.arange(len(self._positions)) if mask is None else np.flatnonzero(mask)
+        return found.astype(np.int64)
+
+    def scores(self, query: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Cosine similarities of rows to a unit vector (dim,)."""
+        return self._scores(np.ascontiguousarray(query, dtype=np.float32), rows)
+
     def vectors(self, rows: NDArray[np.int64]) -> Vectors:
         """Vectors of rows → (len(rows), dim)."""
         if not len(self._base):

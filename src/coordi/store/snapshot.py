@@ -13,8 +13,10 @@ from coordi.errors import FingerprintError, NotFoundError
 from coordi.store import columns as cols
 from coordi.store import table
 from coordi.store.checks import Checks
+from coordi.store.facets import Wanted
 from coordi.store.fields import FieldTable, Filters
 from coordi.store.index import VectorIndex
+from coordi.store.keys import Keys
 from coordi.store.rows import Rows
 from coordi.store.seal import EncoderColumn, Seal
 from coordi.types import Facet, Item, Vectors
@@ -109,9 +111,20 @@ class Snapshot:
         mask = self.rows.alive if where is None else self.filters.mask(where)
         return mask[self.rows.alive]
 
-    def facets(self) -> list[Facet]:
-        """The catalogue's fields as a page offers them for filtering."""
-        return self.filters.facets()
+    def facets(
+        self, wanted: Wanted | None = None, within: NDArray[np.bool_] | None = None
+    ) -> list[Facet]:
+        """The fields as a page offers them for filtering; `within` is a mask over positions."""
+        return self.filters.facets(wanted or Wanted(), within)
+
+    def keys(self, field: str) -> Keys:
+        """A field's values at all positions; `QueryError` where no item has such a field."""
+        return self.filters.keys(field)
+
+    def keys_of_items(self, field: str) -> Keys:
+        """A field's values over `ids()`; raises as `keys`."""
+        found, alive = self.filters.keys(field), self.rows.alive
+        return Keys(found.codes[alive], found.ranks[alive], found.values)
 
     def fields(self) -> dict[str, str]:
         """Field → kind ("text", "integer", "number" or "boolean"), by name."""

@@ -20,8 +20,12 @@ def depth_of(query: Query, reranker: Reranker | None) -> int:
 
     Re-rankers learn from pairs of photos. A query that does not say a depth is re-ranked where
     it is a picture alone; one that does may also be an item, or both. Raises `QueryError` for a
-    depth where there is no re-ranker, or where the query has words in it.
+    depth where there is no re-ranker, where the query has words in it, or where it is sorted.
     """
+    if query.sort:
+        if query.rerank:
+            raise QueryError("an answer has one order: leave out sort, or leave out rerank")
+        return 0
     pictures = query.image is not None and query.item is None
     if query.rerank is None:
         return RERANK_DEPTH if reranker and pictures and not _words(query) else 0

@@ -9,14 +9,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coordi.errors import EncoderError, FingerprintError, QueryError
+from coordi.tasks.order import (
+    FieldKeys,
+    Groups,
+    by_field,
+    by_likeness,
+    by_rows,
+    sorted_by,
+)
 from coordi.tasks.rerank import check_origin, depth_of, reorder
 from coordi.types import (
     Answer,
+    CutsText,
     Encoder,
     Hit,
     Index,
     Item,
-    Neighbors,
     Query,
     Reranker,
     Snapshot,
@@ -28,6 +36,9 @@ MOST_HITS = 1000
 
 DEEPEST = 10_000
 """Largest `offset + limit`."""
+
+MOST_SHOWN = 80
+"""Characters of a text's cut end that a note shows."""
 
 Vector = NDArray[np.float32]
 
@@ -46,6 +57,8 @@ def search(
     """
     check(query)
     depth = depth_of(query, reranker)
+    for field in fields_of(query):
+        store.keys(field)  # a field that is not there is an error, whatever is found
     if reranker is not None and depth:
         check_origin(reranker, encoder)
     started = perf_counter()
@@ -58,7 +71,7 @@ def search(
     parts = _parts(query, index, encoder)
     vector, scaled = combine(parts, query.weights)
     encoded = perf_counter()
-    page = find(query, index, vector, depth=depth, reranker=reranker)
+    page = find(query, index, vector, keys=store.keys, depth=depth, reranker=reranker)
     found = perf_counter()
     items = store.get(page.ids)
     shares = _shares(index.vectors(page.rows), scaled, page.scores) if query.explain else None
@@ -88,6 +101,22 @@ def search(
 def _notes(query: Query, encoder: Encoder) -> tuple[str, ...]:
     """What the asker should know of a query's words."""
     text = (query.text or "").strip()
+    return (*_unknown_note(query, encoder, text), *_cut_note(encoder, text))
+
+
+def _cut_note(encoder: Encoder, text: str) -> tuple[str, ...]:
+    """What of a text is too long for the encoder."""
+    beyond = encoder.cut_from(text) if text and isinstance(encoder, CutsText) else ""
+    if not beyond:
+        return ()
+    shown = beyond if len(beyond) <= MOST_SHOWN else f"{beyond[:MOST_SHOWN].rstrip()} …"
+    count = len(beyond.split())
+    words = "last word does" if count == 1 else f"last {count:,} words do"
+    return (f"The text is too long for the encoder: its {words} not count (“{shown}”).",)
+
+
+def _unknown_note(query: Query, encoder: Encoder, text: str) -> tuple[str, ...]:
+    """Which words the encoder does not know."""
     unknown = encoder.unknown_words(text) if text else ()
     if not unknown:
         return ()
@@ -110,6 +139,30 @@ def _without(text: str, parts: tuple[str, ...]) -> str:
     return rest
 
 
+def fields_of(query: Query) -> list[str]:
+    """The fields that a query folds and sorts by."""
+    sort = sorted_by(query.sort)[0] if query.sort else None
+    return [field for field in (query.fold, sort) if field]
+
+
+def matching(query: Query, *, store: Snapshot, encoder: Encoder) -> NDArray[np.int64] | None:
+    """The store's positions of all items that a query could answer with; None where it is all.
+
+    Those are the items with a vector that score `min_score` and are not the query's own.
+    """
+    check(query)
+    if query.min_score is None and query.item is None:
+        return None
+    index = store.index(encoder.fingerprint)
+    rows = index.passing(query.where)
+    if query.item is not None:
+        rows = rows[rows != index.row(query.item)]
+    if query.min_score is not None:
+        vector, _ = combine(_parts(query, index, encoder), query.weights)
+        rows = rows[index.scores(vector, rows) >= query.min_score]
+    return index.positions(rows)
+
+
 def check(query: Query) -> None:
     """Raise `QueryError` where a query cannot be answered whatever the store holds."""
     given = _given(query)
@@ -123,6 +176,10 @@ def check(query: Query) -> None:
         raise QueryError(f"offset + limit must lie between 1 and {DEEPEST}; narrow the search")
     if query.min_score is not None and not -1 <= query.min_score <= 1:
         raise QueryError(f"min_score is {query.min_score}; cosine similarities lie in [-1, 1]")
+    if query.fold is not None and not query.fold:
+        raise QueryError("fold names no field; give one, such as model, or leave it out")
+    if query.sort is not None:
+        sorted_by(query.sort)
     if query.collapse is not None and not 0 < query.collapse <= 1:
         raise QueryError(f"collapse is {query.collapse}; it must lie in (0, 1], for example 0.97")
 
@@ -199,6 +256,7 @@ class Page:
     scores: NDArray[np.float32]
     ids: list[str]
     duplicates: list[tuple[str, ...]]
+    variants: list[tuple[str, ...]]
     allowed: int
     index: str
     more: bool
@@ -213,6 +271,7 @@ def find(
     index: Index,
     vector: Vector,
     *,
+    keys: FieldKeys,
     depth: int = 0,
     reranker: Reranker | None = None,
 ) -> Page:
@@ -221,10 +280,11 @@ def find(
     The first `depth` of all pages stand in the order of `reranker` instead.
     """
     if reranker is None or depth == 0:
-        return _nearest(query, index, vector)
+        return _page(query, index, vector, keys)
     end = query.offset + query.limit
     wide = replace(query, offset=0, limit=max(end, depth))
-    return _cut(_reranked(_nearest(wide, index, vector), index, vector, depth, reranker), query)
+    first = _page(wide, index, vector, keys)
+    return _cut(_reranked(first, index, vector, depth, reranker), query)
 
 
 def _reranked(page: Page, index: Index, vector: Vector, depth: int, reranker: Reranker) -> Page:
@@ -238,6 +298,7 @@ def _reranked(page: Page, index: Index, vector: Vector, depth: int, reranker: Re
         scores=page.scores[whole],
         ids=[page.ids[row] for row in whole],
         duplicates=[page.duplicates[row] for row in whole],
+        variants=[page.variants[row] for row in whole],
         matches=[*matches.tolist(), *page.matches[len(head) :]],
         reranked=len(head),
     )
@@ -253,62 +314,84 @@ def _cut(page: Page, query: Query) -> Page:
         scores=page.scores[part],
         ids=page.ids[part],
         duplicates=page.duplicates[part],
+        variants=page.variants[part],
         matches=page.matches[part],
         more=page.more or len(page.rows) > end,
     )
 
 
-def _nearest(query: Query, index: Index, vector: Vector) -> Page:
-    """The rows of a page in the order of their similarity."""
+def _page(query: Query, index: Index, vector: Vector, keys: FieldKeys) -> Page:
+    """A page of hits, looking as deep as filling it takes."""
     allowed = index.allowed(query.where)
     own = index.row(query.item) if query.item is not None else -1
-    if query.collapse is not None:
-        return _collapsed(query, index, vector, own, allowed)
+    order = (
+        by_field(query, index, vector, own, keys)
+        if query.sort
+        else by_likeness(query, index, vector, own)
+    )
     end = query.offset + query.limit
-    found = index.nearest(vector, end + 1 + (own >= 0), query.where)
-    rows, scores = _usable(found, own, query.min_score)
-    more = len(rows) > end
-    rows, scores = rows[query.offset : end], scores[query.offset : end]
-    none: list[float | None] = [None] * len(rows)
-    alone: list[tuple[str, ...]] = [()] * len(rows)
-    return Page(rows, scores, index.ids(rows), alone, allowed, found.index, more, none)
-
-
-def _usable(
-    found: Neighbors, own: int, min_score: float | None
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Without the query's own item and whatever scores too little."""
-    rows, scores = found.rows, found.scores
-    if min_score is not None:
-        kept = scores >= min_score
-        rows, scores = rows[kept], scores[kept]
-    if own >= 0:
-        kept = rows != own
-        rows, scores = rows[kept], scores[kept]
-    return rows, scores
-
-
-def _collapsed(query: Query, index: Index, vector: Vector, own: int, allowed: int) -> Page:
-    """A page of hits without near-duplicates, looking as deep as filling it takes."""
-    end = query.offset + query.limit
-    depth = 2 * end + 16
+    folding = query.fold is not None or query.collapse is not None
+    depth = 2 * end + 16 if folding else end + 1
+    groups = Groups(index, keys(query.fold).codes) if query.fold else None
     while True:
-        found = index.nearest(vector, depth, query.where)
-        rows, scores = _usable(found, own, query.min_score)
-        leaders, folded = _fold(index.vectors(rows), query.collapse or 1.0, end + 1)
-        exhausted = len(found.rows) < depth or len(rows) < len(found.rows) - (own >= 0)
+        rows, scores, exhausted, how = order(depth)
+        heads = np.arange(len(rows)) if groups is None else groups.heads(rows)
+        leaders, folded = _collapsed(query.collapse, index, rows[heads], end + 1)
         if len(leaders) > end or exhausted:
             break
         depth *= 4
     shown = leaders[query.offset : end]
-    duplicates = [tuple(index.ids(rows[np.array(folded[leader], dtype=np.int64)]))
-                  for leader in shown]  # fmt: skip
-    more = len(leaders) > end
-    chosen = rows[shown]
-    none: list[float | None] = [None] * len(shown)
+    chosen = heads[shown]
+    every = _members(groups, query, index, vector, rows[heads], own, keys, shown, folded)
     return Page(
-        chosen, scores[shown], index.ids(chosen), duplicates, allowed, found.index, more, none
-    )
+        rows[chosen],
+        scores[chosen],
+        index.ids(rows[chosen]),
+        [tuple(index.ids(np.concatenate([every[head] for head in folded[leader]])))
+         if folded[leader] else () for leader in shown],
+        [tuple(index.ids(every[leader][1:])) for leader in shown],
+        allowed,
+        how,
+        len(leaders) > end,
+        [None] * len(shown),
+    )  # fmt: skip
+
+
+def _collapsed(
+    threshold: float | None, index: Index, rows: NDArray[np.int64], most: int
+) -> tuple[list[int], dict[int, list[int]]]:
+    """Places in `rows`, best first, that stand for themselves, and those folded into each."""
+    if threshold is not None:
+        return _fold(index.vectors(rows), threshold, most)
+    leaders = list(range(min(len(rows), most)))
+    return leaders, {leader: [] for leader in leaders}
+
+
+def _members(
+    groups: Groups | None, query: Query, index: Index, vector: Vector, heads: NDArray[np.int64],
+    own: int, keys: FieldKeys, shown: list[int], folded: dict[int, list[int]],
+) -> dict[int, NDArray[np.int64]]:  # fmt: skip
+    """The rows that each head which is shown, or folded into one that is, stands for; itself
+    first, then the others of its group in the order of the answer.
+
+    They are all that pass, however far down: what folds never depends on how deep was looked.
+    """
+    wanted = [place for leader in shown for place in (leader, *folded[leader])]
+    members = {place: [int(heads[place])] for place in wanted}
+    if groups is not None:
+        place_of = {int(groups.codes_of(heads[[place]])[0]): place for place in wanted}
+        place_of.pop(-1, None)
+        rows = groups.rows_of(index.passing(query.where), list(place_of))
+        order = (
+            by_field(query, index, vector, own, keys, rows)
+            if query.sort
+            else by_rows(query, index, vector, own, rows)
+        )
+        for row in order(len(rows))[0].tolist():
+            place = place_of[int(groups.codes_of(np.array([row]))[0])]
+            if row != members[place][0]:
+                members[place].append(row)
+    return {place: np.array(rows, dtype=np.int64) for place, rows in members.items()}
 
 
 def _fold(vectors: Vectors, threshold: float, most: int) -> tuple[list[int], dict[int, list[int]]]:
@@ -349,5 +432,5 @@ def _shares(
 def _hits(items: list[Item], page: Page, shares: list[dict[str, float]] | None) -> tuple[Hit, ...]:
     scores = page.scores.tolist()
     parts = [None] * len(items) if shares is None else shares
-    rows = zip(items, scores, parts, page.duplicates, page.matches, strict=True)
+    rows = zip(items, scores, parts, page.duplicates, page.variants, page.matches, strict=True)
     return tuple(Hit(*row) for row in rows)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from coordi.artifacts import fingerprint, read_json
 from coordi.errors import EncoderError
 from coordi.models.encoders.preprocessing import Preprocessing, read_preprocessing
-from coordi.models.encoders.tokenization import open_tokenizer, open_vocabulary
+from coordi.models.encoders.tokenization import open_limit, open_tokenizer, open_vocabulary
 from coordi.models.encoders.tower import ImageRun, TextRun, TowerEncoder, chosen_dim
 
 FORMAT = "coordi-dual-onnx"
@@ -50,7 +50,8 @@ def open_onnx(folder: Path, name: str, *, dim: int | None = None) -> TowerEncode
     full = _width(config, image, words, name)
     kept = chosen_dim(name, full, config.get("matryoshka_dims", ()), dim)
     unknown = None if words is None else open_vocabulary(folder)
-    return TowerEncoder(name, fingerprint(folder, kept), kept, image, words, unknown)
+    beyond = None if words is None else open_limit(folder)
+    return TowerEncoder(name, fingerprint(folder, kept), kept, image, words, unknown, beyond)
 
 
 def _image_tower(path: Path, folder: Path) -> tuple[Preprocessing, ImageRun]:

@@ -115,6 +115,26 @@ def open_vocabulary(folder: Path) -> Unknown | None:
     return find
 
 
+def open_limit(folder: Path) -> Callable[[str], str]:
+    """A folder's tokenizer.json as a function that finds what of a sentence would be cut off."""
+    from tokenizers import Tokenizer
+
+    path = folder / "tokenizer.json"
+    tokenizer = Tokenizer.from_file(str(path))
+    settings = read_json(folder / "tokenizer_config.json")
+    tokenizer.enable_truncation(_length(tokenizer, read_json(folder / "config.json"), settings))
+    tokenizer.no_padding()
+    clean = _cleaner(folder)
+
+    def beyond(text: str) -> str:
+        cleaned = clean(text)
+        row = tokenizer.encode(cleaned)
+        end = max((end for _, end in row.offsets), default=0)
+        return cleaned[end:].strip() if row.overflowing else ""
+
+    return beyond
+
+
 def unknown_parts(
     text: str, ids: Sequence[int], offsets: Sequence[tuple[int, int]], unknown: int | None
 ) -> tuple[str, ...]:

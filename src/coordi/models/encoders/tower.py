@@ -41,6 +41,8 @@ class TowerEncoder:
     text: TextRun | None = None
     unknown: Unknown | None = None
     """None where the vocabulary cannot tell."""
+    beyond: Callable[[str], str] | None = None
+    """Sentence → what of it is cut at the tower's length; None where it cannot tell."""
 
     @property
     def modalities(self) -> frozenset[str]:
@@ -93,6 +95,10 @@ class TowerEncoder:
     def unknown_words(self, text: str) -> tuple[str, ...]:
         """Parts of a sentence that the vocabulary lacks; () where it cannot tell."""
         return () if self.unknown is None else self.unknown(text)
+
+    def cut_from(self, text: str) -> str:
+        """What of a sentence lies beyond the tower's length and so changes nothing; "" for none."""
+        return "" if self.beyond is None else self.beyond(text)
 
     def _image_tower(self) -> tuple[Preprocessing, ImageRun]:
         if self.image is None:

@@ -80,6 +80,11 @@ class TrainedEncoder:
         """Parts of a sentence that the base's vocabulary lacks."""
         return self.base.unknown_words(text) if self.takes_text else ()
 
+    def cut_from(self, text: str) -> str:
+        """What of a sentence lies beyond the base's length; "" for none."""
+        cut: Callable[[str], str] | None = getattr(self.base, "cut_from", None)
+        return cut(text) if cut is not None and self.takes_text else ""
+
     def _rows(self, features: Vectors) -> Vectors:
         if len(features) == 0:
             return np.empty((0, self.dim), np.float32)

@@ -1,8 +1,10 @@
 // The service's routes, and its failures as one kind of error.
 
-import { whereOf } from "./where.js";
+import { sameAs, whereOf } from "./where.js";
 
 export const PAGE = 36;
+export const GARMENT = "model"; // the field whose equal values are one garment in several colours
+const MOST_VARIANTS = 24;
 const ALIKE = 0.98; // cosine from which two photos show the same garment
 
 export class ApiError extends Error {
@@ -34,15 +36,29 @@ const query = (values) => {
 };
 
 export const limits = () => call("/v1/limits");
-export const facets = async () => (await call("/v1/facets")).facets;
+// The fields, counted over what passes the filters; `search` looks inside one of them.
+export const facets = async (filters = {}, search = {}, signal) =>
+  (await call(`/v1/facets?${query({ where: whereOf(filters), ...search })}`, { signal })).facets;
 // As a parameter any id can be asked for; in a path, clients take "." and ".." for steps.
 export const item = (id, signal) => call(`/v1/items/?${query({ id })}`, { signal });
-export const similar = async (id, signal) =>
-  (await call(`/v1/similar/?${query({ id, limit: 12, collapse: ALIKE })}`, { signal })).hits;
+// What is like an item: other garments, not its own colours, which `variants` gives.
+export async function similar(item, signal) {
+  const model = item.fields[GARMENT];
+  const others = isKey(model) ? { where: `not ${sameAs(GARMENT, model)}`, fold: GARMENT } : {};
+  return (await call(`/v1/similar/?${query({ id: item.id, limit: 12, collapse: ALIKE, ...others })}`, { signal })).hits;
+}
+export async function variants(item, signal) {
+  const model = item.fields[GARMENT];
+  if (!isKey(model)) return [];
+  const page = query({ where: sameAs(GARMENT, model), limit: MOST_VARIANTS + 1 });
+  const found = await call(`/v1/items?${page}`, { signal });
+  return found.items.filter((one) => one.id !== item.id).slice(0, MOST_VARIANTS);
+}
+const isKey = (value) => (typeof value === "string" && value !== "") || typeof value === "number";
 
 // One page for the state: browse without a query, search with one.
-export function results(state, photo, offset, signal) {
-  const page = { where: whereOf(state.filters), limit: PAGE, offset };
+export function results(state, photo, garments, offset, signal) {
+  const page = { where: whereOf(state.filters), limit: PAGE, offset, sort: state.sort, fold: garments ? GARMENT : "" };
   if (!photo && !state.q && !state.like) return browse(page, signal);
   const words = state.words / 100;
   const fields = {
@@ -59,7 +75,7 @@ export function results(state, photo, offset, signal) {
 
 async function browse(page, signal) {
   const found = await call(`/v1/items?${query(page)}`, { signal });
-  const hits = found.items.map((one) => ({ item: one, score: null, parts: null, duplicates: [] }));
+  const hits = found.items.map((one, at) => ({ item: one, score: null, parts: null, duplicates: [], variants: found.variants[at] }));
   return { hits, total: found.total, filtered_out: 0, more: found.more, browse: true };
 }
 

@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { createDetail } from "./detail.js";
 import { byId, debounce, fillIcons, h } from "./dom.js";
-import { offered, showFilters, showPills } from "./filters.js";
+import { offered, orders, showFilters, showPills } from "./filters.js";
 import { formatCount, nameOf } from "./format.js";
 import { createGallery } from "./gallery.js";
 import { showFailure, showNothing, showRemarks } from "./notices.js";
@@ -16,14 +16,17 @@ const NARROW = matchMedia("(max-width: 859px)");
 const photos = new Map(); // key in the history entry → photo of this visit
 let state = addresses.read(location.search);
 let photo = null;
-let facets = [];
+let facets = []; // the fields of the whole catalogue
+let live = []; // the same, counted under the filters
+let counted = "{}"; // the filters that `live` is of
+let counting = null;
 let limits = { upload_bytes: Infinity };
 let asked = null; // the search under way
 let shown = ""; // the search whose results are on the page
 let lastWords = null; // the words that the field was last set to
 
 const place = Object.fromEntries(
-  ["welcome", "ideas", "query", "filters", "pills", "heading", "count", "notice", "progress", "alert", "fold", "words", "remarks"].map((id) => [id, byId(id)]),
+  ["welcome", "ideas", "query", "filters", "pills", "heading", "count", "notice", "progress", "alert", "fold", "words", "remarks", "sort", "together"].map((id) => [id, byId(id)]),
 );
 
 const gallery = createGallery(byId("gallery"), {
@@ -82,8 +85,11 @@ function render(from = "") {
   if (state.q !== lastWords) place.words.value = lastWords = state.q;
   place.fold.checked = state.fold;
   byId("fold-place").hidden = !searching;
+  place.together.checked = !state.apart;
+  drawOrders(searching);
   place.welcome.hidden = searching || addresses.countFilters(state.filters) > 0;
   if (from !== "filters") drawFilters();
+  countFacets();
   showPills(place.pills, state.filters, (filters) => go({ filters }));
   const used = addresses.countFilters(state.filters);
   byId("open-filters-label").textContent = used ? `Filters (${used})` : "Filters";
@@ -93,8 +99,41 @@ function render(from = "") {
 }
 
 function drawFilters() {
-  showFilters(place.filters, facets, () => state.filters, (filters) => go({ filters }, { from: "filters" }));
+  showFilters(place.filters, facets, live, {
+    chosen: () => state.filters,
+    change: (filters) => go({ filters }, { from: "filters" }),
+    inside: async (field, contains) => (await api.facets(state.filters, { field, contains }))[0],
+  });
 }
+
+// The values that can still be chosen, and how often there are, follow the filters.
+async function countFacets() {
+  const wanted = JSON.stringify(state.filters);
+  if (wanted === counted || !facets.length) return;
+  counted = wanted;
+  counting?.abort();
+  counting = new AbortController();
+  try {
+    live = wanted === "{}" ? facets : await api.facets(state.filters, {}, counting.signal);
+    drawFilters();
+  } catch (error) {
+    if (error.name !== "AbortError") counted = ""; // the search reports what is wrong
+  }
+}
+
+function drawOrders(searching) {
+  const known = orders(facets);
+  // One from a shared address stays, whether this catalogue offers it or not.
+  if (state.sort && !known.some(([order]) => order === state.sort)) known.push([state.sort, state.sort]);
+  const options = [["", searching ? "Most relevant" : "Mixed"], ...known];
+  place.sort.replaceChildren(...options.map(([value, words]) => h("option", { value }, words)));
+  place.sort.value = state.sort;
+  byId("sort-place").hidden = options.length < 2;
+  byId("together-place").hidden = !hasGarments();
+}
+
+const hasGarments = () => facets.some(({ name, distinct }) => name === api.GARMENT && distinct > 0);
+const garments = () => hasGarments() && !state.apart;
 
 function drawQuery() {
   const liked = gallery.find(state.like)?.item ?? known.get(state.like) ?? null;
@@ -138,14 +177,15 @@ function setHeading() {
 }
 
 function setCount(found) {
-  const items = (count) => `${formatCount(count)} ${count === 1 ? "item" : "items"}`;
+  const folded = found.browse && garments();
+  const items = (count) => `${formatCount(count)} ${folded ? "garment" : "item"}${count === 1 ? "" : "s"}`;
   const left = found.total - found.filtered_out;
-  place.count.textContent = found.browse ? items(found.total) : found.hits.length ? `Best of ${items(left)}` : "Nothing found";
+  place.count.textContent = found.browse ? items(found.total) : found.hits.length ? (state.sort ? items(left) : `Best of ${items(left)}`) : "Nothing found";
 }
 
 // --- searching -------------------------------------------------------------------------------
 
-const signature = () => JSON.stringify([state.q, state.like, state.words, state.fold, state.filters, photo?.key, photo?.box]);
+const signature = () => JSON.stringify([state.q, state.like, state.words, state.fold, garments(), state.sort, state.filters, photo?.key, photo?.box]);
 
 async function search({ again = false } = {}) {
   const wanted = signature();
@@ -159,7 +199,7 @@ async function search({ again = false } = {}) {
   setHeading();
   wait(true);
   try {
-    const found = await api.results(state, photo, 0, signal);
+    const found = await api.results(state, photo, garments(), 0, signal);
     draw(found);
   } catch (error) {
     if (error.name === "AbortError") return;
@@ -196,8 +236,7 @@ const whatIsAsked = () => ({
 
 const actions = {
   retry() {
-    search({ again: true });
-    if (!facets.length) fetchFacets();
+    (facets.length ? Promise.resolve() : fetchFacets()).then(() => search({ again: true }));
   },
   clearFilters: () => go({ filters: {} }),
   removePhoto,
@@ -220,7 +259,7 @@ async function showMore() {
   const { signal } = asked;
   button.disabled = true;
   try {
-    const found = await api.results(state, photo, gallery.length, signal);
+    const found = await api.results(state, photo, garments(), gallery.length, signal);
     gallery.add(found.hits);
     byId("more-place").hidden = !found.more;
   } catch (error) {
@@ -314,6 +353,8 @@ function connect() {
     event.preventDefault();
     home();
   });
+  place.sort.addEventListener("change", () => go({ sort: place.sort.value }));
+  place.together.addEventListener("change", () => go({ apart: !place.together.checked }));
   place.fold.addEventListener("change", () => go({ fold: place.fold.checked }));
   byId("more").addEventListener("click", showMore);
   const sheet = byId("sheet");
@@ -327,6 +368,8 @@ function connect() {
 async function fetchFacets() {
   try {
     [facets, limits] = await Promise.all([api.facets(), api.limits()]);
+    live = facets;
+    counted = "{}";
     drawFilters();
     drawIdeas();
   } catch {
@@ -338,5 +381,5 @@ fillIcons(document);
 connect();
 placeFilters();
 photo = photos.get(history.state?.photo) ?? null;
-render();
-fetchFacets();
+// Whether garments are folded depends on the fields, so they come first.
+fetchFacets().then(() => render());

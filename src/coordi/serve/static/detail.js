@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { h, icon } from "./dom.js";
-import { fieldName, fieldValue, formatScore, formatShare, lineOf, nameOf, priceOf } from "./format.js";
+import { fieldName, fieldValue, formatScore, formatShare, lineOf, nameOf, priceOf, sentence, variantName, variantWord as wordOf } from "./format.js";
 
 const PARTS = { image: "Your photo", text: "Your words", item: "The item you chose" };
 const MOST_TWINS = 12;
@@ -38,19 +38,21 @@ function reasons(hit) {
   );
 }
 
+const variantWord = (item, count) => sentence(`more ${wordOf(item, count)}`);
+
 function mini(address) {
   const image = h("img", { src: address, alt: "", loading: "lazy", decoding: "async" });
   image.addEventListener("error", () => image.replaceWith(icon("broken")));
   return image;
 }
 
-function strip(title, items, on) {
+function strip(title, items, on, named = nameOf) {
   const cards = items.map((item) => {
     const card = h(
       "a",
       { class: "mini", href: on.addressOf(item.id) },
       h("span", { class: "mini-frame" }, item.thumbnail ? mini(item.thumbnail) : icon("hanger")),
-      h("span", { class: "mini-name" }, nameOf(item)),
+      h("span", { class: "mini-name" }, named(item)),
     );
     card.addEventListener("click", (event) => {
       if (event.metaKey || event.ctrlKey || event.shiftKey) return;
@@ -149,8 +151,9 @@ export function createDetail(dialog, on) {
 
   async function strips(item, hit, place, signal) {
     const twins = (hit?.duplicates ?? []).slice(0, MOST_TWINS);
-    const [same, alike] = await Promise.all([Promise.all(twins.map((id) => api.item(id, signal))), api.similar(item.id, signal)]);
+    const [same, variants, alike] = await Promise.all([Promise.all(twins.map((id) => api.item(id, signal))), api.variants(item, signal), api.similar(item, signal)]);
     place.replaceChildren(
+      ...(variants.length ? [strip(variantWord(item, 2), variants, on, variantName)] : []),
       ...(same.length ? [strip("Looks the same", same, on)] : []),
       ...(alike.length ? [strip("Similar", alike.map((one) => one.item), on)] : []),
     );

@@ -1,5 +1,6 @@
 // Filters made from the catalogue's own fields.
 
+import * as api from "./api.js";
 import { debounce, h, icon } from "./dom.js";
 import { calm, fieldName, formatCount } from "./format.js";
 import { countFilters, withFilter } from "./state.js";
@@ -11,6 +12,7 @@ const FIND = 8; // a list longer than this can be searched
 const SHORT = 20; // letters
 const SHOWN = 3; // fields that are open at first
 const MOST = 14;
+const MOST_ORDERS = 6; // numbers besides the price
 
 // Fields that tell nothing (one value) or everything (a key) help nobody.
 function useful(facet) {
@@ -38,7 +40,47 @@ function swatch(value) {
   return dot;
 }
 
-function values(facet, chosen, change) {
+const DATED = /^\d{4}-\d\d-\d\d/;
+
+// What results can be ordered by besides relevance: [the service's parameter, words].
+export function orders(facets) {
+  const found = [];
+  const named = (test) => facets.filter((facet) => !KEYS.test(facet.name) && test(facet));
+  const numeric = (facet) => facet.minimum !== null && facet.minimum < facet.maximum;
+  for (const { name } of named((facet) => facet.name === "price" && numeric(facet))) {
+    found.push([name, "Price, lowest first"], [`-${name}`, "Price, highest first"]);
+  }
+  const dated = named((facet) => facet.kind === "text" && !facet.many && facet.distinct > 1 && facet.values.every(({ value }) => DATED.test(value)));
+  for (const [place, { name }] of dated.entries()) found.push([`-${name}`, place ? `${fieldName(name)}, newest first` : "Newest first"]);
+  for (const { name } of named((facet) => facet.name !== "price" && numeric(facet)).slice(0, MOST_ORDERS)) {
+    found.push([`-${name}`, `${fieldName(name)}, highest first`]);
+  }
+  return found;
+}
+
+// `inside(text)` asks for the values with this text in them, where the service has more.
+function values(facet, chosen, change, inside) {
+  const place = h("div", {});
+  const draw = (shown) => place.replaceChildren(choices(shown, chosen, change));
+  draw(facet);
+  if (facet.values.length <= FIND && !facet.more) return place;
+  const name = fieldName(facet.name);
+  const find = h("input", { type: "search", class: "choice-find", placeholder: `Find in ${name.toLowerCase()}`, "aria-label": `Find in ${name}` });
+  const local = (wanted) => facet.values.filter(({ value }) => value.toLowerCase().includes(wanted));
+  let latest = 0;
+  const look = debounce(async () => {
+    const mine = ++latest;
+    const found = await inside(find.value.trim()).catch(() => null);
+    if (found && mine === latest) draw(found);
+  }, 200);
+  find.addEventListener("input", () => {
+    if (facet.more) look();
+    else draw({ ...facet, values: local(find.value.trim().toLowerCase()) });
+  });
+  return h("div", {}, find, place);
+}
+
+function choices(facet, chosen, change) {
   const taken = new Set(chosen.values ?? []);
   // A value from a shared address may be missing among the most frequent ones.
   const known = new Set(facet.values.map(({ value }) => value));
@@ -49,25 +91,22 @@ function values(facet, chosen, change) {
     box.addEventListener("change", () => {
       if (box.checked) taken.add(value);
       else taken.delete(value);
-      change({ values: [...taken] });
+      chosen = { ...chosen, values: [...taken] };
+      change({ values: [...taken], many: facet.many || undefined });
     });
     return h(
       "label",
       { class: "choice" },
       box,
       swatchable(facet) ? swatch(value) : null,
-      h("span", { class: "choice-name" }, calm(value)),
+      h("span", { class: "choice-name" }, facet.many || facet.name === "currency" ? value : calm(value)),
       count === null ? null : h("span", { class: "choice-count" }, formatCount(count)),
     );
   });
+  if (!options.length) return h("p", { class: "choice-none" }, "No value fits");
+  const rest = facet.more ? h("p", { class: "choice-none" }, `The most frequent of ${formatCount(facet.distinct)}`) : null;
   const list = h("div", { class: `choices ${chips ? "chips" : "list"} ${rows.length > FIND ? "long" : ""}`, role: "group", "aria-label": fieldName(facet.name) }, options);
-  if (rows.length <= FIND) return list;
-  const find = h("input", { type: "search", class: "choice-find", placeholder: `Find in ${fieldName(facet.name).toLowerCase()}`, "aria-label": `Find in ${fieldName(facet.name)}` });
-  find.addEventListener("input", () => {
-    const wanted = find.value.trim().toLowerCase();
-    for (const option of options) option.hidden = !option.querySelector("input").value.toLowerCase().includes(wanted);
-  });
-  return h("div", {}, find, list);
+  return h("div", {}, list, rest);
 }
 
 function range(facet, chosen, change) {
@@ -120,27 +159,53 @@ function toggle(facet, chosen, change) {
   const box = h("input", { type: "checkbox", role: "switch", checked: Boolean(chosen.yes) });
   box.addEventListener("change", () => change({ yes: box.checked || undefined }));
   const yes = facet.values.find(({ value }) => value.toLowerCase() === "true");
-  return h("label", { class: "switch" }, box, h("span", {}, fieldName(facet.name)), h("span", { class: "choice-count" }, formatCount(yes.count)));
+  return h("label", { class: "switch" }, box, h("span", {}, fieldName(facet.name)), h("span", { class: "choice-count" }, formatCount(yes?.count ?? 0)));
 }
 
-// Draws the filters into `place`. `chosenNow()` gives the filters in use, `onChange` gets new ones.
-export function showFilters(place, facets, chosenNow, onChange) {
+// Draws the filters into `place`: the fields that the whole catalogue offers, with the values and
+// counts that `live` has of them now. `on` has chosen(), change(filters) and inside(name, text).
+export function showFilters(place, facets, live, on) {
   const open = new Set([...place.querySelectorAll("details[open]")].map((one) => one.dataset.field));
   const fresh = !place.childElementCount;
+  const held = heldBy(place);
+  const currency = facets.find((facet) => facet.name === "currency" && facet.distinct === 1)?.values[0].value;
   place.replaceChildren(
-    ...offered(facets).map((facet, index) => {
-      const chosen = chosenNow()[facet.name] ?? {};
-      const change = (next) => onChange(withFilter(chosenNow(), facet.name, next));
-      if (facet.kind === "boolean") return h("div", { class: "filter lone" }, toggle(facet, chosen, change));
-      const used = facet.name in chosenNow();
+    ...offered(facets).map((whole, index) => {
+      const now = live.find((facet) => facet.name === whole.name) ?? whole;
+      const chosen = on.chosen()[whole.name] ?? {};
+      const change = (next) => on.change(withFilter(on.chosen(), whole.name, next));
+      if (whole.kind === "boolean") return h("div", { class: "filter lone", "data-field": whole.name }, toggle(now, chosen, change));
+      // Sliders and their numbers stay while they are in use.
+      if (whole.kind !== "text" && held?.field === whole.name) return held.filter;
+      const used = whole.name in on.chosen();
+      const title = whole.name === "price" && currency ? `${fieldName(whole.name)} (${currency})` : fieldName(whole.name);
       return h(
         "details",
-        { class: "filter", "data-field": facet.name, open: used || open.has(facet.name) || (fresh && index < SHOWN) },
-        h("summary", {}, fieldName(facet.name)),
-        facet.kind === "text" ? values(facet, chosen, change) : range(facet, chosen, change),
+        { class: "filter", "data-field": whole.name, open: used || open.has(whole.name) || (fresh && index < SHOWN) },
+        h("summary", {}, title),
+        whole.kind === "text" ? values(now, chosen, change, (text) => on.inside(whole.name, text)) : range(spread(now) ? now : whole, chosen, change),
       );
     }),
   );
+  held?.again();
+}
+
+const spread = (facet) => facet.minimum !== null && facet.minimum < facet.maximum;
+
+// What has the focus in `place`, and how to give it back once the filters are drawn anew.
+function heldBy(place) {
+  const active = document.activeElement;
+  const filter = active?.closest?.("[data-field]");
+  if (!filter || !place.contains(filter)) return null;
+  const { field } = filter.dataset;
+  const again = () => {
+    if (document.activeElement === active) return;
+    const now = [...place.querySelectorAll("[data-field]")].find((one) => one.dataset.field === field);
+    const inputs = [...(now?.querySelectorAll("input") ?? [])];
+    const same = active.type === "checkbox" ? inputs.find((one) => one.type === "checkbox" && one.value === active.value) : active;
+    (same?.isConnected ? same : now?.querySelector("summary, input"))?.focus({ preventScroll: true });
+  };
+  return { field, filter, again };
 }
 
 const pill = (label, remove) =>
@@ -151,7 +216,7 @@ export function showPills(place, filters, onChange) {
   for (const [name, choice] of Object.entries(filters)) {
     for (const value of choice.values ?? []) {
       const rest = choice.values.filter((one) => one !== value);
-      pills.push(pill(`${fieldName(name)}: ${calm(value)}`, () => onChange(withFilter(filters, name, { values: rest }))));
+      pills.push(pill(`${fieldName(name)}: ${choice.many ? value : calm(value)}`, () => onChange(withFilter(filters, name, { values: rest }))));
     }
     if (choice.yes) pills.push(pill(fieldName(name), () => onChange(withFilter(filters, name, { yes: undefined }))));
     if (choice.min !== undefined || choice.max !== undefined) {

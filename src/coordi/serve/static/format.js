@@ -33,6 +33,16 @@ export function priceOf(item) {
   return new Intl.NumberFormat(undefined, options).format(price);
 }
 
+// What the items of one garment differ in.
+export const variantWord = (item, count) => {
+  const word = COLORS.some((name) => item.fields[name]) ? "colour" : "variant";
+  return count === 1 ? word : `${word}s`;
+};
+export const variantName = (item) => {
+  const color = first(item.fields, COLORS);
+  return color ? calm(sentence(String(color))) : nameOf(item);
+};
+
 export const lineOf = (item) => calm(item.fields.brand || (item.title ? first(item.fields, KINDS) : "") || "");
 
 // Catalogues that shout are read out in a normal voice; short words may be abbreviations.
@@ -49,5 +59,6 @@ export function fieldValue(name, value, item) {
   if (name === "price") return priceOf(item) || String(value);
   if (value === true) return "Yes";
   if (value === false) return "No";
-  return calm(String(value));
+  if (name === "sizes") return String(value).split(";").join(", ");
+  return name === "currency" ? String(value) : calm(String(value));
 }

@@ -1,7 +1,7 @@
 // Results in justified rows: every row fills the width, and no picture is cut.
 
 import { h, icon } from "./dom.js";
-import { formatScore, formatShare, lineOf, nameOf, priceOf } from "./format.js";
+import { formatScore, formatShare, lineOf, nameOf, priceOf, variantWord } from "./format.js";
 
 const BARE = 0.75; // width over height of an item without a picture
 const SLIMMEST = 0.42;
@@ -90,7 +90,7 @@ export function createGallery(list, on) {
   }
 
   function tile(hit) {
-    const { item, duplicates } = hit;
+    const { item, duplicates, variants = [] } = hit;
     const name = nameOf(item);
     const price = priceOf(item);
     const line = lineOf(item);
@@ -117,6 +117,14 @@ export function createGallery(list, on) {
       { class: "round tile-like", type: "button", "aria-label": `More like ${name}`, title: "More like this", onclick: () => on.like(item.id) },
       icon("alike"),
     );
+    const all = variants.length + 1;
+    const garment = variants.length
+      ? h(
+          "button",
+          { class: "tile-folded", type: "button", "aria-label": `${all} ${variantWord(item, all)} of ${name}`, onclick: () => on.open(item.id, hit) },
+          `${all} ${variantWord(item, all)}`,
+        )
+      : null;
     const folded = duplicates.length
       ? h(
           "button",
@@ -124,7 +132,8 @@ export function createGallery(list, on) {
           `+${duplicates.length} alike`,
         )
       : null;
-    return h("li", { class: "tile" }, link, like, folded);
+    const badges = garment || folded ? h("div", { class: "tile-badges" }, garment, folded) : null;
+    return h("li", { class: "tile" }, link, like, badges);
   }
 
   new ResizeObserver(layout).observe(list);

@@ -3,16 +3,17 @@
 
 export const EVEN = 50; // the slider's middle: photo and words count alike
 
-export const empty = () => ({ q: "", like: "", item: "", words: EVEN, fold: false, filters: {} });
+export const empty = () => ({ q: "", like: "", item: "", words: EVEN, fold: false, apart: false, sort: "", filters: {} });
 
 export function read(search) {
   const state = empty();
   for (const [key, value] of new URLSearchParams(search)) {
     const [kind, name] = split(key);
-    if (key === "q" || key === "like" || key === "item") state[key] = value;
-    else if (key === "fold") state.fold = value === "1";
+    if (["q", "like", "item", "sort"].includes(key)) state[key] = value;
+    else if (key === "fold" || key === "apart") state[key] = value === "1";
     else if (key === "words") state.words = clamp(Number(value));
     else if (kind === "f") choice(state, name).values = [...(choice(state, name).values ?? []), value];
+    else if (kind === "has") Object.assign(choice(state, name), { many: true, values: [...(choice(state, name).values ?? []), value] });
     else if (kind === "yes") choice(state, name).yes = true;
     else if (kind === "min" || kind === "max") {
       const bound = Number(value);
@@ -24,11 +25,11 @@ export function read(search) {
 
 export function write(state) {
   const out = new URLSearchParams();
-  for (const key of ["q", "like", "item"]) if (state[key]) out.set(key, state[key]);
+  for (const key of ["q", "like", "item", "sort"]) if (state[key]) out.set(key, state[key]);
   if (state.words !== EVEN) out.set("words", state.words);
-  if (state.fold) out.set("fold", "1");
-  for (const [name, { values, yes, min, max }] of Object.entries(state.filters)) {
-    for (const value of values ?? []) out.append(`f.${name}`, value);
+  for (const key of ["fold", "apart"]) if (state[key]) out.set(key, "1");
+  for (const [name, { values, many, yes, min, max }] of Object.entries(state.filters)) {
+    for (const value of values ?? []) out.append(`${many ? "has" : "f"}.${name}`, value);
     if (yes) out.set(`yes.${name}`, "1");
     if (min !== undefined) out.set(`min.${name}`, min);
     if (max !== undefined) out.set(`max.${name}`, max);

@@ -5,12 +5,16 @@ const text = (value) => "'" + value.replaceAll("'", "''") + "'";
 
 function term(name, choice) {
   const parts = [];
-  if (choice.values?.length) parts.push(`${field(name)} in (${choice.values.map(text).join(", ")})`);
+  if (choice.many && choice.values?.length) parts.push(`(${choice.values.map((value) => `${field(name)} has ${text(value)}`).join(" or ")})`);
+  else if (choice.values?.length) parts.push(`${field(name)} in (${choice.values.map(text).join(", ")})`);
   if (choice.yes) parts.push(`${field(name)} = true`);
   if (Number.isFinite(choice.min)) parts.push(`${field(name)} >= ${choice.min}`);
   if (Number.isFinite(choice.max)) parts.push(`${field(name)} <= ${choice.max}`);
   return parts;
 }
+
+// The items of one garment.
+export const sameAs = (name, value) => `${field(name)} = ${typeof value === "string" ? text(value) : value}`;
 
 // { color: { values: ["red"] }, price: { max: 50 }, sale: { yes: true } }
 export const whereOf = (filters) =>
