@@ -15,6 +15,7 @@ from coordi.cli.options import (
     store_folder,
 )
 from coordi.cli.output import reporting
+from coordi.cli.paths import check_writable
 
 CatalogArgument = Annotated[
     str,
@@ -57,12 +58,19 @@ PruneOption = Annotated[
     bool,
     typer.Option("--prune", help="Remove items of this catalogue that it no longer lists."),
 ]
+YesOption = Annotated[
+    bool,
+    typer.Option(
+        "--yes", help="Let --prune remove more than a tenth of the catalogue's items unasked."
+    ),
+]
 ReportOption = Annotated[
     Path | None,
     typer.Option(
         "--report",
-        metavar="FILE.jsonl",
-        help="Write every problem to this file, one JSON object per line.",
+        metavar="FILE",
+        help="Write all that the ingest did to this file, as JSON: mapping, field types, counts, "
+        "notes and every problem.",
         show_default=False,
     ),
 ]
@@ -77,6 +85,7 @@ def ingest(
     encoder: EncoderOption = None,
     dim: DimOption = None,
     prune: PruneOption = False,
+    yes: YesOption = False,
     report: ReportOption = None,
     as_json: JsonOption = False,
     debug: DebugOption = False,
@@ -88,6 +97,8 @@ def ingest(
     """
     with reporting(as_json, debug) as out:
         roles, folder = mapping_of(mapping or []), store_folder(store)
+        if report is not None:
+            check_writable(report, "--report")
         from coordi.cli.ingestion import finish, run_ingest
         from coordi.engine import Engine, IngestInterrupted
 
@@ -101,8 +112,9 @@ def ingest(
                     images=images,
                     roots=root or (),
                     prune=prune,
+                    yes=yes,
                 )
             except IngestInterrupted as stop:
-                finish(out, stop.report, folder, interrupted=True, problem_file=report)
+                finish(out, stop.report, folder, interrupted=True, file=report)
             else:
-                finish(out, result, folder, problem_file=report)
+                finish(out, result, folder, file=report)

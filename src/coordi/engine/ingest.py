@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from coordi.store.lance import LanceStore
 
 OnProgress = Callable[[IngestProgress], None]
+MayPrune = Callable[[int, int], bool]
+"""Asked before many items are removed: (how many, of how many of this catalogue) → go on."""
+
 X = TypeVar("X")
 
 BATCH = 64
@@ -45,6 +48,9 @@ STEP_ITEMS = 512
 
 STEP_SECONDS = 5.0
 """… or what has gathered after this time: the most work that a kill can cost."""
+
+FEW_PRUNED = 5
+"""Items that are removed without asking, however few the catalogue has left."""
 
 MANY_WRITES = 8
 """Writes after which joining their pieces is worth it."""
@@ -78,6 +84,7 @@ def ingest(
     encoder_name: str,
     roots: Sequence[Path] = (),
     prune: bool = False,
+    may_prune: MayPrune | None = None,
     on_progress: OnProgress | None = None,
 ) -> IngestReport:
     """Bring `store` up to date with `catalog` and say what was done.
@@ -88,8 +95,9 @@ def ingest(
     A row goes in under the vector of its picture, or of its words where it has no picture.
     Rows whose signature is stored are skipped. `encoder_name` is what opens the encoder again.
     `prune` removes items that an earlier ingest of the same catalogue stored and that it no
-    longer lists. Ctrl-C stores what is encoded and raises `IngestInterrupted` with the report
-    so far.
+    longer lists. Where that is more than a tenth of them, `may_prune` is asked first with how
+    many of how many; without it nobody is asked. Ctrl-C stores what is encoded and raises
+    `IngestInterrupted` with the report so far.
     """
     with store.writing():
         store.add_roots(picture_roots(catalog, roots))
@@ -97,7 +105,7 @@ def ingest(
         try:
             run.all_rows()
             if prune:
-                run.prune()
+                run.prune(may_prune)
             run.tidy()
         except KeyboardInterrupt:
             run.write()
@@ -190,6 +198,7 @@ class _Run:
         """Rows that are new, or not as they are stored."""
         for row in self.catalog.rows():
             self.tally.read += row.rows if isinstance(row, Problem) else 1
+            self.tally.folded = self.catalog.seen.folded
             self._show()
             self._note_listed(row)
             if isinstance(row, Problem):
@@ -377,7 +386,7 @@ class _Run:
             self.pending.clear()
             self.writes += 1
 
-    def prune(self) -> None:
+    def prune(self, may: MayPrune | None) -> None:
         """Remove what an earlier ingest of this catalogue stored and it no longer lists.
 
         Nothing goes where the catalogue lists nothing, or where rows could not be read: what they
@@ -387,7 +396,12 @@ class _Run:
             self.tally.fail(Problem(Origin(self.catalog.source), unknown, rows=0))
             return
         stored = {id for source in self.sources for id in self.store.ids_from(source)}
-        self.tally.pruned = self.store.delete(sorted(stored - self.listed))
+        gone = stored - self.listed
+        many = len(gone) > FEW_PRUNED and 10 * len(gone) > len(stored)
+        if may is not None and many and not may(len(gone), len(stored)):
+            self.tally.prune_refused = len(gone), len(stored)
+            return
+        self.tally.pruned = self.store.delete(sorted(gone))
 
     def tidy(self) -> None:
         """Join the pieces that the writes left, where there were many."""
@@ -402,7 +416,8 @@ class _Run:
 
     def report(self, *, interrupted: bool = False) -> IngestReport:
         """The counts as they stand."""
-        return self.tally.report(self.catalog, self.encoder, interrupted=interrupted)
+        at = self.store.snapshot()
+        return self.tally.report(self.catalog, self.encoder, at, interrupted=interrupted)
 
 
 @contextmanager
