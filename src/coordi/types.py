@@ -339,8 +339,13 @@ class Index(Protocol):
     def vectors(self, rows: NDArray[np.int64]) -> Vectors:
         """Vectors of rows → (len(rows), dim)."""
 
+    def main(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """For each row that of the same item's main picture: an item may have several rows."""
+
     def nearest(self, query: NDArray[np.float32], k: int, where: str | None = None) -> Neighbors:
-        """The `k` nearest rows to a unit vector (dim,) among those that pass a filter."""
+        """The `k` nearest items to a unit vector (dim,) among those that pass a filter, each by
+        its best row.
+        """
 
 
 class Snapshot(Protocol):

@@ -66,7 +66,7 @@ def test_ingest_json(catalog, tmp_path):
         "store", "interrupted", "source", "kind", "mapping", "encoder", "fingerprint", "read",
         "added", "updated", "unchanged", "failed", "pruned", "text_only", "problems", "seconds",
         "images_per_second", "known_by", "notes", "folded", "images", "further", "fields",
-        "field_types", "left_aside", "roots", "token", "prune_refused", "problem_count",
+        "field_types", "left_aside", "roots", "token", "views", "prune_refused", "problem_count",
     }  # fmt: skip
     assert (report["added"], report["kind"], report["encoder"]) == (24, "csv", "coordi-mini")
     assert report["mapping"]["id"] == "id"

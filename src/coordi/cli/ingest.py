@@ -58,6 +58,16 @@ PruneOption = Annotated[
     bool,
     typer.Option("--prune", help="Remove items of this catalogue that it no longer lists."),
 ]
+ViewsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--views",
+        metavar="main|all",
+        help="all: embed every picture of an item, which then scores by its best one. main: the "
+        "first alone. Default: as it is for this encoder in this store, main at first.",
+        show_default=False,
+    ),
+]
 YesOption = Annotated[
     bool,
     typer.Option(
@@ -86,6 +96,7 @@ def ingest(
     dim: DimOption = None,
     prune: PruneOption = False,
     yes: YesOption = False,
+    views: ViewsOption = None,
     report: ReportOption = None,
     as_json: JsonOption = False,
     debug: DebugOption = False,
@@ -97,6 +108,8 @@ def ingest(
     """
     with reporting(as_json, debug) as out:
         roles, folder = mapping_of(mapping or []), store_folder(store)
+        if views not in (None, "main", "all"):
+            raise typer.BadParameter(f"{views!r} is neither main nor all", param_hint="--views")
         if report is not None:
             check_writable(report, "--report")
         from coordi.cli.ingestion import finish, run_ingest
@@ -113,6 +126,7 @@ def ingest(
                     roots=root or (),
                     prune=prune,
                     yes=yes,
+                    views=views,
                 )
             except IngestInterrupted as stop:
                 finish(out, stop.report, folder, interrupted=True, file=report)

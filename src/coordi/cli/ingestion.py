@@ -38,6 +38,7 @@ def run_ingest(
     roots: Sequence[Path] = (),
     prune: bool = False,
     yes: bool = False,
+    views: str | None = None,
 ) -> "IngestReport":
     """Open a catalogue, show how it is understood, and ingest it under a progress display.
 
@@ -56,7 +57,12 @@ def run_ingest(
             return yes or _agreed(out, gone, stored)
 
         return engine.ingest(
-            catalog, roots=roots, prune=prune, may_prune=may_prune, on_progress=on_progress
+            catalog,
+            roots=roots,
+            prune=prune,
+            may_prune=may_prune,
+            views=views,
+            on_progress=on_progress,
         )
 
 

@@ -139,6 +139,7 @@ class Engine:
         roots: Sequence[Path] = (),
         prune: bool = False,
         may_prune: "MayPrune | None" = None,
+        views: str | None = None,
         on_progress: "OnProgress | None" = None,
     ) -> "IngestReport":
         """Bring the store up to date with a catalogue; see `coordi.engine.ingest.ingest`.
@@ -146,6 +147,7 @@ class Engine:
         `source` is what `coordi.engine.ingest.open_absolute` takes, or a catalogue that it
         opened. `mapping` is role → column where the guess is wrong, `images` the folder that
         image paths are relative to, `roots` further folders that pictures may be read from.
+        With `views` "all" an item scores by the best of its pictures.
         """
         from coordi.engine.ingest import ingest, open_absolute
 
@@ -160,6 +162,7 @@ class Engine:
             roots=roots,
             prune=prune,
             may_prune=may_prune,
+            views=views,
             on_progress=on_progress,
         )
         notes = (*report.notes, *self._beside())

@@ -79,6 +79,8 @@ class IngestReport:
     """Suffix → files of a folder of pictures that are none."""
     roots: tuple[str, ...] = ()
     """Folders that pictures may be read from."""
+    views: str = "main"
+    """Pictures of an item that have vectors: "main" or "all"."""
     token: str = ""
     """The commit that the store is at now."""
     prune_refused: tuple[int, int] | None = None

@@ -266,7 +266,7 @@ def _nearest(query: Query, index: Index, vector: Vector) -> Page:
         return _collapsed(query, index, vector, own, allowed)
     end = query.offset + query.limit
     found = index.nearest(vector, end + 1 + (own >= 0), query.where)
-    rows, scores = _usable(found, own, query.min_score)
+    rows, scores = _usable(index, found, own, query.min_score)
     more = len(rows) > end
     rows, scores = rows[query.offset : end], scores[query.offset : end]
     none: list[float | None] = [None] * len(rows)
@@ -275,7 +275,7 @@ def _nearest(query: Query, index: Index, vector: Vector) -> Page:
 
 
 def _usable(
-    found: Neighbors, own: int, min_score: float | None
+    index: Index, found: Neighbors, own: int, min_score: float | None
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Without the query's own item and whatever scores too little."""
     rows, scores = found.rows, found.scores
@@ -283,7 +283,7 @@ def _usable(
         kept = scores >= min_score
         rows, scores = rows[kept], scores[kept]
     if own >= 0:
-        kept = rows != own
+        kept = index.main(rows) != own
         rows, scores = rows[kept], scores[kept]
     return rows, scores
 
@@ -294,7 +294,7 @@ def _collapsed(query: Query, index: Index, vector: Vector, own: int, allowed: in
     depth = 2 * end + 16
     while True:
         found = index.nearest(vector, depth, query.where)
-        rows, scores = _usable(found, own, query.min_score)
+        rows, scores = _usable(index, found, own, query.min_score)
         leaders, folded = _fold(index.vectors(rows), query.collapse or 1.0, end + 1)
         exhausted = len(found.rows) < depth or len(rows) < len(found.rows) - (own >= 0)
         if len(leaders) > end or exhausted:
