@@ -243,6 +243,32 @@ def test_prune_of_a_handful_or_by_an_empty_file_asks_nothing(store, catalog):
     assert "lists no items at all" in report["problems"][0]["reason"]
 
 
+@pytest.mark.parametrize("more", [(), ("--encoder", "nope"), ("--map", "title=nmae")])
+def test_a_failed_ingest_leaves_no_store_behind(catalog, tmp_path, more):
+    source = catalog if more else tmp_path / "nowhere.csv"
+    store = tmp_path / "deep" / "store"
+    assert run("ingest", source, "--store", store, *more).exit_code == 1
+    assert not store.exists()
+    assert run("ingest", catalog, "--store", store).exit_code == 0
+    assert run("ingest", source, "--store", store, *more).exit_code == 1
+    assert run_json("stats", "--store", store)["items"] == 24
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "letter.txt").write_text("dear")
+    assert run("ingest", source, "--store", mine, *more).exit_code == 1
+    assert (mine / "letter.txt").exists()
+
+
+def test_views_from_the_command_line(catalog, tmp_path):
+    catalog.write_text("id,image,title\na,images/0.png;images/1.png,tee\n")
+    store = tmp_path / "store"
+    assert run_json("ingest", catalog, "--store", store)["images"] == 1
+    report = run_json("ingest", catalog, "--store", store, "--views", "all")
+    assert (report["images"], report["updated"], report["views"]) == (1, 1, "all")
+    assert "all pictures of an item): 1 vectors" in run("stats", "--store", store).stdout
+    assert run("ingest", catalog, "--store", store, "--views", "best").exit_code == 2
+
+
 def test_prune(store, catalog):
     lines = catalog.read_text().splitlines(keepends=True)
     catalog.write_text("".join(lines[:-2]))

@@ -112,10 +112,13 @@ def ingest(
             raise typer.BadParameter(f"{views!r} is neither main nor all", param_hint="--views")
         if report is not None:
             check_writable(report, "--report")
-        from coordi.cli.ingestion import finish, run_ingest
+        from coordi.cli.ingestion import finish, no_store_left_behind, run_ingest
         from coordi.engine import Engine, IngestInterrupted
 
-        with Engine.open(folder, encoder=encoder, dim=dim, create=True) as engine:
+        with (
+            no_store_left_behind(folder),
+            Engine.open(folder, encoder=encoder, dim=dim, create=True) as engine,
+        ):
             try:
                 result = run_ingest(
                     engine,

@@ -5,7 +5,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,22 @@ SHOWN_PROBLEMS = 20
 SHOWN_NOTES = 12
 PLAIN_SECONDS = 10.0
 """Time between two lines of progress where no bar can be drawn."""
+
+
+@contextmanager
+def no_store_left_behind(folder: Path) -> Iterator[None]:
+    """Take an empty store away again where the ingest that was to fill it fails."""
+    from coordi.errors import CoordiError, StoreLockedError
+    from coordi.store import discard
+
+    there = folder.exists()
+    try:
+        yield
+    except (CoordiError, OSError):
+        if not there:
+            with suppress(StoreLockedError):  # somebody else fills it
+                discard(folder)
+        raise
 
 
 def run_ingest(
