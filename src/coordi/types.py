@@ -356,13 +356,22 @@ class Index(Protocol):
         """The store's positions of rows, at which `Snapshot.keys` has their values."""
 
     def passing(self, where: str | None) -> NDArray[np.int64]:
-        """Rows that pass a filter, in store order."""
+        """Rows of main pictures of the items that pass a filter, in store order."""
 
-    def scores(self, query: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Cosine similarities of rows to a unit vector (dim,)."""
+    def best(
+        self, query: NDArray[np.float32], rows: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """For each of some main rows the row of its item's best view, and the cosine similarity
+        of that to a unit vector (dim,).
+        """
+
+    def main(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """For each row that of the same item's main picture: an item may have several rows."""
 
     def nearest(self, query: NDArray[np.float32], k: int, where: str | None = None) -> Neighbors:
-        """The `k` nearest rows to a unit vector (dim,) among those that pass a filter."""
+        """The `k` nearest items to a unit vector (dim,) among those that pass a filter, each by
+        its best row.
+        """
 
 
 class Keys(Protocol):

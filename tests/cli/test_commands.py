@@ -7,12 +7,15 @@ import socket
 from pathlib import Path
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 import coordi.models.encoders
 from conftest import make_catalog, paint, write_rows
+from coordi.cli import ingestion
 from coordi.cli.app import make_app
 from coordi.cli.server import listen, listen_near
+from coordi.data.catalog import Catalog
 from coordi.errors import InputError
 from fakes import open_fake
 
@@ -62,7 +65,8 @@ def test_ingest_json(catalog, tmp_path):
     assert set(report) == {
         "store", "interrupted", "source", "kind", "mapping", "encoder", "fingerprint", "read",
         "added", "updated", "unchanged", "failed", "pruned", "text_only", "problems", "seconds",
-        "images_per_second", "known_by", "notes",
+        "images_per_second", "known_by", "notes", "folded", "images", "further", "fields",
+        "field_types", "left_aside", "roots", "token", "views", "prune_refused", "problem_count",
     }  # fmt: skip
     assert (report["added"], report["kind"], report["encoder"]) == (24, "csv", "coordi-mini")
     assert report["mapping"]["id"] == "id"
@@ -87,8 +91,13 @@ def test_ingest_says_what_it_guessed_and_what_it_left(catalog, tmp_path):
     assert re.search(r"image +<- Shots +\(by its values\)", result.stderr)
     assert re.search(r"title +<- Name +\(by its name\)", result.stderr)
     assert "note: column Price was read as numbers with a comma" in result.stderr
-    assert "1 further ones are kept" in result.stderr
     assert "3 added" in result.stdout
+    for said in (
+        "guessed by the values: image <- Shots",
+        "column Price was read as numbers with a comma",
+        "column Shots lists several pictures: the first is the main one, 1 further ones are kept",
+    ):
+        assert f"  {said}" in result.stdout  # once more, all together, where the work is done
     assert "0 rows could not be used; 1 problems cost no row" in result.stdout
     assert result.exit_code == 3
     report = run_json("ingest", path, "--store", tmp_path / "other", code=3)
@@ -141,7 +150,7 @@ def test_bad_rows_give_a_table_a_report_and_exit_code_3(tmp_path):
     catalog = make_catalog(tmp_path / "shop", 30)
     for number in range(23):
         (tmp_path / f"shop/images/{number}.png").write_text("not a picture")
-    report = tmp_path / "problems.jsonl"
+    report = tmp_path / "made" / "report.json"
     arguments = ("ingest", catalog, "--store", tmp_path / "store")
     result = run(*arguments)
     assert result.exit_code == 3
@@ -151,11 +160,113 @@ def test_bad_rows_give_a_table_a_report_and_exit_code_3(tmp_path):
     assert "catalog.csv:2 " in result.stdout
     result = run(*arguments, "--report", report)
     assert str(report) in result.stdout
-    problems = [json.loads(line) for line in report.read_text().splitlines()]
+    problems = json.loads(report.read_text())["problems"]
     assert [problem["id"] for problem in problems] == [f"item-{n}" for n in range(23)]
     assert set(problems[0]) == {"file", "line", "id", "column", "reason", "rows"}
     document = run_json(*arguments, code=3)
     assert (document["failed"], len(document["problems"])) == (23, 20)
+    assert document["problem_count"] == 23
+
+
+def test_the_report_says_everything_and_its_counts_add_up(catalog, tmp_path):
+    folder = catalog.parent / "images"
+    (folder / "film.mp4").write_bytes(b"\0\0\0\x18ftypisom")
+    (folder / "torn.png").write_bytes(b"not a picture")
+    file, store = tmp_path / "report.json", tmp_path / "store"
+    shown = run_json("ingest", folder, "--store", store, "--report", file, code=3)
+    report = json.loads(file.read_text())
+    assert report == shown
+    assert report["left_aside"] == {".mp4": 1}
+    assert report["roots"] == [str(folder)]
+    assert report["token"] == run_json("stats", "--store", store)["token"]
+    sum_of = ("added", "updated", "unchanged", "failed", "folded")
+    assert sum(report[name] for name in sum_of) == report["read"] == 25
+    assert (report["images"], report["problems"][0]["file"]) == (24, str(folder / "torn.png"))
+    again = run_json("ingest", catalog, "--store", tmp_path / "other")
+    assert again["fields"]["price"] == "price"
+    assert again["field_types"]["price"] == "integer"
+
+
+def test_rows_folded_into_others_count_and_are_shown(catalog, tmp_path, monkeypatch):
+    rows = Catalog.rows
+
+    def folding(self):
+        for row in rows(self):
+            self.seen.folded = 5
+            yield row
+
+    monkeypatch.setattr(Catalog, "rows", folding)
+    report = run_json("ingest", catalog, "--store", tmp_path / "store")
+    assert (report["added"], report["folded"], report["read"]) == (24, 5, 29)
+    again = run("ingest", catalog, "--store", tmp_path / "store")
+    assert "24 unchanged, 5 folded into others" in again.stdout
+
+
+def test_a_report_that_cannot_be_written_is_refused_before_the_work(catalog, tmp_path):
+    (tmp_path / "file").touch()
+    for report in (tmp_path, tmp_path / "file" / "report.json"):
+        result = run("ingest", catalog, "--store", tmp_path / "store", "--report", report)
+        assert result.exit_code == 2
+        assert "--report" in result.stderr
+        assert not (tmp_path / "store").exists()
+
+
+def test_prune_asks_before_it_removes_much(store, catalog, monkeypatch):
+    arguments = ("ingest", catalog, "--store", store, "--prune")
+    lines = catalog.read_text().splitlines(keepends=True)
+    new = lines[1].replace("item-0", "new")
+    catalog.write_text("".join([*lines[:-6], new]))
+    refused = run(*arguments)
+    assert refused.exit_code == 1
+    assert "no longer lists 6 of 25 items" in refused.stderr
+    assert "--prune --yes" in refused.stderr
+    assert "1 added" in refused.stdout
+    document = run_json(*arguments, code=1)
+    assert (document["prune_refused"], document["pruned"]) == ([6, 25], 0)
+    assert run_json("stats", "--store", store)["items"] == 25
+    asked = []
+    monkeypatch.setattr(ingestion, "_answers", lambda out: not out.as_json)
+    monkeypatch.setattr(typer, "confirm", lambda question, **_: asked.append(question))
+    assert run(*arguments).exit_code == 1
+    assert asked == ["--prune would remove 6 of 25 items of this catalogue. Remove them?"]
+    assert run_json(*arguments, "--yes")["pruned"] == 6
+    assert run_json("stats", "--store", store)["items"] == 19
+
+
+def test_prune_of_a_handful_or_by_an_empty_file_asks_nothing(store, catalog):
+    lines = catalog.read_text().splitlines(keepends=True)
+    catalog.write_text("".join(lines[:-5]))
+    assert run_json("ingest", catalog, "--store", store, "--prune")["pruned"] == 5
+    catalog.write_text(lines[0])
+    report = run_json("ingest", catalog, "--store", store, "--prune", "--yes", code=3)
+    assert (report["pruned"], report["prune_refused"]) == (0, None)
+    assert "lists no items at all" in report["problems"][0]["reason"]
+
+
+@pytest.mark.parametrize("more", [(), ("--encoder", "nope"), ("--map", "title=nmae")])
+def test_a_failed_ingest_leaves_no_store_behind(catalog, tmp_path, more):
+    source = catalog if more else tmp_path / "nowhere.csv"
+    store = tmp_path / "deep" / "store"
+    assert run("ingest", source, "--store", store, *more).exit_code == 1
+    assert not store.exists()
+    assert run("ingest", catalog, "--store", store).exit_code == 0
+    assert run("ingest", source, "--store", store, *more).exit_code == 1
+    assert run_json("stats", "--store", store)["items"] == 24
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "letter.txt").write_text("dear")
+    assert run("ingest", source, "--store", mine, *more).exit_code == 1
+    assert (mine / "letter.txt").exists()
+
+
+def test_views_from_the_command_line(catalog, tmp_path):
+    catalog.write_text("id,image,title\na,images/0.png;images/1.png,tee\n")
+    store = tmp_path / "store"
+    assert run_json("ingest", catalog, "--store", store)["images"] == 1
+    report = run_json("ingest", catalog, "--store", store, "--views", "all")
+    assert (report["images"], report["updated"], report["views"]) == (1, 1, "all")
+    assert "all pictures of an item): 1 vectors" in run("stats", "--store", store).stdout
+    assert run("ingest", catalog, "--store", store, "--views", "best").exit_code == 2
 
 
 def test_prune(store, catalog):

@@ -11,6 +11,7 @@ import pytest
 from bombs import scan_bomb
 from conftest import COLORS, make_catalog, make_rows, paint, write_rows
 from coordi.data import decoding, loading
+from coordi.data.catalog import Seen
 from coordi.data.images import decode_image
 from coordi.engine import Engine, IngestInterrupted, IngestProgress
 from coordi.engine import ingest as ingest_module
@@ -219,10 +220,11 @@ class Rows:
     """Items as a catalogue, for what the readers do not give yet."""
 
     source, kind, mapping, count, tables = "made", "csv", {"image": "image"}, None, ()
-    known_by, notes = {}, ()
+    known_by, notes, fields, field_types = {}, (), {}, {}
 
     def __init__(self, items):
         self.items = items
+        self.seen = Seen()
         self.finder = type("Finder", (), {"folder": None})
 
     def rows(self):

@@ -45,6 +45,7 @@ def demo(
     """
     with reporting(as_json, debug) as out:
         roles = mapping_of(mapping or [])
+        from coordi.cli.ingestion import no_store_left_behind
         from coordi.cli.server import access_of, listen_near, run_server
         from coordi.engine import Engine
 
@@ -52,6 +53,7 @@ def demo(
         store = _store_folder(folder, catalog)
         with (
             listen_near(host, port) as socket,
+            no_store_left_behind(store),
             Engine.open(store, encoder=encoder, create=True) as engine,
         ):
             source = catalog or str(_wardrobe(folder, out))

@@ -15,6 +15,7 @@ from coordi.cli.options import (
     store_folder,
 )
 from coordi.cli.output import reporting
+from coordi.cli.paths import check_writable
 
 CatalogArgument = Annotated[
     str,
@@ -57,12 +58,29 @@ PruneOption = Annotated[
     bool,
     typer.Option("--prune", help="Remove items of this catalogue that it no longer lists."),
 ]
+ViewsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--views",
+        metavar="main|all",
+        help="all: embed every picture of an item, which then scores by its best one. main: the "
+        "first alone. Default: as it is for this encoder in this store, main at first.",
+        show_default=False,
+    ),
+]
+YesOption = Annotated[
+    bool,
+    typer.Option(
+        "--yes", help="Let --prune remove more than a tenth of the catalogue's items unasked."
+    ),
+]
 ReportOption = Annotated[
     Path | None,
     typer.Option(
         "--report",
-        metavar="FILE.jsonl",
-        help="Write every problem to this file, one JSON object per line.",
+        metavar="FILE",
+        help="Write all that the ingest did to this file, as JSON: mapping, field types, counts, "
+        "notes and every problem.",
         show_default=False,
     ),
 ]
@@ -77,6 +95,8 @@ def ingest(
     encoder: EncoderOption = None,
     dim: DimOption = None,
     prune: PruneOption = False,
+    yes: YesOption = False,
+    views: ViewsOption = None,
     report: ReportOption = None,
     as_json: JsonOption = False,
     debug: DebugOption = False,
@@ -88,10 +108,17 @@ def ingest(
     """
     with reporting(as_json, debug) as out:
         roles, folder = mapping_of(mapping or []), store_folder(store)
-        from coordi.cli.ingestion import finish, run_ingest
+        if views not in (None, "main", "all"):
+            raise typer.BadParameter(f"{views!r} is neither main nor all", param_hint="--views")
+        if report is not None:
+            check_writable(report, "--report")
+        from coordi.cli.ingestion import finish, no_store_left_behind, run_ingest
         from coordi.engine import Engine, IngestInterrupted
 
-        with Engine.open(folder, encoder=encoder, dim=dim, create=True) as engine:
+        with (
+            no_store_left_behind(folder),
+            Engine.open(folder, encoder=encoder, dim=dim, create=True) as engine,
+        ):
             try:
                 result = run_ingest(
                     engine,
@@ -101,8 +128,10 @@ def ingest(
                     images=images,
                     roots=root or (),
                     prune=prune,
+                    yes=yes,
+                    views=views,
                 )
             except IngestInterrupted as stop:
-                finish(out, stop.report, folder, interrupted=True, problem_file=report)
+                finish(out, stop.report, folder, interrupted=True, file=report)
             else:
-                finish(out, result, folder, problem_file=report)
+                finish(out, result, folder, file=report)

@@ -5,13 +5,13 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from coordi.cli.output import WITH_PROBLEMS, Output
+from coordi.cli.output import FAILURE, WITH_PROBLEMS, Output, printable
 from coordi.cli.shapes import problem_json
 from coordi.cli.signals import INTERRUPTED
 
@@ -23,8 +23,25 @@ if TYPE_CHECKING:
     from coordi.types import Origin, Problem
 
 SHOWN_PROBLEMS = 20
+SHOWN_NOTES = 12
 PLAIN_SECONDS = 10.0
 """Time between two lines of progress where no bar can be drawn."""
+
+
+@contextmanager
+def no_store_left_behind(folder: Path) -> Iterator[None]:
+    """Take an empty store away again where the ingest that was to fill it fails."""
+    from coordi.errors import CoordiError, StoreLockedError
+    from coordi.store import discard
+
+    there = folder.exists()
+    try:
+        yield
+    except (CoordiError, OSError):
+        if not there:
+            with suppress(StoreLockedError):  # somebody else fills it
+                discard(folder)
+        raise
 
 
 def run_ingest(
@@ -36,19 +53,46 @@ def run_ingest(
     images: Path | None = None,
     roots: Sequence[Path] = (),
     prune: bool = False,
+    yes: bool = False,
+    views: str | None = None,
 ) -> "IngestReport":
-    """Open a catalogue, show how it is understood, and ingest it under a progress display."""
+    """Open a catalogue, show how it is understood, and ingest it under a progress display.
+
+    Unless `yes` says so, `prune` asks before it removes much, or refuses where nobody can answer.
+    """
     from coordi.engine.ingest import open_absolute
 
     catalog = open_absolute(source, mapping=mapping, images=images)
     show_mapping(out, catalog)
     out.note(f"encoder: {engine.encoder.name}, {engine.encoder.dim} dimensions")
-    with _progress(out) as on_progress:
-        report = engine.ingest(catalog, roots=roots, prune=prune, on_progress=on_progress)
-    for note in report.notes:
-        if note not in catalog.notes:  # those were said before the work
-            out.note(f"note: {note}")
-    return report
+    with ExitStack() as shown:
+        on_progress = shown.enter_context(_progress(out))
+
+        def may_prune(gone: int, stored: int) -> bool:
+            shown.close()  # a question below a moving bar cannot be read
+            return yes or _agreed(out, gone, stored)
+
+        return engine.ingest(
+            catalog,
+            roots=roots,
+            prune=prune,
+            may_prune=may_prune,
+            views=views,
+            on_progress=on_progress,
+        )
+
+
+def _agreed(out: Output, gone: int, stored: int) -> bool:
+    """Ask on a terminal whether so many items may be removed; nobody else can answer."""
+    if not _answers(out):
+        return False
+    question = f"--prune would remove {gone:,} of {stored:,} items of this catalogue. Remove them?"
+    return typer.confirm(question, err=True)
+
+
+def _answers(out: Output) -> bool:
+    """Whether somebody sits there who sees a question and can answer it."""
+    return not out.as_json and sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def show_mapping(out: Output, catalog: "Catalog") -> None:
@@ -116,7 +160,7 @@ def _lines() -> "Callable[[IngestProgress], None]":
 
 def _done(now: "IngestProgress") -> int:
     """Rows that need nothing more."""
-    return now.stored + now.unchanged + now.failed
+    return now.stored + now.unchanged + now.failed + now.folded
 
 
 def _pace(images_per_second: float) -> str:
@@ -135,45 +179,75 @@ def finish(
     store: Path,
     *,
     interrupted: bool = False,
-    problem_file: Path | None = None,
+    file: Path | None = None,
 ) -> None:
     """Say what an ingest did and leave with its exit code, unless all went well."""
-    if problem_file:
-        _write_problems(problem_file, report.problems)
+    if file is not None:
+        _write(file, report_json(report, store, interrupted=interrupted, most=None))
     out.json(report_json(report, store, interrupted=interrupted))
-    show_report(out, report, store, problem_file=problem_file)
+    show_report(out, report, store, file=file)
     if interrupted:
         out.note(
             "Stopped. What is counted above is safe in the store; run the same command again "
             "to go on from there."
         )
         raise typer.Exit(INTERRUPTED)
+    if report.prune_refused is not None:
+        gone, stored = report.prune_refused
+        out.note(
+            f"error: nothing was pruned: the catalogue no longer lists {gone:,} of {stored:,} "
+            "items. If that is meant, run again with --prune --yes; all else is done."
+        )
+        raise typer.Exit(FAILURE)
     if report.problems:
         raise typer.Exit(WITH_PROBLEMS)
 
 
 def show_report(
-    out: Output, report: "IngestReport", store: Path, *, problem_file: Path | None = None
+    out: Output, report: "IngestReport", store: Path, *, file: Path | None = None
 ) -> None:
-    """Print the counts and the first problems for people."""
+    """Print the counts, what was guessed and converted, and the first problems for people."""
     out.text(_counts(report, store))
+    said = _said(report)
+    for line in said[:SHOWN_NOTES]:
+        out.text(f"  {printable(line)}")
+    if len(said) > SHOWN_NOTES:
+        whole = file or "run again with --report FILE"
+        out.text(f"  ... and {len(said) - SHOWN_NOTES:,} more such notes: {whole}")
+    _show_problems(out, report, file)
+    if file is not None:
+        out.text(f"The whole report: {file}")
+
+
+def _said(report: "IngestReport") -> list[str]:
+    """What people should know of how the catalogue was understood, a line each."""
+    by_values = [role for role, how in report.known_by.items() if how == "by its values"]
+    guessed = ", ".join(f"{role} <- {report.mapping[role]}" for role in by_values)
+    lines = [f"guessed by the values: {guessed}; otherwise: --map ROLE=COLUMN"] if guessed else []
+    lines += report.notes
     if report.text_only:
-        out.text(f"{report.text_only:,} items have no picture: their words were embedded.")
-    _show_problems(out, report, problem_file)
+        lines.append(f"{report.text_only:,} items have no picture: their words were embedded")
+    return lines
 
 
-def _write_problems(path: Path, problems: "Sequence[Problem]") -> None:
-    with path.open("w", encoding="utf-8") as file:
-        for problem in problems:
-            file.write(json.dumps(problem_json(problem), ensure_ascii=False) + "\n")
+def _write(path: Path, document: "Mapping[str, Any]") -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False)
+    path.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
 
 
-def report_json(report: "IngestReport", store: Path, *, interrupted: bool) -> dict[str, Any]:
-    """The report as JSON: its counts, the mapping, the first problems and their number."""
-    document = dataclasses.asdict(report)
-    del document["problems"]
-    shown = [problem_json(problem) for problem in report.problems[:SHOWN_PROBLEMS]]
-    return {"store": str(store), "interrupted": interrupted, **document, "problems": shown}
+def report_json(
+    report: "IngestReport", store: Path, *, interrupted: bool, most: int | None = SHOWN_PROBLEMS
+) -> dict[str, Any]:
+    """The report as JSON, with at most so many of its problems."""
+    document = dataclasses.asdict(dataclasses.replace(report, problems=()))
+    document["problems"] = [problem_json(problem) for problem in report.problems[:most]]
+    return {
+        "store": str(store),
+        "interrupted": interrupted,
+        **document,
+        "problem_count": len(report.problems),
+    }
 
 
 def _counts(report: "IngestReport", store: Path) -> str:
@@ -181,6 +255,7 @@ def _counts(report: "IngestReport", store: Path) -> str:
         "added": report.added,
         "updated": report.updated,
         "unchanged": report.unchanged,
+        "folded into others": report.folded,
         "removed": report.pruned,
         "not usable": report.failed,
     }
@@ -196,11 +271,9 @@ def _show_problems(out: Output, report: "IngestReport", file: Path | None) -> No
     shown = problems[:SHOWN_PROBLEMS]
     rows = ((_place(problem.origin), problem.id or "", problem.reason) for problem in shown)
     out.table(("where", "id", "problem"), rows, title=_title(problems))
-    if file:
-        out.text(f"All of them: {file}")
-    elif len(problems) > len(shown):
+    if file is None and len(problems) > len(shown):
         rest = len(problems) - len(shown)
-        out.text(f"... and {rest:,} more. All of them: run again with --report problems.jsonl")
+        out.text(f"... and {rest:,} more. All of them: run again with --report report.json")
 
 
 def _title(problems: "Sequence[Problem]") -> str:

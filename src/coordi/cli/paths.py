@@ -13,6 +13,8 @@ def check_writable(file: Path, option: str) -> None:
     """
     if file.is_dir():
         raise typer.BadParameter(f"{file} is a folder; name a file", param_hint=option)
+    if file.exists() and not os.access(file, os.W_OK):
+        raise typer.BadParameter(f"{file} cannot be written", param_hint=option)
     near = next(parent for parent in file.absolute().parents if os.path.lexists(parent))
     if not near.is_dir():
         raise typer.BadParameter(f"{near} is a file, not a folder", param_hint=option)

@@ -39,7 +39,9 @@ def _encoder(entry: "EncoderColumn", figures: "Stats") -> str:
     count = figures.vectors[entry.fingerprint]
     lacking = f", {figures.items - count:,} items have none" if count < figures.items else ""
     used = "; searches use it" if entry.fingerprint == figures.encoder else ""
-    return f"  {entry.name} ({entry.fingerprint}, {entry.dim}): {count:,} vectors{lacking}{used}"
+    views = ", all pictures of an item" if entry.views == "all" else ""
+    of = f"  {entry.name} ({entry.fingerprint}, {entry.dim}{views})"
+    return f"{of}: {count:,} vectors{lacking}{used}"
 
 
 def _values(facet: "Facet") -> str:

@@ -39,6 +39,8 @@ class Seen:
     """Pictures found under names that differ in case, Unicode form or suffix."""
     unread: int = 0
     """Rows that could not be read at all, so that nobody knows which items they list."""
+    folded: int = 0
+    """Rows that went into the item of another row, as the sizes of one picture do."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from coordi.types import Answer, Box, Encoder, Facet, Image, Item, PictureInfo, 
 
 if TYPE_CHECKING:
     from coordi.data.catalog import Catalog
-    from coordi.engine.ingest import OnProgress
+    from coordi.engine.ingest import MayPrune, OnProgress
     from coordi.engine.report import IngestReport
     from coordi.engine.view import View
     from coordi.store import EncoderColumn, LanceStore, Snapshot, Stats
@@ -138,6 +138,8 @@ class Engine:
         images: Path | None = None,
         roots: Sequence[Path] = (),
         prune: bool = False,
+        may_prune: "MayPrune | None" = None,
+        views: str | None = None,
         on_progress: "OnProgress | None" = None,
     ) -> "IngestReport":
         """Bring the store up to date with a catalogue; see `coordi.engine.ingest.ingest`.
@@ -145,6 +147,7 @@ class Engine:
         `source` is what `coordi.engine.ingest.open_absolute` takes, or a catalogue that it
         opened. `mapping` is role → column where the guess is wrong, `images` the folder that
         image paths are relative to, `roots` further folders that pictures may be read from.
+        With `views` "all" an item scores by the best of its pictures.
         """
         from coordi.engine.ingest import ingest, open_absolute
 
@@ -158,9 +161,12 @@ class Engine:
             encoder_name=self.encoder_name,
             roots=roots,
             prune=prune,
+            may_prune=may_prune,
+            views=views,
             on_progress=on_progress,
         )
-        return replace(report, notes=(*report.notes, *self._beside()))
+        notes = (*report.notes, *self._beside())
+        return replace(report, notes=notes, token=self.store.snapshot().token)
 
     def _beside(self) -> list[str]:
         """What to say of vectors that are not of the store's own encoder.

@@ -1,13 +1,18 @@
 """What an ingest says while it runs and when it is over."""
 
 import time
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from coordi.data.readers.folder import FolderTable
+from coordi.data.readers.table import Table
 from coordi.types import Encoder, Problem
 
 if TYPE_CHECKING:
     from coordi.data.catalog import Catalog
+    from coordi.store.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,8 @@ class IngestProgress:
     """Pictures encoded per second since the first one was needed."""
     eta_seconds: float | None
     """Seconds left at the present pace; None while nobody can know."""
+    folded: int = 0
+    """Rows that went into the item of another row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +47,7 @@ class IngestReport:
     encoder: str
     fingerprint: str
     read: int
-    """Rows that were dealt with: added, updated, unchanged and failed together."""
+    """Rows that were dealt with: added, updated, unchanged, failed and folded together."""
     added: int
     updated: int
     unchanged: int
@@ -58,6 +65,26 @@ class IngestReport:
     """Role → what its column was recognised by: "by its name", "by its values" or "given"."""
     notes: tuple[str, ...] = ()
     """What was guessed, converted or left aside, in sentences."""
+    folded: int = 0
+    """Rows that went into the item of another row, as the sizes of one picture do."""
+    images: int = 0
+    """Pictures encoded."""
+    further: int = 0
+    """Pictures kept beside the main ones."""
+    fields: dict[str, str] = field(default_factory=dict)
+    """Field → the column it comes from."""
+    field_types: dict[str, str] = field(default_factory=dict)
+    """Field → "text", "integer", "number" or "boolean"."""
+    left_aside: dict[str, int] = field(default_factory=dict)
+    """Suffix → files of a folder of pictures that are none."""
+    roots: tuple[str, ...] = ()
+    """Folders that pictures may be read from."""
+    views: str = "main"
+    """Pictures of an item that have vectors: "main" or "all"."""
+    token: str = ""
+    """The commit that the store is at now."""
+    prune_refused: tuple[int, int] | None = None
+    """(items that `prune` would have removed and nobody agreed to, items it looked at)."""
 
 
 class IngestInterrupted(KeyboardInterrupt):
@@ -82,6 +109,8 @@ class Tally:
     failed: int = 0
     pruned: int = 0
     text_only: int = 0
+    folded: int = 0
+    prune_refused: tuple[int, int] | None = None
     images: int = 0
     """Pictures encoded."""
     encoding_since: float | None = None
@@ -95,7 +124,7 @@ class Tally:
     @property
     def done(self) -> int:
         """Rows that need nothing more."""
-        return self.added + self.updated + self.unchanged + self.failed
+        return self.added + self.updated + self.unchanged + self.failed + self.folded
 
     def progress(self) -> IngestProgress:
         """A snapshot for the progress callback."""
@@ -109,6 +138,7 @@ class Tally:
             failed=self.failed,
             images_per_second=pace,
             eta_seconds=self._eta(self.done, now),
+            folded=self.folded,
         )
 
     def _eta(self, done: int, now: float) -> float | None:
@@ -118,9 +148,9 @@ class Tally:
         return max(0.0, (self.total - done) / pace)
 
     def report(
-        self, catalog: "Catalog", encoder: Encoder, *, interrupted: bool = False
+        self, catalog: "Catalog", encoder: Encoder, at: "Snapshot", *, interrupted: bool = False
     ) -> IngestReport:
-        """The counts as they stand, with what was read and what read it.
+        """The counts as they stand, with what was read, what read it, and where it went.
 
         Rows that an interruption found read ahead but not done are not counted.
         """
@@ -131,7 +161,7 @@ class Tally:
             mapping=dict(catalog.mapping),
             encoder=encoder.name,
             fingerprint=encoder.fingerprint,
-            read=self.done if interrupted else self.read,
+            read=self.done if interrupted else self.read + self.folded,
             added=self.added,
             updated=self.updated,
             unchanged=self.unchanged,
@@ -143,4 +173,22 @@ class Tally:
             images_per_second=self.images / seconds if self.images else 0.0,
             known_by=dict(catalog.known_by),
             notes=(*catalog.notes, *catalog.remarks()),
+            folded=self.folded,
+            images=self.images,
+            further=catalog.seen.further,
+            fields=dict(catalog.fields),
+            field_types=dict(catalog.field_types),
+            left_aside=left_aside(catalog.tables),
+            roots=tuple(map(str, at.roots)),
+            token=at.token,
+            prune_refused=self.prune_refused,
         )
+
+
+def left_aside(tables: Iterable[Table]) -> dict[str, int]:
+    """Suffix → files that lie in folders of pictures and are none."""
+    counts: Counter[str] = Counter()
+    for table in tables:
+        if isinstance(table, FolderTable):
+            counts.update(table.aside)
+    return dict(sorted(counts.items()))

@@ -1,6 +1,7 @@
 """What a stored vector depends on, as a short text: equal means that nothing is to be done."""
 
 import json
+from collections.abc import Sequence
 
 import xxhash
 
@@ -9,17 +10,36 @@ from coordi.types import ImageRef, Item
 
 
 def signature(item: Item, *, by_picture: bool) -> str:
-    """Two hashes, joined by "-", that together say whether an item is stored as it is.
+    """Hashes, joined by "-", that together say whether an item is stored as it is.
 
-    The first half tells what the vector is made from, the picture or the words; the second all
-    else, so that a new price costs no encoding. Raises `ImageError` where the picture is gone.
+    The first tells what the vector is made from, the picture or the words; the second all else,
+    so that a new price costs no encoding. Where there are further pictures a third part has a
+    hash of each, joined by ".". Raises `ImageError` where a picture is gone.
     """
     words = _digest([item.title, item.description])
     picture = "" if item.image is None else picture_key(item.image)
     source = f"picture {picture}" if by_picture else f"words {words}"
-    more = [[picture_key(ref) for ref in item.more]] if item.more else []
-    rest = _digest([picture, words, sorted(item.fields.items()), *more])
-    return f"{_digest([source])}-{rest}"
+    rest = _digest([picture, words, sorted(item.fields.items())])
+    more = ".".join(further_keys(item))
+    return f"{_digest([source])}-{rest}" + (f"-{more}" if more else "")
+
+
+def further_keys(item: Item) -> list[str]:
+    """A short hash of each further picture; raises `ImageError` where one is gone."""
+    return [_digest(picture_key(ref))[:16] for ref in item.more]
+
+
+def further_of(signature: str) -> list[str]:
+    """The `further_keys` in a signature."""
+    more = signature.partition("-")[2].partition("-")[2]
+    return more.split(".") if more else []
+
+
+def with_further(signature: str, kept: Sequence[int]) -> str:
+    """The signature of the same item with only some of its further pictures, by their places."""
+    keys = further_of(signature)
+    parts = [*signature.split("-")[:2], ".".join(keys[place] for place in kept)]
+    return "-".join(part for part in parts if part)
 
 
 def same_source(one: str, other: str) -> bool:

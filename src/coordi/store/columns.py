@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 import numpy as np
+from numpy.typing import NDArray
 
 from coordi.errors import StoreError
 from coordi.types import FieldValue, ImageRef, Item, Origin, Vectors
@@ -62,6 +63,18 @@ def arrow_type(letter: str) -> Any:
 def vector_column(fingerprint: str) -> str:
     """Name of the vector column of an encoder."""
     return f"v_{fingerprint}"
+
+
+def further_column(fingerprint: str) -> str:
+    """Name of the column with the vectors of an item's further pictures."""
+    return f"w_{fingerprint}"
+
+
+def further_type() -> Any:
+    """Arrow type of that column: all of an item's further vectors, one behind the other."""
+    import pyarrow as pa
+
+    return pa.list_(pa.float32())
 
 
 def field_column(name: str, value: FieldValue) -> str | None:
@@ -192,6 +205,31 @@ def vector_rows(column: Any, dim: int) -> tuple[Vectors, np.ndarray[Any, np.dtyp
     there = np.asarray(array.is_valid().to_numpy(zero_copy_only=False), dtype=np.bool_)
     values = array.filter(array.is_valid()).flatten().to_numpy(zero_copy_only=False)
     return np.asarray(values, dtype=np.float32).reshape(-1, dim), there
+
+
+def further_array(further: Sequence[Vectors | None], dim: int) -> Any:
+    """The further vectors of items, (m, dim) each → an Arrow column; None becomes null."""
+    import pyarrow as pa
+
+    for rows in further:
+        if rows is not None and (rows.ndim != 2 or rows.shape[1] != dim):
+            raise StoreError(f"vectors of shape {rows.shape} do not fit {dim} dimensions")
+    sizes = [0 if rows is None else rows.size for rows in further]
+    ends = np.cumsum([0, *sizes]).astype(np.int32)
+    there = [np.asarray(rows, np.float32).ravel() for rows in further if rows is not None]
+    values = np.concatenate(there) if there else np.empty(0, np.float32)
+    missing = pa.array([rows is None for rows in further])
+    return pa.ListArray.from_arrays(pa.array(ends), pa.array(values), mask=missing)
+
+
+def further_rows(column: Any, dim: int) -> tuple[Vectors, NDArray[np.int64]]:
+    """A column of further vectors → all of them (m, dim), and how many each row has (n,)."""
+    import pyarrow.compute as pc
+
+    sizes = pc.fill_null(pc.list_value_length(column), 0).to_numpy()
+    values = pc.list_flatten(column).to_numpy()
+    vectors = np.asarray(values, dtype=np.float32).reshape(-1, dim)
+    return vectors, np.asarray(sizes // dim, dtype=np.int64)
 
 
 def items_of(table: Any, fields: Mapping[str, Sequence[str]]) -> list[Item]:

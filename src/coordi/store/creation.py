@@ -54,6 +54,15 @@ def make(folder: Path) -> None:
             _make(folder)
 
 
+def discard(folder: Path) -> None:
+    """Remove a store into which nothing was ever written, with its folder; others stay."""
+    if not (folder / SETTINGS).exists() or any((folder / TABLE / "data").glob("*")):
+        return
+    with WriterLock(folder).held():
+        if not any((folder / TABLE / "data").glob("*")):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 def is_empty(folder: Path) -> bool:
     """Whether a table was begun in `folder` and nothing was ever written into it."""
     path = folder / TABLE

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from coordi.errors import NotFoundError
 from coordi.store import exact
 from coordi.store.derived import Saved
+from coordi.store.further import Further
 from coordi.store.ivf import Ivf, Route
 from coordi.store.rows import Rows
 from coordi.types import Neighbors, Vectors
@@ -51,12 +52,15 @@ class VectorIndex:
         ivf: Ivf | None,
         mask: Callable[[str], NDArray[np.bool_]],
         mapped: Saved | None = None,
+        further: Further | None = None,
     ) -> None:
         """`positions` are the store's of rows in `base` then `extra`, -1 where dead.
 
         `mask` says which of the store's positions are alive and pass a filter; `mapped` is what
-        `base` is mapped from.
+        `base` is mapped from. `further` are vectors of further pictures; they are rows as well,
+        numbered behind the others.
         """
+        self._further = further
         self._mapped = mapped
         self._rows, self._positions = rows, positions
         self._base, self._extra, self._ivf, self._mask = base, extra, ivf, mask
@@ -82,7 +86,7 @@ class VectorIndex:
         return "exact" if self._ivf is None else f"ivf{self._ivf.cells},sq8"
 
     def live_rows(self) -> NDArray[np.int64]:
-        """Rows of items that are there, in store order."""
+        """Rows of items that are there, those of their main pictures, in store order."""
         return np.flatnonzero(self._positions >= 0).astype(np.int64)
 
     def allowed(self, where: str | None) -> int:
@@ -90,7 +94,7 @@ class VectorIndex:
         return self._selection(where).count
 
     def row(self, id: str) -> int:
-        """Row of an item; `NotFoundError` where it is missing or has no vector."""
+        """Row of an item's main picture; `NotFoundError` where it is missing or has no vector."""
         position = self._rows.position(id)
         if position is None:
             raise NotFoundError(f"there is no item {id!r} in the store")
@@ -105,24 +109,55 @@ class VectorIndex:
     def ids(self, rows: NDArray[np.int64]) -> list[str]:
         """Items' ids of rows."""
         ids = self._rows.ids
-        return [ids[position] for position in self._positions[rows].tolist()]
+        return [ids[position] for position in self._positions[self.main(rows)].tolist()]
+
+    def main(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """For each row that of the same item's main picture."""
+        if self._further is None:
+            return rows
+        count = len(self._positions)
+        owners = self._further.owners
+        return np.where(rows < count, rows, owners[np.maximum(rows - count, 0)])
+
+    def further(self, id: str) -> Vectors:
+        """Vectors of an item's further pictures (m, dim); `NotFoundError` where it has no row."""
+        row = self.row(id)
+        return self._extra[:0] if self._further is None else self._further.of(row)
 
     def positions(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """The store's positions of rows, at which `Snapshot.keys` has their values."""
-        return self._positions[rows]
+        return self._positions[self.main(rows)]
 
     def passing(self, where: str | None) -> NDArray[np.int64]:
-        """Rows that pass a filter, in store order."""
+        """Rows of main pictures of the items that pass a filter, in store order."""
         mask = self._selection(where).mask
         found = np.arange(len(self._positions)) if mask is None else np.flatnonzero(mask)
         return found.astype(np.int64)
 
-    def scores(self, query: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Cosine similarities of rows to a unit vector (dim,)."""
-        return self._scores(np.ascontiguousarray(query, dtype=np.float32), rows)
+    def best(
+        self, query: NDArray[np.float32], rows: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """For each of some main rows the row of its item's best view, and the cosine similarity
+        of that to a unit vector (dim,).
+        """
+        query = np.ascontiguousarray(query, dtype=np.float32)
+        scores = self._scores(query, rows)
+        if self._further is None:
+            return rows, scores
+        return self._further.better(query, rows, scores, len(self._positions))
 
     def vectors(self, rows: NDArray[np.int64]) -> Vectors:
         """Vectors of rows → (len(rows), dim)."""
+        count = len(self._positions)
+        if self._further is None or not (rows >= count).any():
+            return self._main_vectors(rows)
+        out = np.empty((len(rows), self._further.vectors.shape[1]), dtype=np.float32)
+        main = rows < count
+        out[main] = self._main_vectors(rows[main])
+        out[~main] = self._further.vectors[rows[~main] - count]
+        return out
+
+    def _main_vectors(self, rows: NDArray[np.int64]) -> Vectors:
         if not len(self._base):
             return self._extra[rows]
         if not len(self._extra):
@@ -134,10 +169,29 @@ class VectorIndex:
         return out
 
     def nearest(self, query: NDArray[np.float32], k: int, where: str | None = None) -> Neighbors:
-        """The `k` nearest rows to a unit vector (dim,) among those that pass a filter."""
+        """The `k` nearest items to a unit vector (dim,) among those that pass a filter, each by
+        the row of its best view.
+        """
         chosen = self._selection(where)
         k = min(k, chosen.count)
         query = np.ascontiguousarray(query, dtype=np.float32)
+        found = self._nearest(query, k, chosen, where)
+        if self._further is None or k == 0:
+            return found
+        # Whoever is among the k best is so by its main picture, or by its best further one.
+        scores, places = self._further.nearest(query, k, chosen.mask)
+        rows = np.concatenate([found.rows, places + len(self._positions)])
+        scores = np.concatenate([found.scores, scores])
+        owners = self.main(rows)
+        order = np.lexsort((rows, owners, -scores))
+        _, first = np.unique(owners[order], return_index=True)
+        best = order[np.sort(first)[:k]]
+        return Neighbors(rows[best], scores[best], found.index)
+
+    def _nearest(
+        self, query: NDArray[np.float32], k: int, chosen: Selection, where: str | None
+    ) -> Neighbors:
+        """Among the main pictures."""
         if k == 0:
             scores, rows = exact.scan(query, self._extra[:0], 0)
             return Neighbors(rows, scores, self.kind)

@@ -162,6 +162,19 @@ class LanceStore:
         """Vectors of items in the order of `ids`; `NotFoundError` where an item has none."""
         return self.snapshot().vectors_of(ids, fingerprint)
 
+    def further_of(self, ids: Sequence[str], fingerprint: str) -> list[Vectors]:
+        """Vectors of items' further pictures, (m, dim) each; `NotFoundError` as `vectors_of`."""
+        return self.snapshot().further_of(ids, fingerprint)
+
+    def viewed(self, fingerprint: str) -> set[str]:
+        """Ids of the items whose further pictures an encoder has seen, if they have any."""
+        return self.snapshot().viewed(fingerprint)
+
+    def views(self, fingerprint: str) -> str:
+        """Which pictures of an item an encoder's vectors are of: "main" or "all"."""
+        known = {entry.fingerprint: entry.views for entry in self.encoders()}
+        return known.get(fingerprint, "main")
+
     def index(self, fingerprint: str) -> VectorIndex:
         """The vectors of one encoder as they stand now, ready to be searched.
 
@@ -213,6 +226,7 @@ class LanceStore:
         hashes: Sequence[str],
         *,
         encoder: str | None = None,
+        further: Sequence[Vectors | None] | None = None,
     ) -> None:
         """Add items, or replace those whose id is there, in one atomic step.
 
@@ -221,16 +235,22 @@ class LanceStore:
         item that comes again with another such part loses its vectors of other encoders, which
         are no longer true. `encoder` is the name to remember the fingerprint by. The first
         encoder of a store becomes its own.
+
+        `further` are the vectors of the items' further pictures, (m, dim) each, None where the
+        encoder has not seen them; with it the encoder is one whose items score by any of their
+        pictures. The part of a hash behind a second "-" is what they are made from.
         """
-        if not len(items) == len(vectors) == len(hashes):
+        further = [None] * len(items) if further is None else further
+        if not len(items) == len(vectors) == len(hashes) == len(further):
             raise StoreError(f"{len(items)} items, {len(vectors)} vectors, {len(hashes)} hashes")
         if not items:
             return
         with self._changing() as (now, dataset):
             dim = vectors.shape[1]
-            known = _registered(now.seal.encoders, fingerprint, encoder, dim)
-            dataset = _widened(dataset, items, fingerprint, dim)
-            batch = _batch(now, dataset, items, fingerprint, vectors, hashes)
+            seen = any(rows is not None for rows in further)
+            known = _registered(now.seal.encoders, fingerprint, encoder, dim, seen)
+            dataset = _widened(dataset, items, fingerprint, dim, seen)
+            batch = _batch(now, dataset, items, fingerprint, vectors, hashes, further)
             dataset = table.commit(dataset, batch, _doomed(now, [item.id for item in items]))
             self._seal(dataset, encoders=known, encoder=now.seal.encoder or fingerprint)
 
@@ -248,6 +268,16 @@ class LanceStore:
             if fingerprint not in {entry.fingerprint for entry in now.encoders()}:
                 raise FingerprintError(f"the store has no vectors of the encoder {fingerprint}")
             self._seal(dataset, encoder=fingerprint)
+
+    def use_views(self, fingerprint: str, views: str) -> None:
+        """Remember which pictures of an item an encoder's vectors are of: "main" or "all"."""
+        with self._changing() as (now, dataset):
+            known = tuple(
+                replace(entry, views=views) if entry.fingerprint == fingerprint else entry
+                for entry in now.seal.encoders
+            )
+            if known != now.seal.encoders:
+                self._seal(dataset, encoders=known)
 
     def add_roots(self, roots: Sequence[Path]) -> None:
         """Let pictures be read from these folders too."""
@@ -406,20 +436,21 @@ class LanceStore:
 
 
 def _registered(
-    known: tuple[EncoderColumn, ...], fingerprint: str, name: str | None, dim: int
+    known: tuple[EncoderColumn, ...], fingerprint: str, name: str | None, dim: int, seen: bool
 ) -> tuple[EncoderColumn, ...]:
-    """The known encoders and this one, under its newest name."""
+    """The known encoders and this one, under its newest name; `seen` with further pictures."""
     old = next((entry for entry in known if entry.fingerprint == fingerprint), None)
     if old is None:
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        return (*known, EncoderColumn(fingerprint, name or fingerprint, dim, now))
+        views = "all" if seen else "main"
+        return (*known, EncoderColumn(fingerprint, name or fingerprint, dim, now, views))
     if old.dim != dim:
         raise StoreError(f"vectors of {fingerprint} have {old.dim} dimensions, not {dim}")
-    named = replace(old, name=name or old.name)
+    named = replace(old, name=name or old.name, views="all" if seen else old.views)
     return tuple(named if entry is old else entry for entry in known)
 
 
-def _widened(dataset: Any, items: Sequence[Item], fingerprint: str, dim: int) -> Any:
+def _widened(dataset: Any, items: Sequence[Item], fingerprint: str, dim: int, seen: bool) -> Any:
     """The table with the columns that these items need."""
     import pyarrow as pa
 
@@ -428,12 +459,15 @@ def _widened(dataset: Any, items: Sequence[Item], fingerprint: str, dim: int) ->
     column = cols.vector_column(fingerprint)
     if column not in known:
         schema = schema.append(pa.field(column, pa.list_(pa.float32(), dim)))
+    column = cols.further_column(fingerprint)
+    if seen and column not in known:
+        schema = schema.append(pa.field(column, cols.further_type()))
     return table.add_columns(dataset, schema) if len(schema) else dataset
 
 
 def _batch(
     now: Snapshot, dataset: Any, items: Sequence[Item], fingerprint: str, vectors: Vectors,
-    hashes: Sequence[str],
+    hashes: Sequence[str], further: Sequence[Vectors | None],
 ) -> Any:  # fmt: skip
     """The rows to append, with the schema of the table."""
     import pyarrow as pa
@@ -449,6 +483,9 @@ def _batch(
     cells["hash"] = pa.array(hashes, pa.string())
     cells |= _carried(now, items, fingerprint, hashes)
     cells[cols.vector_column(fingerprint)] = cols.vector_array(vectors, vectors.shape[1])
+    column = cols.further_column(fingerprint)
+    if column in schema.names:
+        cells[column] = cols.further_array(further, vectors.shape[1])
     empty = {name: pa.nulls(count, schema.field(name).type) for name in schema.names}
     return pa.table({**empty, **cells}, schema=schema)
 
@@ -458,12 +495,13 @@ def _carried(
 ) -> dict[str, Any]:
     """Vectors of other encoders that are still true.
 
-    They are where the part of the hash before "-", what vectors are made from, is the same.
+    They are where the part of the hash before "-", what vectors are made from, is the same; those
+    of further pictures where their part is the same too.
     """
     import pyarrow as pa
 
-    own = cols.vector_column(fingerprint)
-    others = [name for name in now.rows.columns if name[:2] == "v_" and name != own]
+    own = {cols.vector_column(fingerprint), cols.further_column(fingerprint)}
+    others = [name for name in now.rows.columns if name[:2] in ("v_", "w_") and name not in own]
     places = [(row, now.rows.position(item.id)) for row, item in enumerate(items)]
     known = [(row, position) for row, position in places if position is not None]
     if not others or not known:
@@ -471,14 +509,24 @@ def _carried(
     addresses = [int(now.rows.addresses[position]) for _, position in known]
     now.check(addresses)
     old = table.take(now.dataset, addresses, ["hash", *others])
-    same = zip(known, old["hash"].to_pylist(), range(len(known)), strict=True)
-    kept = {
-        row: at
-        for (row, _), before, at in same
-        if before.partition("-")[0] == hashes[row].partition("-")[0]
+    kept: dict[str, dict[int, int]] = {"v_": {}, "w_": {}}
+    for at, ((row, _), before) in enumerate(zip(known, old["hash"].to_pylist(), strict=True)):
+        was, is_now = _parts(before), _parts(hashes[row])
+        if was[0] == is_now[0]:
+            kept["v_"][row] = at
+            if was[1] == is_now[1]:
+                kept["w_"][row] = at
+    indices = {
+        kind: pa.array([rows.get(row) for row in range(len(items))], pa.int64())
+        for kind, rows in kept.items()
     }
-    indices = pa.array([kept.get(row) for row in range(len(items))], pa.int64())
-    return {name: old[name].take(indices) for name in others}
+    return {name: old[name].take(indices[name[:2]]) for name in others}
+
+
+def _parts(hash: str) -> tuple[str, str]:
+    """What the main vector is made from, and what the further ones are, by an item's hash."""
+    source, _, rest = hash.partition("-")
+    return source, rest.partition("-")[2]
 
 
 def _doomed(now: Snapshot, ids: Sequence[str]) -> dict[int, list[int]]:

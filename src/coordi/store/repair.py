@@ -120,7 +120,11 @@ class _Mender:
             for field in dataset.schema
             if re.fullmatch(r"v_[0-9a-f]{16}", field.name)
         }
-        encoders = tuple(seal.EncoderColumn(name, name, dim, "") for name, dim in dims.items())
+        there = set(dataset.schema.names)
+        encoders = tuple(
+            seal.EncoderColumn(name, name, dim, "", "all" if f"w_{name}" in there else "main")
+            for name, dim in dims.items()
+        )
         try:
             store = str(creation.read_settings(self.folder)["store"])
         except StoreError:

@@ -35,6 +35,8 @@ class EncoderColumn:
     dim: int
     created: str
     """Time of its first vector, ISO 8601."""
+    views: str = "main"
+    """Pictures of an item that have vectors: "main" or "all"."""
 
 
 @dataclass(frozen=True, slots=True)

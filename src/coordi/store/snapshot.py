@@ -173,6 +173,22 @@ class Snapshot:
         index = self.index(fingerprint)
         return index.vectors(np.array([index.row(id) for id in ids], dtype=np.int64))
 
+    def further_of(self, ids: Sequence[str], fingerprint: str) -> list[Vectors]:
+        """Vectors of items' further pictures, (m, dim) each, in the pictures' order.
+
+        Raises `NotFoundError` where an item has no vector of this encoder.
+        """
+        index = self.index(fingerprint)
+        return [index.further(id) for id in ids]
+
+    def viewed(self, fingerprint: str) -> set[str]:
+        """Ids of the items whose further pictures an encoder has seen, if they have any."""
+        column = cols.further_column(fingerprint)
+        if column not in self.rows.columns:
+            return set()
+        found = table.read(self.dataset, ["id"], filter=f"{column} is not null")
+        return set(found["id"].to_pylist())
+
     def vector_count(self, fingerprint: str) -> int:
         """Items that have a vector of an encoder."""
         column = cols.vector_column(fingerprint)

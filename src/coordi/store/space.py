@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from coordi.store import columns as cols
 from coordi.store import derived, exact, ivf, table
+from coordi.store.further import FurtherSpace
 from coordi.store.index import VectorIndex
 from coordi.store.rows import Rows, commits_of, locate
 from coordi.types import Vectors
@@ -40,6 +41,7 @@ class Space:
         """Hold nothing yet; derived files live in `folder`, and name the store they belong to."""
         self.fingerprint, self.dim, self.folder, self.store = fingerprint, dim, folder, store
         self.exact_floats = exact_floats
+        self._further = FurtherSpace(fingerprint, dim)
         self.version = -1
         self._seqs = np.empty(0, dtype=np.int64)
         self._commits = np.empty(0, dtype=np.int64)
@@ -62,7 +64,8 @@ class Space:
         count = len(self._seqs) - len(self._base)
         extra = self._extra[:count]
         mapped = self._mapped if len(self._base) else None
-        return VectorIndex(rows, positions, self._base, extra, self._ivf, mask, mapped)
+        further = self._further.at(rows, dataset, positions)
+        return VectorIndex(rows, positions, self._base, extra, self._ivf, mask, mapped, further)
 
     def untouched(self) -> bool:
         """Whether nobody wrote to the file that its vectors are mapped from."""

@@ -183,6 +183,7 @@ def _read(dataset: Any, head: Seal, found: Verification) -> Iterator[int]:
     """Read every cell; yields the rows of each batch."""
     ids: set[str] = set()
     dims = {cols.vector_column(e.fingerprint): e.dim for e in head.encoders}
+    further = {cols.further_column(e.fingerprint): e.dim for e in head.encoders}
     with table.translated("cannot read the store's table", StoreDamagedError):
         for batch in dataset.to_batches():
             new = batch.column("id").to_pylist()
@@ -191,6 +192,8 @@ def _read(dataset: Any, head: Seal, found: Verification) -> Iterator[int]:
             ids.update(new)
             for name in dims.keys() & set(batch.schema.names):
                 _vectors(batch.column(name), dims[name], name, found)
+            for name in further.keys() & set(batch.schema.names):
+                _further(batch.column(name), further[name], name, found)
             yield batch.num_rows
 
 
@@ -198,6 +201,12 @@ def _vectors(column: Any, dim: int, name: str, found: Verification) -> None:
     rows, _ = cols.vector_rows(column, dim)
     if not np.isfinite(rows).all():
         found.fault(creation.TABLE, f"{name} holds values that are not finite", LOST)
+
+
+def _further(column: Any, dim: int, name: str, found: Verification) -> None:
+    lengths = column.value_lengths().drop_null().to_numpy()
+    if (lengths % dim).any() or not np.isfinite(column.flatten().to_numpy()).all():
+        found.fault(creation.TABLE, f"{name} holds what are no vectors of {dim}", LOST)
 
 
 def _hint(path: Path, latest: int, found: Verification) -> None:

@@ -53,7 +53,7 @@ def by_likeness(query: Query, index: Index, vector: Vector, own: int) -> Order:
             kept = scores >= query.min_score
             rows, scores = rows[kept], scores[kept]
             exhausted = exhausted or len(rows) < len(found.rows)
-        kept = rows != own
+        kept = index.main(rows) != own
         return rows[kept][:depth], scores[kept][:depth], exhausted, found.index
 
     return order
@@ -62,7 +62,7 @@ def by_likeness(query: Query, index: Index, vector: Vector, own: int) -> Order:
 def by_rows(query: Query, index: Index, vector: Vector, own: int, rows: Rows) -> Order:
     """Some rows, the nearest first."""
     rows, scores = _usable(query, index, vector, own, rows)
-    return _fixed(rows, scores, np.lexsort((rows, -scores)))
+    return _fixed(rows, scores, np.lexsort((index.main(rows), -scores)))
 
 
 def by_field(
@@ -80,15 +80,14 @@ def by_field(
     passing = index.passing(query.where) if rows is None else rows
     rows, scores = _usable(query, index, vector, own, passing)
     first = places(keys(field).ranks[index.positions(rows)], down)
-    return _fixed(rows, scores, np.lexsort((rows, -scores, first)))
+    return _fixed(rows, scores, np.lexsort((index.main(rows), -scores, first)))
 
 
 def _usable(
     query: Query, index: Index, vector: Vector, own: int, rows: Rows
 ) -> tuple[Rows, Vector]:
     """Rows without the query's own item and whatever scores too little, and their scores."""
-    rows = rows[rows != own]
-    scores = index.scores(vector, rows)
+    rows, scores = index.best(vector, rows[rows != own])
     if query.min_score is not None:
         kept = scores >= query.min_score
         rows, scores = rows[kept], scores[kept]

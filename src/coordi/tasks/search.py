@@ -159,7 +159,7 @@ def matching(query: Query, *, store: Snapshot, encoder: Encoder) -> NDArray[np.i
         rows = rows[rows != index.row(query.item)]
     if query.min_score is not None:
         vector, _ = combine(_parts(query, index, encoder), query.weights)
-        rows = rows[index.scores(vector, rows) >= query.min_score]
+        rows = rows[index.best(vector, rows)[1] >= query.min_score]
     return index.positions(rows)
 
 

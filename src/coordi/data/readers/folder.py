@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,6 +32,8 @@ class FolderTable:
     notes: tuple[str, ...] = ()
     links: tuple[str, ...] = ()
     """Links to folders, which are not followed."""
+    aside: Mapping[str, int] = field(default_factory=dict)
+    """Suffix → files that are no pictures."""
     pictures: tuple[str, ...] = field(default=(), init=False)
 
     @property
@@ -78,7 +80,8 @@ def open_folder(folder: Path) -> FolderTable:
                 names.append((place / name).as_posix())
             elif not _is_litter(name):
                 aside[Path(name).suffix.lower() or "without suffix"] += 1
-    return FolderTable(folder, tuple(sorted(names)), _left_aside(aside), tuple(sorted(links)))
+    said = _left_aside(aside)
+    return FolderTable(folder, tuple(sorted(names)), said, tuple(sorted(links)), dict(aside))
 
 
 def _left_aside(aside: Counter[str]) -> tuple[str, ...]:
