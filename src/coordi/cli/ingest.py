@@ -1,5 +1,6 @@
 """`coordi ingest`: a catalogue into a store."""
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -53,6 +54,30 @@ RootOption = Annotated[
         show_default=False,
     ),
 ]
+FetchOption = Annotated[
+    bool,
+    typer.Option(
+        "--fetch",
+        help="Fetch pictures, and the catalogue, that are named by address (https, s3, gs). What "
+        "was fetched is kept.",
+    ),
+]
+FetchPrivateOption = Annotated[
+    bool,
+    typer.Option(
+        "--fetch-private",
+        help="The same, also from addresses within your own network and this machine.",
+    ),
+]
+FetchCacheOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--fetch-cache",
+        metavar="DIR",
+        help="Where fetched pictures are kept. Default: fetched/ in the store's folder.",
+        show_default=False,
+    ),
+]
 PruneOption = Annotated[
     bool,
     typer.Option("--prune", help="Remove items of this catalogue that it no longer lists."),
@@ -74,6 +99,9 @@ def ingest(
     mapping: MapOption = None,
     images: ImagesOption = None,
     root: RootOption = None,
+    fetch: FetchOption = False,
+    fetch_private: FetchPrivateOption = False,
+    fetch_cache: FetchCacheOption = None,
     encoder: EncoderOption = None,
     dim: DimOption = None,
     prune: PruneOption = False,
@@ -91,7 +119,12 @@ def ingest(
         from coordi.cli.ingestion import finish, run_ingest
         from coordi.engine import Engine, IngestInterrupted
 
-        with Engine.open(folder, encoder=encoder, dim=dim, create=True) as engine:
+        with ExitStack() as stack:
+            engine = stack.enter_context(Engine.open(folder, encoder=encoder, dim=dim, create=True))
+            fetcher = None
+            if fetch or fetch_private or fetch_cache:
+                fetcher = engine.fetcher(private=fetch_private, cache=fetch_cache)
+                stack.enter_context(fetcher)
             try:
                 result = run_ingest(
                     engine,
@@ -100,6 +133,7 @@ def ingest(
                     mapping=roles,
                     images=images,
                     roots=root or (),
+                    fetch=fetcher,
                     prune=prune,
                 )
             except IngestInterrupted as stop:

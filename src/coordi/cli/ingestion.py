@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     from coordi.data.catalog import Catalog
+    from coordi.data.fetching import Fetcher
     from coordi.engine import Engine, IngestProgress, IngestReport
     from coordi.types import Origin, Problem
 
@@ -35,12 +36,13 @@ def run_ingest(
     mapping: Mapping[str, str],
     images: Path | None = None,
     roots: Sequence[Path] = (),
+    fetch: "Fetcher | None" = None,
     prune: bool = False,
 ) -> "IngestReport":
     """Open a catalogue, show how it is understood, and ingest it under a progress display."""
     from coordi.engine.ingest import open_absolute
 
-    catalog = open_absolute(source, mapping=mapping, images=images)
+    catalog = open_absolute(source, mapping=mapping, images=images, fetch=fetch)
     show_mapping(out, catalog)
     out.note(f"encoder: {engine.encoder.name}, {engine.encoder.dim} dimensions")
     with _progress(out) as on_progress:
@@ -95,7 +97,7 @@ def _bar() -> "Iterator[Callable[[IngestProgress], None]]":
 
 def _update(progress: "Progress", task: "TaskID", now: "IngestProgress") -> None:
     left = "" if now.eta_seconds is None else f"{_duration(now.eta_seconds)} left"
-    pace = _pace(now.images_per_second).removeprefix(", ")
+    pace = (_fetched(now) + _pace(now.images_per_second)).removeprefix(", ")
     progress.update(task, total=now.total, completed=_done(now), pace=pace, left=left)
 
 
@@ -109,7 +111,10 @@ def _lines() -> "Callable[[IngestProgress], None]":
         last = time.monotonic()
         total = "" if now.total is None else f" of {now.total:,}"
         left = "" if now.eta_seconds is None else f", {_duration(now.eta_seconds)} left"
-        typer.echo(f"{_done(now):,}{total} rows{_pace(now.images_per_second)}{left}", err=True)
+        typer.echo(
+            f"{_done(now):,}{total} rows{_fetched(now)}{_pace(now.images_per_second)}{left}",
+            err=True,
+        )
 
     return show
 
@@ -121,6 +126,10 @@ def _done(now: "IngestProgress") -> int:
 
 def _pace(images_per_second: float) -> str:
     return f", {images_per_second:,.0f} images/s" if images_per_second else ""
+
+
+def _fetched(now: "IngestProgress") -> str:
+    return f", {now.fetched:,} pictures fetched" if now.fetched else ""
 
 
 def _duration(seconds: float) -> str:

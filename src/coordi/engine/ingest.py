@@ -29,6 +29,7 @@ from coordi.errors import ImageError, InputError, NotFoundError
 from coordi.types import Encoder, ImageRef, Item, Origin, Problem, Vectors
 
 if TYPE_CHECKING:
+    from coordi.data.fetching import Fetcher
     from coordi.store.lance import LanceStore
 
 OnProgress = Callable[[IngestProgress], None]
@@ -54,7 +55,11 @@ _HEAD = 16  # bytes that tell what a file is
 
 
 def open_absolute(
-    source: str | Path, *, mapping: Mapping[str, str] | None = None, images: Path | None = None
+    source: str | Path,
+    *,
+    mapping: Mapping[str, str] | None = None,
+    images: Path | None = None,
+    fetch: "Fetcher | None" = None,
 ) -> Catalog:
     """Open a catalogue by absolute paths, as the store needs them: it outlives this process.
 
@@ -62,7 +67,7 @@ def open_absolute(
     """
     if Path(source).expanduser().exists() or glob.has_magic(str(source)):
         source = _absolute(Path(source))
-    return open_catalog(source, mapping=mapping, images=images and _absolute(images))
+    return open_catalog(source, mapping=mapping, images=images and _absolute(images), fetch=fetch)
 
 
 def _absolute(path: Path) -> Path:
@@ -115,8 +120,12 @@ def picture_roots(catalog: Catalog, more: Sequence[Path] = ()) -> list[Path]:
             raise NotFoundError(f"{folder} is not a folder; give the folder of the pictures")
     # A dataset of the hub lies in a cache that is nobody's catalogue folder; it holds bytes.
     own = [] if catalog.kind == "huggingface" else [table.folder for table in catalog.tables]
-    given = [] if catalog.finder.folder is None else [catalog.finder.folder]
-    return list(dict.fromkeys(path.expanduser().resolve() for path in (*own, *given, *more)))
+    finder = catalog.finder
+    given = [] if finder.folder is None else [finder.folder]
+    fetched = [] if finder.fetcher is None else [finder.fetcher.folder]
+    return list(
+        dict.fromkeys(path.expanduser().resolve() for path in (*own, *given, *fetched, *more))
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,12 +300,19 @@ class _Run:
         for row, picture, _ in batch:
             if isinstance(picture, ImageError):
                 self._fail(row.item, picture)
+                self._forget(row.item)
             else:
                 rows.append(row)
                 pixels.append(picture)
         self.tally.images += self._encode(
             rows, pixels, lambda some: self.encoder.encode_prepared(np.stack(some))
         )
+
+    def _forget(self, item: Item) -> None:
+        """Do not keep a fetched picture that cannot be used: it may come whole another time."""
+        fetcher = self.catalog.finder.fetcher
+        if fetcher is not None and item.image is not None and item.image.path is not None:
+            fetcher.discard(item.image.path)
 
     def _encode_aside(self) -> None:
         """Find vectors for the rows that were put aside: of their words, or the ones they have."""
@@ -398,7 +414,8 @@ class _Run:
         due = time.monotonic() > self.last_progress + PROGRESS_SECONDS
         if self.on_progress and (due or now):
             self.last_progress = time.monotonic()
-            self.on_progress(self.tally.progress())
+            fetcher = self.catalog.finder.fetcher
+            self.on_progress(self.tally.progress(0 if fetcher is None else fetcher.fetched))
 
     def report(self, *, interrupted: bool = False) -> IngestReport:
         """The counts as they stand."""

@@ -26,6 +26,8 @@ class IngestProgress:
     """Pictures encoded per second since the first one was needed."""
     eta_seconds: float | None
     """Seconds left at the present pace; None while nobody can know."""
+    fetched: int = 0
+    """Pictures that were fetched by their address in this run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,7 @@ class Tally:
         """Rows that need nothing more."""
         return self.added + self.updated + self.unchanged + self.failed
 
-    def progress(self) -> IngestProgress:
+    def progress(self, fetched: int = 0) -> IngestProgress:
         """A snapshot for the progress callback."""
         now = time.monotonic()
         pace = self.images / max(now - (self.encoding_since or now), 1e-9) if self.images else 0.0
@@ -109,6 +111,7 @@ class Tally:
             failed=self.failed,
             images_per_second=pace,
             eta_seconds=self._eta(self.done, now),
+            fetched=fetched,
         )
 
     def _eta(self, done: int, now: float) -> float | None:
