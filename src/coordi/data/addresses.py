@@ -41,6 +41,8 @@ def web_address(text: str) -> httpx.URL:
         host = url.host  # decoded only now
     except (httpx.InvalidURL, ValueError) as error:
         raise ImageError(f"not a web address ({_one_line(error)})") from error
+    if url.port is not None and not 0 < url.port < 65536:
+        raise ImageError(f"not a web address (there is no port {url.port})")
     if url.scheme not in ("http", "https"):
         raise ImageError(f"{url.scheme}: addresses are not fetched, only http and https")
     if not host:
