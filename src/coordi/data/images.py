@@ -312,7 +312,9 @@ def looks_like(data: bytes) -> str:
         return f"{start}: a web page was saved in its place; fetch the picture again"
     if data[4:12] == b"ftypavif" and features.check("avif"):
         return "the AVIF file is damaged or cut off; fetch it again"
-    if data[4:8] == b"ftyp" and data[8:12] in _HEIF_BRANDS and "HEIF" not in Pillow.OPEN:
+    if data[4:8] == b"ftyp" and data[8:12] in _HEIF_BRANDS:
+        if "HEIF" in _readable():
+            return "the HEIC file is damaged or cut off; fetch it again"
         return f"{start}: a HEIC picture; to read such: pip install 'coordi[heif]'"
     if data[4:8] == b"ftyp":
         return f"{start}: this Pillow cannot read the format; convert it to JPEG or PNG"
