@@ -6,8 +6,8 @@ Serves pictures of a folder on this machine, each with the delay of a real serve
 ingests a feed in the columns of Google's merchant exports. Three parts:
 
 1. fetch and ingest, and the same command again;
-2. the same feed with failures in it (404, 429, 500, a slow one, a redirect to 127.0.0.1, an endless
-   one, a web page): what each of them says;
+2. the same feed with failures in it (404, 429, 500, a slow one, a redirect to where nobody answers, a
+   stream of 10 GB, a web page): what each of them says; and what is said without --fetch-private;
 3. the ingest killed with SIGKILL --kills times and then finished: same items, same vectors, and how
    many pictures that had arrived were asked for again.
 """
@@ -66,7 +66,7 @@ class Answer(BaseHTTPRequestHandler):
         elif part[1].isdigit():
             self.send(int(part[1]), b"no", {"Retry-After": "1"} if part[1] == "429" else {})
         elif part[1] == "redirect":
-            self.send(302, b"", {"Location": f"http://127.0.0.2:{self.server.server_port}/0.jpg"})
+            self.send(302, b"", {"Location": f"http://127.0.0.1:1/0.jpg"})
         elif part[1] == "html":
             self.send(200, b"<!DOCTYPE html><html>Please log in</html>")
         else:
@@ -119,6 +119,9 @@ def with_failures(shop: Shop, scratch: Path, count: int, options: list[str]) -> 
     print(f"with failures: {seconds:.1f} s, {counts(report)}")
     for problem in report["problems"]:
         print(f"  {problem['id']}: {problem['reason']}")
+    single = write_feed(scratch / "single.csv", shop, 1)
+    _, report = ingest(single, scratch / "refused", options, "--fetch")
+    print(f"  without --fetch-private: {report['problems'][0]['reason']}")
 
 
 def killed(shop: Shop, scratch: Path, feed: Path, options: list[str], kills: int) -> None:
@@ -175,14 +178,21 @@ def write_feed(path: Path, shop: Shop, count: int, failures: tuple[str, ...] = (
     return path
 
 
-def command(feed: Path, store: Path, options: list[str]) -> list[str]:
-    return [*COMMAND, "ingest", str(feed), "--store", str(store), "--fetch-private", *options]
+def command(
+    feed: Path, store: Path, options: list[str], fetch: str = "--fetch-private"
+) -> list[str]:
+    return [*COMMAND, "ingest", str(feed), "--store", str(store), fetch, *options]
 
 
-def ingest(feed: Path, store: Path, options: list[str]) -> tuple[float, dict[str, Any]]:
+def ingest(
+    feed: Path, store: Path, options: list[str], fetch: str = "--fetch-private"
+) -> tuple[float, dict[str, Any]]:
     since = time.monotonic()
     done = subprocess.run(
-        [*command(feed, store, options), "--json"], capture_output=True, text=True, check=False
+        [*command(feed, store, options, fetch), "--json"],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode not in (0, 3):
         raise SystemExit(done.stdout + done.stderr)

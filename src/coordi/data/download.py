@@ -40,7 +40,7 @@ class Limits:
     connect_seconds: float = 10.0
     idle_seconds: float = 20.0
     """Between two pieces of a picture."""
-    seconds: float = 60.0
+    seconds: float = 30.0
     """For a whole picture, all tries together, without the waits between them."""
     max_bytes: int = 32 << 20
     max_catalog: int = 2 << 30
@@ -158,10 +158,13 @@ class Downloader:
         for _ in range(self.limits.redirects + 1):
             try:
                 following = await self._asked(url, wish)
-            except ImageError as error:
+            except (ImageError, _LaterError) as error:
                 if url == wish.url:
                     raise
-                raise ImageError(f"redirected to {shown(str(url))}: {error}") from error
+                said = f"redirected to {shown(str(url))}: {error}"
+                if isinstance(error, _LaterError):
+                    raise _LaterError(said, error.wait) from error
+                raise ImageError(said) from error
             if following is None:
                 return
             url = following
