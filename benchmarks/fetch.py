@@ -6,8 +6,8 @@ Serves pictures of a folder on this machine, each with the delay of a real serve
 ingests a feed in the columns of Google's merchant exports. Three parts:
 
 1. fetch and ingest, and the same command again;
-2. the same feed with failures in it (404, 429, 500, a slow one, a redirect to where nobody answers, a
-   stream of 10 GB, a web page): what each of them says; and what is said without --fetch-private;
+2. the same feed with failures in it (404, 429, 500, a slow one, a redirect to where nobody answers,
+   a stream of 10 GB, a web page): what each says; and what is said without --fetch-private;
 3. the ingest killed with SIGKILL --kills times and then finished: same items, same vectors, and how
    many pictures that had arrived were asked for again.
 """
@@ -66,7 +66,7 @@ class Answer(BaseHTTPRequestHandler):
         elif part[1].isdigit():
             self.send(int(part[1]), b"no", {"Retry-After": "1"} if part[1] == "429" else {})
         elif part[1] == "redirect":
-            self.send(302, b"", {"Location": f"http://127.0.0.1:1/0.jpg"})
+            self.send(302, b"", {"Location": "http://127.0.0.1:1/0.jpg"})
         elif part[1] == "html":
             self.send(200, b"<!DOCTYPE html><html>Please log in</html>")
         else:

@@ -122,9 +122,9 @@ def ingest(
         with ExitStack() as stack:
             engine = stack.enter_context(Engine.open(folder, encoder=encoder, dim=dim, create=True))
             fetcher = None
-            if fetch or fetch_private or fetch_cache:
-                fetcher = engine.fetcher(private=fetch_private, cache=fetch_cache)
-                stack.enter_context(fetcher)
+            if fetch or fetch_private or fetch_cache is not None:
+                fetching = engine.fetcher(private=fetch_private, cache=fetch_cache)
+                fetcher = stack.enter_context(fetching)
             try:
                 result = run_ingest(
                     engine,
