@@ -52,6 +52,7 @@ class Shop(ThreadingHTTPServer):
 
 class Answer(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # headers and body are written apart
     server: Shop
 
     def log_message(self, *_: Any) -> None:

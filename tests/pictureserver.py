@@ -48,6 +48,7 @@ class PictureServer(ThreadingHTTPServer):
 
 class _Answer(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # headers and body are written apart
     server: PictureServer
 
     def log_message(self, *_) -> None:
