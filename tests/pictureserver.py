@@ -97,7 +97,7 @@ class _Answer(BaseHTTPRequestHandler):
             case "cut":  # /cut/1: so often, then whole
                 self._send(jpeg(), cut=asked <= int(path[1]))
             case "bomb":
-                self._send(bomb(64 << 20), **{"Content-Encoding": "gzip"})
+                self._send(bomb(4 << 20), **{"Content-Encoding": "gzip"})
             case "packed":
                 packer = zlib.compressobj(wbits=zlib.MAX_WBITS | 16)
                 packed = packer.compress(jpeg()) + packer.flush()
