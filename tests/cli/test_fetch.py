@@ -38,6 +38,7 @@ def test_without_the_option_it_is_named(tmp_path):
     write_rows(tmp_path / "feed.csv", [{"id": 1, "image": "https://cdn.example/a.jpg"}])
     result = ingest(tmp_path, "--json")
     assert "--fetch" in json.loads(result.stdout)["problems"][0]["reason"]
-    away = CliRunner().invoke(make_app(), ["ingest", "https://shop.example/feed.csv", "--json"])
+    address = ["https://shop.example/feed.csv", "--store", str(tmp_path / "other")]
+    away = CliRunner().invoke(make_app(), ["ingest", *address, *HISTOGRAM, "--json"])
     assert away.exit_code == 1
     assert "--fetch" in away.output
