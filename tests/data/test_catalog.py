@@ -484,8 +484,8 @@ def test_a_catalogue_without_pictures_says_so(tmp_path):
 def test_pictures_of_which_none_is_there_are_said_before_the_rows(tmp_path):
     path = csv(tmp_path, "id,title,image\n1,Tee,https://s.example/a.jpg\n2,Cap,b.jpg\n")
     assert open_catalog(path).notes == (
-        "none of the first 2 pictures of column image is there; give the folder they are in with "
-        "--images",
+        "none of the first 2 pictures of column image is there; have the addresses fetched with "
+        "--fetch, or give the folder they are in with --images",
     )
 
 

@@ -383,7 +383,7 @@ def test_damage_gives_a_picture_or_an_image_error(noise, at, format):
         (b"hello, this is no picture\n", r"not an image \(starts with b'hello"),
         (b"<!DOCTYPE html><html>404</html>", "a web page was saved in its place"),
         (b'<?xml version="1.0"?><svg xmlns="x"/>', "SVG drawing; export it as PNG"),
-        (b"\0\0\0\x18ftypheic" + b"\0" * 40, "convert it to JPEG or PNG"),
+        (b"\0\0\0\x18ftypheic" + b"\0" * 40, "HEIC"),
         (b"\xff\xd8\xff\xe0", "JPEG file is damaged or cut off in its header"),
         (b"\0" * 100, "not an image"),
         (b"%PDF-1.7\n" + b"\0" * 40, "documents are not read"),

@@ -150,3 +150,21 @@ def test_any_text_is_found_or_missing(tmp_path_factory, cell, given):
     pictures = PictureFinder(base if given else None).find(cell, base)
     assert pictures.found or pictures.missing
     assert isinstance(file_name(cell), str)
+
+
+@pytest.mark.parametrize(
+    ("there", "asked", "meant"),
+    [
+        ("red-dress.jpg", "red-dres.jpg", "red-dress.jpg"),
+        ("Schuhe/stiefel.png", "Schuhe/stifel.png", "Schuhe/stiefel.png"),
+        ("IMG_0002.jpg", "IMG_0001.jpg", None),  # another picture, not a slip
+        ("trousers.jpg", "dress.jpg", None),
+        ("dress.jpg", "../dres.jpg", None),
+    ],
+)
+def test_a_missing_file_names_its_near_miss(tmp_path, there, asked, meant):
+    (tmp_path / there).parent.mkdir(exist_ok=True)
+    (tmp_path / there).write_bytes(b"x")
+    (reason,) = PictureFinder().find(asked, tmp_path).missing
+    hint = f"; did you mean {tmp_path / meant}?" if meant else ""
+    assert reason == f"image file {tmp_path / asked} is not there{hint}"

@@ -19,6 +19,7 @@ from coordi.errors import EncoderError, ImageError, NotFoundError, StoreLockedEr
 from coordi.geometry import unit_rows
 from coordi.types import ImageRef, Item
 from fakes import ColorHistogram
+from pictureserver import jpeg, serving
 
 
 @pytest.fixture
@@ -225,7 +226,7 @@ class Rows:
     def __init__(self, items):
         self.items = items
         self.seen = Seen()
-        self.finder = type("Finder", (), {"folder": None})
+        self.finder = type("Finder", (), {"folder": None, "fetcher": None})
 
     def rows(self):
         return iter(self.items)
@@ -467,3 +468,33 @@ def test_many_rows_in_many_writes(engine, tmp_path, monkeypatch):
     write_rows(path, [{"id": row["id"], "title": row["title"]} for row in make_rows(150)])
     assert engine.ingest(path).added == 150
     assert engine.store.ids() == [f"item-{n}" for n in range(150)]
+
+
+def test_fetched_pictures_are_served_and_a_damaged_one_is_fetched_anew(
+    engine, tmp_path, monkeypatch
+):
+    whole = jpeg("green", 64)
+    monkeypatch.setattr("pictureserver.jpeg", lambda: whole[: len(whole) // 2])
+    with serving() as server:
+        rows = [{"id": 1, "title": "Tee", "image": f"{server.url}/a.jpg"}]
+        write_rows(tmp_path / "feed.csv", rows)
+
+        def run():
+            with engine.fetcher(private=True) as fetcher:
+                return engine.ingest(tmp_path / "feed.csv", fetch=fetcher)
+
+        assert "damaged or cut off" in run().problems[0].reason
+        monkeypatch.setattr("pictureserver.jpeg", lambda: whole)
+        report = run()
+        assert (report.added, report.failed) == (1, 0)
+        assert f"1 pictures were fetched into {engine.store.path / 'fetched'}" in report.notes
+        assert engine.image("1") == (whole, "image/jpeg")
+        assert run().unchanged == 1
+        assert server.asked == {"/a.jpg": 2}
+
+
+def test_fetching_is_refused_in_the_own_network_by_default(engine, tmp_path):
+    rows = [{"id": 1, "title": "Tee", "image": "http://127.0.0.1:9/a.jpg"}]
+    write_rows(tmp_path / "feed.csv", rows)
+    report = engine.ingest(tmp_path / "feed.csv", fetch=True)
+    assert "--fetch-private" in report.problems[0].reason

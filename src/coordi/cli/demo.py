@@ -1,11 +1,12 @@
 """`coordi demo`: from nothing to a page in the browser with one command."""
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from coordi.cli.ingest import MapOption, RootOption
+from coordi.cli.ingest import FetchOption, FetchPrivateOption, MapOption, RootOption
 from coordi.cli.options import DebugOption, EncoderOption, JsonOption, mapping_of
 from coordi.cli.output import Output, reporting
 from coordi.cli.serve import AllowHostOption, AllowOriginOption, HostOption, PortOption
@@ -13,6 +14,7 @@ from coordi.cli.serve import AllowHostOption, AllowOriginOption, HostOption, Por
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from coordi.data.fetching import Fetcher
     from coordi.engine import Engine
 
 GARMENTS = 400
@@ -31,6 +33,8 @@ def demo(
     ] = Path(".demo"),
     mapping: MapOption = None,
     root: RootOption = None,
+    fetch: FetchOption = False,
+    fetch_private: FetchPrivateOption = False,
     encoder: EncoderOption = None,
     host: HostOption = "127.0.0.1",
     port: PortOption = 8000,
@@ -57,7 +61,11 @@ def demo(
             Engine.open(store, encoder=encoder, create=True) as engine,
         ):
             source = catalog or str(_wardrobe(folder, out))
-            _ingest(engine, source, roles, root or (), store, out)
+            with ExitStack() as stack:
+                fetcher = None
+                if fetch or fetch_private:
+                    fetcher = stack.enter_context(engine.fetcher(private=fetch_private))
+                _ingest(engine, source, roles, root or (), fetcher, store, out)
             run_server(engine, socket, host, out, access)
 
 
@@ -66,13 +74,14 @@ def _ingest(
     source: str,
     mapping: "Mapping[str, str]",
     roots: "Sequence[Path]",
+    fetcher: "Fetcher | None",
     store: Path,
     out: Output,
 ) -> None:
     """Ingest and report; with --json the address is the one document, so this part is silent."""
     from coordi.cli.ingestion import run_ingest, show_report
 
-    report = run_ingest(engine, source, out, mapping=mapping, roots=roots)
+    report = run_ingest(engine, source, out, mapping=mapping, roots=roots, fetch=fetcher)
     if not out.as_json:
         show_report(out, report, store)
 

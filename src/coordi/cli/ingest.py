@@ -1,5 +1,6 @@
 """`coordi ingest`: a catalogue into a store."""
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -54,6 +55,30 @@ RootOption = Annotated[
         show_default=False,
     ),
 ]
+FetchOption = Annotated[
+    bool,
+    typer.Option(
+        "--fetch",
+        help="Fetch pictures, and the catalogue, that are named by address (https, s3, gs). What "
+        "was fetched is kept.",
+    ),
+]
+FetchPrivateOption = Annotated[
+    bool,
+    typer.Option(
+        "--fetch-private",
+        help="The same, also from addresses within your own network and this machine.",
+    ),
+]
+FetchCacheOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--fetch-cache",
+        metavar="DIR",
+        help="Where fetched pictures are kept. Default: fetched/ in the store's folder.",
+        show_default=False,
+    ),
+]
 PruneOption = Annotated[
     bool,
     typer.Option("--prune", help="Remove items of this catalogue that it no longer lists."),
@@ -92,6 +117,9 @@ def ingest(
     mapping: MapOption = None,
     images: ImagesOption = None,
     root: RootOption = None,
+    fetch: FetchOption = False,
+    fetch_private: FetchPrivateOption = False,
+    fetch_cache: FetchCacheOption = None,
     encoder: EncoderOption = None,
     dim: DimOption = None,
     prune: PruneOption = False,
@@ -115,10 +143,13 @@ def ingest(
         from coordi.cli.ingestion import finish, no_store_left_behind, run_ingest
         from coordi.engine import Engine, IngestInterrupted
 
-        with (
-            no_store_left_behind(folder),
-            Engine.open(folder, encoder=encoder, dim=dim, create=True) as engine,
-        ):
+        with ExitStack() as stack:
+            stack.enter_context(no_store_left_behind(folder))
+            engine = stack.enter_context(Engine.open(folder, encoder=encoder, dim=dim, create=True))
+            fetcher = None
+            if fetch or fetch_private or fetch_cache is not None:
+                fetching = engine.fetcher(private=fetch_private, cache=fetch_cache)
+                fetcher = stack.enter_context(fetching)
             try:
                 result = run_ingest(
                     engine,
@@ -127,6 +158,7 @@ def ingest(
                     mapping=roles,
                     images=images,
                     roots=root or (),
+                    fetch=fetcher,
                     prune=prune,
                     yes=yes,
                     views=views,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     from coordi.data.catalog import Catalog
+    from coordi.data.fetching import Fetcher
     from coordi.engine import Engine, IngestProgress, IngestReport
     from coordi.types import Origin, Problem
 
@@ -52,6 +53,7 @@ def run_ingest(
     mapping: Mapping[str, str],
     images: Path | None = None,
     roots: Sequence[Path] = (),
+    fetch: "Fetcher | None" = None,
     prune: bool = False,
     yes: bool = False,
     views: str | None = None,
@@ -62,7 +64,7 @@ def run_ingest(
     """
     from coordi.engine.ingest import open_absolute
 
-    catalog = open_absolute(source, mapping=mapping, images=images)
+    catalog = open_absolute(source, mapping=mapping, images=images, fetch=fetch)
     show_mapping(out, catalog)
     out.note(f"encoder: {engine.encoder.name}, {engine.encoder.dim} dimensions")
     with ExitStack() as shown:
@@ -139,7 +141,7 @@ def _bar() -> "Iterator[Callable[[IngestProgress], None]]":
 
 def _update(progress: "Progress", task: "TaskID", now: "IngestProgress") -> None:
     left = "" if now.eta_seconds is None else f"{_duration(now.eta_seconds)} left"
-    pace = _pace(now.images_per_second).removeprefix(", ")
+    pace = (_fetched(now) + _pace(now.images_per_second)).removeprefix(", ")
     progress.update(task, total=now.total, completed=_done(now), pace=pace, left=left)
 
 
@@ -153,7 +155,10 @@ def _lines() -> "Callable[[IngestProgress], None]":
         last = time.monotonic()
         total = "" if now.total is None else f" of {now.total:,}"
         left = "" if now.eta_seconds is None else f", {_duration(now.eta_seconds)} left"
-        typer.echo(f"{_done(now):,}{total} rows{_pace(now.images_per_second)}{left}", err=True)
+        typer.echo(
+            f"{_done(now):,}{total} rows{_fetched(now)}{_pace(now.images_per_second)}{left}",
+            err=True,
+        )
 
     return show
 
@@ -165,6 +170,10 @@ def _done(now: "IngestProgress") -> int:
 
 def _pace(images_per_second: float) -> str:
     return f", {images_per_second:,.0f} images/s" if images_per_second else ""
+
+
+def _fetched(now: "IngestProgress") -> str:
+    return f", {now.fetched:,} pictures fetched" if now.fetched else ""
 
 
 def _duration(seconds: float) -> str:

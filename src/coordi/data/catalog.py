@@ -1,8 +1,9 @@
 """Open a catalogue of any kind and stream its items, with a problem for every row left out."""
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from coordi.data.columns import Column, read_columns, remarks_on
 from coordi.data.dates import iso
@@ -21,9 +22,13 @@ from coordi.data.plaintext import plain_text
 from coordi.data.pricecolumns import CURRENCY, add_prices, price_of, read_prices
 from coordi.data.prices import PriceNotation, is_empty_price
 from coordi.data.readers.table import Record, Table
+from coordi.data.remote import is_remote
 from coordi.data.sources import open_tables
 from coordi.errors import CatalogError, NotFoundError
 from coordi.types import FieldValue, ImageRef, Item, Origin, Problem
+
+if TYPE_CHECKING:
+    from coordi.data.fetching import Fetcher
 
 GIVEN = "given"
 BY_EXPORT = "as such exports have it"
@@ -113,6 +118,8 @@ class Catalog:
                 f"{self.seen.respelled:,} pictures were found under names that are spelled "
                 "otherwise (case, accents or suffix)"
             )
+        if self.finder.fetcher is not None:
+            said += self.finder.fetcher.remarks()
         return tuple(said)
 
     def unknown(self, listed: Collection[str]) -> str:
@@ -222,8 +229,12 @@ def open_catalog(
     *,
     mapping: Mapping[str, str] | None = None,
     images: Path | None = None,
+    fetch: "Fetcher | None" = None,
 ) -> Catalog:
     """Open a catalogue: a file, a folder, a glob of files, or the name of a hub dataset.
+
+    With `fetch`, pictures that are named by address are fetched, ahead of the rows that `rows`
+    gives, and `source` may be an address too (https://, s3://, gs://).
 
     `mapping` is role → column and overrules what is guessed from the columns' names and values;
     `images` is the folder that image paths are relative to, instead of the catalogue's own. All
@@ -235,12 +246,13 @@ def open_catalog(
     if images is not None and not images.is_dir():
         raise NotFoundError(f"{images} is not a folder; give the folder of the pictures")
     given = mapping or {}
-    kind, tables = open_tables(str(source))
+    opened = str(source) if fetch is None else fetch.catalog(str(source))
+    kind, tables = open_tables(opened)
     if kind in ("csv", "jsonl", "xlsx", "xml"):
         tables = tuple(as_export(table, given.values()) for table in tables)
     columns, count = read_columns(tables)
     pictures = tuple(dict.fromkeys(name for table in tables for name in table.pictures))
-    looking = PictureSource(columns, pictures, tables, images)
+    looking = PictureSource(columns, pictures, tables, images, fetch is not None)
     guessed = guess_roles(columns, pictures, looking.resolves)
     for table in tables:
         if isinstance(table, ExportTable):
@@ -261,7 +273,7 @@ def open_catalog(
     types = _types(fields, columns)
     prices, said = read_prices(tables, columns, roles)
     add_prices(fields, types, prices, columns, roles)
-    return Catalog(
+    catalog = Catalog(
         source=str(source),
         kind=kind,
         mapping=roles,
@@ -287,6 +299,23 @@ def open_catalog(
         further=tuple(further),
         dates={name: min(c.orders) for name, c in columns.items() if c.kind == "date"},
     )
+    return catalog if fetch is None else _fetching(catalog, fetch)
+
+
+def _fetching(catalog: Catalog, fetcher: "Fetcher") -> Catalog:
+    """The catalogue whose pictures named by address are fetched ahead of its rows."""
+    from coordi.data.fetching import FetchingTable  # httpx: only who fetches waits for it
+
+    remote = catalog.source if is_remote(catalog.source) else ""
+    finder = replace(catalog.finder, fetcher=fetcher, remote=remote)
+    column = catalog.mapping.get("image", "")
+    tables = tuple(
+        FetchingTable(table, fetcher, finder.addresses, (column, *catalog.further))
+        if column and column not in table.pictures
+        else table
+        for table in catalog.tables
+    )
+    return replace(catalog, finder=finder, tables=tables)
 
 
 def _known_by(

@@ -10,6 +10,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,7 @@ _MAGIC = {
     b"II*\0": "TIFF",
     b"MM\0*": "TIFF",
 }
+_HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"heif", b"mif1", b"msf1")
 _STRIP = 1 << 22
 """Pixels that are converted at a time: what a conversion needs beside the picture stays small."""
 
@@ -262,7 +264,7 @@ def _open(data: bytes, max_pixels: int) -> Pillow.Image:
             "scale it down"
         ) from error
     except UnidentifiedImageError as error:
-        raise ImageError(_unidentified(data)) from error
+        raise ImageError(looks_like(data)) from error
     except Exception as error:  # a damaged header: see decode_image
         raise ImageError(
             f"the file is damaged or cut off ({_one_line(error)}); fetch or export it again"
@@ -274,30 +276,55 @@ def load_codecs() -> None:
     _readable()
 
 
+@cache
+def _register_heif() -> None:
+    """Let Pillow read HEIC, the pictures of phones, where the extra `heif` is installed.
+
+    Without thumbnails and depth maps, and with one thread: a decoder of its own for every core
+    would count as memory of the process that decodes it.
+    """
+    try:
+        import pillow_heif
+    except ImportError:
+        return
+    pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, decode_threads=1)
+
+
 def _readable() -> tuple[str, ...]:
     """Formats that are tried. Not all of `MEDIA_TYPES`: HEIF needs a plugin, MPO comes as JPEG."""
     Pillow.init()
+    _register_heif()
     return tuple(name for name in MEDIA_TYPES if name in Pillow.OPEN)
 
 
-def _unidentified(data: bytes) -> str:
-    """Say what bytes that Pillow does not know look like."""
-    head = data[:64].lstrip().lower()
+def looks_like(data: bytes) -> str:
+    """Say what bytes that are no picture look like, by their first 1,024."""
+    head = data[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     for magic, name in _MAGIC.items():
         if data.startswith(magic) and not data.isascii():
             return f"the {name} file is damaged or cut off in its header; fetch it again"
     start = f"not an image (starts with {data[:16]!r})"
     if data.startswith((b"%!PS", b"%PDF")):
         return f"{start}: documents are not read; export a JPEG or PNG"
-    if head.startswith((b"<!doctype", b"<html")):
-        return f"{start}: a web page was saved in its place; fetch the picture again"
-    if b"<svg" in data[:1024].lower():
+    if b"<svg" in head:
         return f"{start}: an SVG drawing; export it as PNG"
+    if is_web_page(head):
+        return f"{start}: a web page was saved in its place; fetch the picture again"
     if data[4:12] == b"ftypavif" and features.check("avif"):
         return "the AVIF file is damaged or cut off; fetch it again"
+    if data[4:8] == b"ftyp" and data[8:12] in _HEIF_BRANDS:
+        if "HEIF" in _readable():
+            return "the HEIC file is damaged or cut off; fetch it again"
+        return f"{start}: a HEIC picture; to read such: pip install 'coordi[heif]'"
     if data[4:8] == b"ftyp":
         return f"{start}: this Pillow cannot read the format; convert it to JPEG or PNG"
     return f"{start}; give a JPEG, PNG, WebP, AVIF, GIF, BMP or TIFF file"
+
+
+def is_web_page(data: bytes) -> bool:
+    """Whether bytes begin as a web page does."""
+    head = data[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    return head.startswith((b"<!doctype html", b"<html", b"<head", b"<!--")) or b"<html" in head
 
 
 def _check(picture: Pillow.Image, data: bytes, max_pixels: int) -> None:

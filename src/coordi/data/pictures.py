@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote
 
 from coordi.data.listing import FolderListing, spelling_key
@@ -18,7 +18,12 @@ from coordi.data.picturecells import (
     plain_parts,
 )
 from coordi.data.readers.folder import open_folder
+from coordi.data.remote import beside, shown
+from coordi.errors import ImageError
 from coordi.types import ImageRef
+
+if TYPE_CHECKING:
+    from coordi.data.fetching import Fetcher
 
 _HOST = re.compile(r"(?:[a-z][a-z0-9+.-]+:)?//[^/]*", re.IGNORECASE)
 _SHOWN = 80  # characters of a cell that a message repeats
@@ -49,6 +54,15 @@ class PictureFinder:
     by_key: Mapping[str, Path] = field(default_factory=dict)
     """The same by spelling, where one file alone is spelled so."""
     listing: FolderListing = field(default_factory=FolderListing, compare=False, repr=False)
+    fetcher: "Fetcher | None" = None
+    """Fetches pictures that are named by address; where None they are reported."""
+    remote: str = ""
+    """Address of the catalogue where it lies in a cloud store: pictures are beside it."""
+
+    def addresses(self, cell: object) -> list[str]:
+        """The addresses of a cell that are fetched when its pictures are looked for."""
+        stated = (self._address(entry) for entry in entries(cell) if isinstance(entry, str))
+        return [one for one in stated if one and not self._there_already(one)]
 
     def find(self, cell: object, base: Path) -> Pictures:
         """Find the pictures of a cell, those that are there and why the others are not."""
@@ -56,7 +70,7 @@ class PictureFinder:
             return Pictures((ImageRef(data=cell["bytes"]),))
         whole = cell.strip() if isinstance(cell, str) else ""
         path = (self.folder or base) / whole
-        if whole and os.path.isfile(path):  # noqa: PTH113 - several times faster than Path.is_file
+        if whole and not self._address(whole) and os.path.isfile(path):  # noqa: PTH113 - several times faster than Path.is_file
             return Pictures((ImageRef(path),))
         listed: tuple[Entry, ...] = entries(cell)
         if not listed:
@@ -81,10 +95,13 @@ class PictureFinder:
         if isinstance(entry, bytes):
             return _Found(ImageRef(data=entry))
         folder = self.folder or base
+        address = self._address(entry)
+        if address and not self._there_already(entry):
+            return self._fetched(address)
         if is_address(entry) and self.folder is None and not entry.lower().startswith("file:"):
             return (
-                f"the image is a URL ({_short(entry)}); coordi reads files: download it to a "
-                "folder and give it with --images"
+                f"the image is a URL ({shown(entry)}): give --fetch to have such fetched, or "
+                "download it to a folder and give that with --images"
             )
         if path := self._exact(entry, folder):
             return _Found(ImageRef(path))
@@ -92,6 +109,26 @@ class PictureFinder:
         if len(near) == 1:
             return _Found(ImageRef(near[0]), respelled=True)
         return self._missing(entry, folder, near)
+
+    def _address(self, entry: str) -> str:
+        """The address that an entry is fetched from, "" where it means a file."""
+        if self.fetcher is None or _is_local(entry):
+            return ""
+        if is_address(entry):
+            return entry
+        return beside(self.remote, entry) if self.remote and self.folder is None else ""
+
+    def _there_already(self, entry: str) -> bool:
+        """Whether the folder given for pictures has the file of an address."""
+        return self.folder is not None and self._exact(entry, self.folder) is not None
+
+    def _fetched(self, address: str) -> "_Found | str":
+        if self.fetcher is None:
+            raise AssertionError("only with a fetcher is there an address to fetch")
+        try:
+            return _Found(ImageRef(self.fetcher.path(address)))
+        except ImageError as error:
+            return f"image {error}"
 
     def _expected(self, entry: Entry, base: Path) -> ImageRef | None:
         if isinstance(entry, bytes) or is_address(entry):
@@ -101,10 +138,15 @@ class PictureFinder:
     def _missing(self, name: str, folder: Path, near: list[Path]) -> str:
         if is_address(name):
             return (
-                f"the image is a URL ({_short(name)}); coordi reads files: download it to {folder}"
+                f"the image is a URL ({shown(name)}): give --fetch to have such fetched, or "
+                f"download it to {folder}"
             )
-        several = f"; several are alike: {', '.join(path.name for path in near)}" if near else ""
-        return f"image file {folder / name.replace(chr(92), '/')} is not there{several}"
+        if near:
+            hint = f"; several are alike: {', '.join(path.name for path in near)}"
+        else:
+            miss = self.listing.near_miss(folder, PurePosixPath(_spellings(name)[-1]))
+            hint = f"; did you mean {miss}?" if miss else ""
+        return f"image file {folder / name.replace(chr(92), '/')} is not there{hint}"
 
     def _exact(self, name: str, folder: Path) -> Path | None:
         """The file that a name means, by the letter or without what addresses add to it."""
@@ -136,6 +178,11 @@ class PictureFinder:
 class _Found(NamedTuple):
     ref: ImageRef
     respelled: bool = False
+
+
+def _is_local(entry: str) -> bool:
+    """Whether an entry means a file of this machine whatever else: a file: address, a drive."""
+    return entry.lower().startswith("file:") or re.match(r"[A-Za-z]:[\\/]", entry) is not None
 
 
 def _gathered(found: list["_Found | str"]) -> Pictures:
@@ -170,6 +217,11 @@ def _without_climbing(path: str) -> str:
 def file_name(cell: object) -> str:
     """Path of the first picture that an image cell states, "" where it states none by name."""
     return next((entry for entry in entries(cell) if isinstance(entry, str)), "")
+
+
+def has_address(cell: object) -> bool:
+    """Whether a cell states a picture by its address."""
+    return any(isinstance(entry, str) and is_address(entry) for entry in entries(cell))
 
 
 def find_pictures(images: Path | None, *, by_id: bool) -> PictureFinder:

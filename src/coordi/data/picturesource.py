@@ -7,7 +7,7 @@ from pathlib import Path
 from coordi.data.columns import Column
 from coordi.data.fieldtypes import plain, text
 from coordi.data.guessing import picture_columns
-from coordi.data.pictures import PictureFinder, find_pictures
+from coordi.data.pictures import PictureFinder, find_pictures, has_address
 from coordi.data.readers.table import Table
 
 FROM_FILE_NAME = "(file name)"
@@ -27,9 +27,13 @@ class PictureSource:
     pictures: tuple[str, ...]
     tables: tuple[Table, ...]
     images: Path | None
+    fetches: bool = False
+    """Whether pictures are fetched by address: no file of them need be there yet."""
 
     def resolves(self, column: str) -> bool:
-        """Whether any of a column's first pictures is there."""
+        """Whether any of a column's first pictures is there, or will be fetched."""
+        if self.fetches and any(map(has_address, self.columns[column].sample[:TRIED])):
+            return True
         finder = PictureFinder(self.images)
         bases = list(dict.fromkeys(table.folder for table in self.tables))[:4]
         cells = self.columns[column].sample[:TRIED]
@@ -73,7 +77,7 @@ class PictureSource:
             yield f"only {image} is read as the picture; {', '.join(others)} hold pictures too"
         if self._is_named(image) and self.columns[image].filled and not self.resolves(image):
             tried = min(TRIED, self.columns[image].filled)
-            yield (
-                f"none of the first {tried} pictures of column {image} is there; "
-                "give the folder they are in with --images"
-            )
+            ways = "give the folder they are in with --images"
+            if any(map(has_address, self.columns[image].sample[:TRIED])):
+                ways = f"have the addresses fetched with --fetch, or {ways}"
+            yield f"none of the first {tried} pictures of column {image} is there; {ways}"

@@ -152,7 +152,7 @@ def _like_hub_name(path: Path) -> bool:
 
 def _missing(source: str, path: Path) -> str:
     if "://" in source:
-        return f"{source} is a URL; coordi reads files: download it first"
+        return f"{source} is an address; give --fetch to have it fetched, or download it first"
     if not path.parent.is_dir():
         return f"{path} is not there: there is no folder {path.parent}"
     near = get_close_matches(path.name, [other.name for other in path.parent.iterdir()], n=1)

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -16,12 +17,16 @@ from coordi.types import Answer, Box, Encoder, Facet, Image, Item, PictureInfo, 
 
 if TYPE_CHECKING:
     from coordi.data.catalog import Catalog
+    from coordi.data.fetching import Fetcher
     from coordi.engine.ingest import MayPrune, OnProgress
     from coordi.engine.report import IngestReport
     from coordi.engine.view import View
     from coordi.store import EncoderColumn, LanceStore, Snapshot, Stats
 
 DEFAULT_ENCODER = "coordi-mini"
+
+FETCHED = "fetched"
+"""Folder in a store's own where pictures are kept that were fetched by address."""
 
 
 class Engine:
@@ -137,6 +142,7 @@ class Engine:
         mapping: Mapping[str, str] | None = None,
         images: Path | None = None,
         roots: Sequence[Path] = (),
+        fetch: "bool | Fetcher" = False,
         prune: bool = False,
         may_prune: "MayPrune | None" = None,
         views: str | None = None,
@@ -147,26 +153,39 @@ class Engine:
         `source` is what `coordi.engine.ingest.open_absolute` takes, or a catalogue that it
         opened. `mapping` is role → column where the guess is wrong, `images` the folder that
         image paths are relative to, `roots` further folders that pictures may be read from.
-        With `views` "all" an item scores by the best of its pictures.
+        With `views` "all" an item scores by the best of its pictures. `fetch` has pictures fetched
+        that are named by address, by a `Fetcher` or by `fetcher()`.
         """
         from coordi.engine.ingest import ingest, open_absolute
 
-        catalog = source
-        if isinstance(catalog, str | Path):
-            catalog = open_absolute(catalog, mapping=mapping, images=images)
-        report = ingest(
-            catalog,
-            self.store,
-            self.encoder,
-            encoder_name=self.encoder_name,
-            roots=roots,
-            prune=prune,
-            may_prune=may_prune,
-            views=views,
-            on_progress=on_progress,
-        )
+        with ExitStack() as stack:
+            fetcher = stack.enter_context(self.fetcher()) if fetch is True else fetch or None
+            catalog = source
+            if isinstance(catalog, str | Path):
+                catalog = open_absolute(catalog, mapping=mapping, images=images, fetch=fetcher)
+            report = ingest(
+                catalog,
+                self.store,
+                self.encoder,
+                encoder_name=self.encoder_name,
+                roots=roots,
+                prune=prune,
+                may_prune=may_prune,
+                views=views,
+                on_progress=on_progress,
+            )
         notes = (*report.notes, *self._beside())
         return replace(report, notes=notes, token=self.store.snapshot().token)
+
+    def fetcher(self, *, private: bool = False, cache: Path | None = None) -> "Fetcher":
+        """What fetches pictures by address, a context manager; close it when all is ingested.
+
+        They are kept in the folder `cache`, by default beside the store's own files, and reached
+        only in the open internet unless `private`.
+        """
+        from coordi.data.fetching import Fetcher
+
+        return Fetcher(cache or self.store.path / FETCHED, private=private)
 
     def _beside(self) -> list[str]:
         """What to say of vectors that are not of the store's own encoder.

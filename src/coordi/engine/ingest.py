@@ -35,6 +35,7 @@ from coordi.errors import EncoderError, ImageError, InputError, NotFoundError
 from coordi.types import Encoder, ImageRef, Item, Origin, Problem, Vectors
 
 if TYPE_CHECKING:
+    from coordi.data.fetching import Fetcher
     from coordi.store.lance import LanceStore
 
 OnProgress = Callable[[IngestProgress], None]
@@ -69,7 +70,11 @@ _HEAD = 16  # bytes that tell what a file is
 
 
 def open_absolute(
-    source: str | Path, *, mapping: Mapping[str, str] | None = None, images: Path | None = None
+    source: str | Path,
+    *,
+    mapping: Mapping[str, str] | None = None,
+    images: Path | None = None,
+    fetch: "Fetcher | None" = None,
 ) -> Catalog:
     """Open a catalogue by absolute paths, as the store needs them: it outlives this process.
 
@@ -77,7 +82,7 @@ def open_absolute(
     """
     if Path(source).expanduser().exists() or glob.has_magic(str(source)):
         source = _absolute(Path(source))
-    return open_catalog(source, mapping=mapping, images=images and _absolute(images))
+    return open_catalog(source, mapping=mapping, images=images and _absolute(images), fetch=fetch)
 
 
 def _absolute(path: Path) -> Path:
@@ -148,8 +153,12 @@ def picture_roots(catalog: Catalog, more: Sequence[Path] = ()) -> list[Path]:
             raise NotFoundError(f"{folder} is not a folder; give the folder of the pictures")
     # A dataset of the hub lies in a cache that is nobody's catalogue folder; it holds bytes.
     own = [] if catalog.kind == "huggingface" else [table.folder for table in catalog.tables]
-    given = [] if catalog.finder.folder is None else [catalog.finder.folder]
-    return list(dict.fromkeys(path.expanduser().resolve() for path in (*own, *given, *more)))
+    finder = catalog.finder
+    given = [] if finder.folder is None else [finder.folder]
+    fetched = [] if finder.fetcher is None else [finder.fetcher.folder]
+    return list(
+        dict.fromkeys(path.expanduser().resolve() for path in (*own, *given, *fetched, *more))
+    )
 
 
 @dataclass(slots=True)
@@ -380,6 +389,7 @@ class _Run:
         views, pixels = [], []
         for view, picture, _ in batch:
             if isinstance(picture, ImageError):
+                self._forget(view)
                 self._lose(view, str(picture))
             else:
                 views.append(view)
@@ -387,6 +397,13 @@ class _Run:
         self.tally.images += self._encode(
             views, pixels, lambda some: self.encoder.encode_prepared(np.stack(some))
         )
+
+    def _forget(self, view: _View) -> None:
+        """Do not keep a fetched picture that cannot be used: it may come whole another time."""
+        fetcher, (row, number) = self.catalog.finder.fetcher, view
+        ref = (row.item.image, *row.item.more)[number]
+        if fetcher is not None and ref is not None and ref.path is not None:
+            fetcher.discard(ref.path)
 
     def _encode_aside(self) -> None:
         """Find vectors for the rows that were put aside: of their words, or the ones they have."""
@@ -525,7 +542,8 @@ class _Run:
         due = time.monotonic() > self.last_progress + PROGRESS_SECONDS
         if self.on_progress and (due or now):
             self.last_progress = time.monotonic()
-            self.on_progress(self.tally.progress())
+            fetcher = self.catalog.finder.fetcher
+            self.on_progress(self.tally.progress(0 if fetcher is None else fetcher.fetched))
 
     def report(self, *, interrupted: bool = False) -> IngestReport:
         """The counts as they stand."""

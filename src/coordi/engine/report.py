@@ -33,6 +33,8 @@ class IngestProgress:
     """Seconds left at the present pace; None while nobody can know."""
     folded: int = 0
     """Rows that went into the item of another row."""
+    fetched: int = 0
+    """Pictures that were fetched by their address in this run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +128,7 @@ class Tally:
         """Rows that need nothing more."""
         return self.added + self.updated + self.unchanged + self.failed + self.folded
 
-    def progress(self) -> IngestProgress:
+    def progress(self, fetched: int = 0) -> IngestProgress:
         """A snapshot for the progress callback."""
         now = time.monotonic()
         pace = self.images / max(now - (self.encoding_since or now), 1e-9) if self.images else 0.0
@@ -139,6 +141,7 @@ class Tally:
             images_per_second=pace,
             eta_seconds=self._eta(self.done, now),
             folded=self.folded,
+            fetched=fetched,
         )
 
     def _eta(self, done: int, now: float) -> float | None:

@@ -1,0 +1,303 @@
+"""One picture from its web address into a file: politely, bounded, and only if it is a picture."""
+
+import asyncio
+import random
+import time
+import zlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import httpcore
+import httpx
+
+from coordi.data.addresses import Guard, Resolver, resolve, web_address
+from coordi.data.images import begins_like_picture, is_web_page, looks_like
+from coordi.data.remote import shown
+from coordi.errors import ImageError
+
+AGENT = "coordi (catalogue ingest; +https://pypi.org/project/coordi)"
+"""How requests name who asks."""
+
+_CHUNK = 1 << 16
+_HEAD = 1024  # bytes that tell what came
+_REDIRECTS = (301, 302, 303, 307, 308)
+_LATER = (408, 425, 429, 500, 502, 503, 504)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What fetching may cost, us and the servers."""
+
+    at_once: int = 16
+    """Pictures on their way at a time …"""
+    per_host: int = 4
+    """… and of one host."""
+    connect_seconds: float = 10.0
+    idle_seconds: float = 20.0
+    """Between two pieces of a picture."""
+    seconds: float = 30.0
+    """For a whole picture, all tries together, without the waits between them."""
+    max_bytes: int = 32 << 20
+    max_catalog: int = 2 << 30
+    catalog_seconds: float = 1800.0
+    """Size and time of a catalogue that is itself fetched."""
+    tries: int = 4
+    backoff: float = 0.5
+    """Seconds to wait before the second try; twice as long before each further one."""
+    longest_wait: float = 30.0
+    """Seconds that a server may ask us to wait."""
+    redirects: int = 5
+    dead_after: int = 8
+    """Connections that fail one after the other until a host is not asked again."""
+
+
+class _LaterError(Exception):
+    """This try failed; the next may not. `wait` is what the server asks for, in seconds."""
+
+    def __init__(self, reason: str, wait: float = 0.0) -> None:
+        super().__init__(reason)
+        self.wait = wait
+
+
+@dataclass(slots=True)
+class _Host:
+    """What is known of a host: who may ask, from when on, and how often it failed in a row."""
+
+    turns: asyncio.Semaphore
+    not_before: float = 0.0
+    failed: int = 0
+
+    async def rest(self) -> None:
+        """Wait until the host wants to be asked again."""
+        while (wait := self.not_before - time.monotonic()) > 0:
+            await asyncio.sleep(wait)
+
+
+@dataclass(slots=True)
+class _Wish:
+    """A file that is to be downloaded, and what it may cost."""
+
+    url: httpx.URL
+    into: Path
+    most: int
+    seconds: float
+    """What is left of its time."""
+    picture: bool = True
+
+
+@dataclass(slots=True)
+class Downloader:
+    """Downloads pictures within an event loop; a context manager."""
+
+    limits: Limits
+    private: bool = False
+    resolver: Resolver = resolve
+    _client: httpx.AsyncClient = field(init=False)
+    _turns: asyncio.Semaphore = field(init=False)
+    _hosts: dict[str, _Host] = field(default_factory=dict, init=False)
+
+    async def __aenter__(self) -> Self:
+        limits = self.limits
+        self._turns = asyncio.Semaphore(limits.at_once)
+        self._client = httpx.AsyncClient(
+            transport=_transport(Guard(private=self.private, resolver=self.resolver), limits),
+            # Content is counted as it comes: a packed picture gains nothing, and hides its size.
+            headers={"User-Agent": AGENT, "Accept": "image/*", "Accept-Encoding": "identity"},
+            timeout=httpx.Timeout(limits.idle_seconds, connect=limits.connect_seconds, pool=None),
+            trust_env=False,  # a proxy would resolve names itself, behind the guard
+        )
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._client.aclose()
+
+    async def picture(self, url: httpx.URL, into: Path) -> None:
+        """Write the picture at an address into a file; `ImageError` says why it does not come."""
+        await self._tried(_Wish(url, into, self.limits.max_bytes, self.limits.seconds))
+
+    async def catalog(self, url: httpx.URL, into: Path) -> None:
+        """The same for a catalogue, whatever it is, within limits of its own."""
+        limits = self.limits
+        await self._tried(
+            _Wish(url, into, limits.max_catalog, limits.catalog_seconds, picture=False)
+        )
+
+    async def _tried(self, wish: _Wish) -> None:
+        for number in range(1, self.limits.tries + 1):
+            try:
+                return await self._followed(wish)
+            except _LaterError as later:
+                await self._wait(wish.url, later, number)
+        raise AssertionError("the last try raises")
+
+    async def _wait(self, url: httpx.URL, later: _LaterError, number: int) -> None:
+        """Wait before the next try; `ImageError` after the last, or where it would be too long."""
+        if later.wait > self.limits.longest_wait:
+            raise ImageError(f"{later} and asks to wait {later.wait:,.0f} s; run again later")
+        if number == self.limits.tries:
+            tries = "" if number == 1 else f", {number} times"
+            raise ImageError(f"{later}{tries}; run again later")
+        if later.wait:  # the whole host is meant
+            self._host(url).not_before = time.monotonic() + later.wait
+        pause = self.limits.backoff * 2 ** (number - 1) * random.uniform(0.5, 1.5)
+        await asyncio.sleep(max(pause, later.wait))
+
+    async def _followed(self, wish: _Wish) -> None:
+        """Ask an address and follow its redirects by hand, each checked like the first."""
+        url = wish.url
+        for _ in range(self.limits.redirects + 1):
+            try:
+                following = await self._asked(url, wish)
+            except (ImageError, _LaterError) as error:
+                if url == wish.url:
+                    raise
+                said = f"redirected to {shown(str(url))}: {error}"
+                if isinstance(error, _LaterError):
+                    raise _LaterError(said, error.wait) from error
+                raise ImageError(said) from error
+            if following is None:
+                return
+            url = following
+        raise ImageError(f"redirected more than {self.limits.redirects} times")
+
+    async def _asked(self, url: httpx.URL, wish: _Wish) -> httpx.URL | None:
+        """One request → where it redirects to; None where the picture came."""
+        host = self._host(url)
+        await host.rest()
+        async with host.turns, self._turns:
+            if host.failed >= self.limits.dead_after:
+                raise ImageError(
+                    f"{url.host} did not answer {host.failed} times in a row and is not asked "
+                    "again in this run; run again later"
+                )
+            since = time.monotonic()
+            try:
+                async with asyncio.timeout(max(wish.seconds, 0)):
+                    answer = await self._taken(url, wish)
+            except TimeoutError:
+                raise ImageError("took too long; run again later") from None
+            except httpx.TransportError as error:
+                host.failed += 1
+                raise _LaterError(_said(error)) from error
+            finally:
+                wish.seconds -= time.monotonic() - since
+            host.failed = 0
+            return answer
+
+    async def _taken(self, url: httpx.URL, wish: _Wish) -> httpx.URL | None:
+        async with self._client.stream("GET", url) as response:
+            status = f"the server answered {response.status_code} {response.reason_phrase}".strip()
+            if response.status_code in _REDIRECTS and "location" in response.headers:
+                return web_address(str(url.join(response.headers["location"])))
+            if response.status_code in _LATER:
+                raise _LaterError(status, _retry_after(response.headers.get("retry-after", "")))
+            if response.status_code != 200:
+                raise ImageError(status)
+            await _saved(response, wish)
+            return None
+
+    def _host(self, url: httpx.URL) -> _Host:
+        if url.host not in self._hosts:
+            self._hosts[url.host] = _Host(asyncio.Semaphore(self.limits.per_host))
+        return self._hosts[url.host]
+
+
+def _transport(guard: Guard, limits: Limits) -> httpx.AsyncHTTPTransport:
+    """httpx's own transport, whose pool opens connections by the guard alone."""
+    transport = httpx.AsyncHTTPTransport(trust_env=False)
+    transport._pool = httpcore.AsyncConnectionPool(
+        ssl_context=httpx.create_ssl_context(trust_env=False),
+        max_connections=None,
+        max_keepalive_connections=2 * limits.at_once,
+        keepalive_expiry=5.0,
+        network_backend=guard,
+    )
+    return transport
+
+
+async def _saved(response: httpx.Response, wish: _Wish) -> None:
+    """Write what comes as long as it is what is wished for, within the limit."""
+    head, size, most = b"", 0, wish.most
+    with wish.into.open("wb") as file:
+        async for data in _unpacked(response, most):
+            size += len(data)
+            if size > most:
+                raise ImageError(f"larger than {_size(most)}; it was not read to its end")
+            if wish.picture and len(head) < _HEAD:
+                head += data[:_HEAD]
+                _check_head(head)
+            file.write(data)
+    if not size:
+        raise ImageError("the server sent an empty file")
+    if wish.picture:
+        _check_head(head, whole=True)
+
+
+async def _unpacked(response: httpx.Response, most: int) -> AsyncIterator[bytes]:
+    """The body as it comes; packed by gzip, no more of it than the limit at a time."""
+    packed = response.headers.get("content-encoding", "identity").strip().lower()
+    if packed in ("", "identity"):
+        async for chunk in response.aiter_raw(_CHUNK):
+            yield chunk
+        return
+    if packed not in ("gzip", "x-gzip"):
+        raise ImageError(f"the server packed it ({packed[:20]}), which it was not asked to do")
+    unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    async for chunk in response.aiter_raw(_CHUNK):
+        try:
+            yield unpacker.decompress(chunk, most + 1)
+        except zlib.error as error:
+            raise ImageError(f"the server packed it wrongly ({error})") from error
+    if not unpacker.eof:
+        raise _LaterError("the connection ended before the picture did")
+
+
+def _check_head(head: bytes, *, whole: bool = False) -> None:
+    """Refuse what does not begin like a picture as soon as that is known."""
+    if (len(head) < _HEAD and not whole) or begins_like_picture(head):
+        return
+    if is_web_page(head):
+        raise ImageError("the server sent a web page instead of a picture")
+    raise ImageError(f"the server sent no picture: {looks_like(head)}")
+
+
+def _retry_after(value: str) -> float:
+    """Seconds that a Retry-After header asks for: a number or a date; 0 for what is neither."""
+    try:
+        return max(0.0, float(value)) if float(value) < 1e9 else 1e9
+    except ValueError:
+        pass
+    try:
+        until = parsedate_to_datetime(value)
+    except ValueError:
+        return 0.0
+    until = until if until.tzinfo else until.replace(tzinfo=UTC)
+    return max(0.0, (until - datetime.now(UTC)).total_seconds())
+
+
+def _said(error: httpx.TransportError) -> str:
+    if isinstance(error, httpx.ConnectTimeout):
+        return "the server does not answer"
+    if isinstance(error, httpx.TimeoutException):
+        return "the server stopped sending"
+    if isinstance(error, httpx.RemoteProtocolError | httpx.ReadError):
+        return f"the connection ended before the picture did ({_one_line(error)})"
+    return f"no connection ({_one_line(error)})"
+
+
+def _size(count: int) -> str:
+    return f"{count >> 20} MiB" if count >= 1 << 20 else f"{count:,} bytes"
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,241 @@
+"""Pictures by address: fetched ahead of who needs them, once, into a cache that stays.
+
+with Fetcher(Path("shop/fetched")) as fetcher:
+    fetcher.want("https://cdn.example/a.jpg")       # returns at once
+    path = fetcher.path("https://cdn.example/a.jpg")  # waits; a file of the cache
+"""
+
+import asyncio
+import re
+import threading
+from collections import deque
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path, PurePosixPath
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+from coordi.data.addresses import Resolver, in_thread, resolve, web_address
+from coordi.data.download import Downloader, Limits
+from coordi.data.fetchcache import FetchCache
+from coordi.data.readers.table import Record, Table
+from coordi.data.remote import copy_catalog, copy_picture, is_remote, shown
+from coordi.errors import CatalogError, ImageError
+from coordi.types import Problem
+
+AHEAD = 512
+"""Rows whose pictures are fetched before the first of them is needed."""
+
+
+class Fetcher:
+    """Fetches pictures in a thread of its own, each address once a run.
+
+    What is in the cache is not asked for again. What fails is remembered until `close`.
+    """
+
+    def __init__(
+        self,
+        cache: Path,
+        *,
+        private: bool = False,
+        limits: Limits | None = None,
+        resolver: Resolver = resolve,
+    ) -> None:
+        """`cache` is the folder of fetched files, `private` allows addresses of one's own network.
+
+        `resolver` asks for the addresses of a host, by default the system.
+        """
+        self.folder = cache.expanduser().absolute()
+        self.limits = limits or Limits()
+        self.private = private
+        self.fetched = 0
+        self.kept = 0
+        self.failed = 0
+        """Pictures that came by now in this run, that an earlier one had fetched, that did not."""
+        self._cache = FetchCache(self.folder)
+        self._resolver = resolver
+        self._asked: dict[str, Future[Path]] = {}
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop = asyncio.Event()
+        self._remote_turns = asyncio.Semaphore(self.limits.at_once)
+        self._downloader: Downloader | None = None
+        self._cache.tidy()
+
+    def want(self, address: str) -> None:
+        """Have an address fetched, unless it is there or on its way; does not wait."""
+        if address not in self._asked:
+            self._asked[address] = self._begun(address)
+
+    def path(self, address: str) -> Path:
+        """The file of an address, once it is there; `ImageError` says why it does not come."""
+        self.want(address)
+        try:
+            return self._asked[address].result()
+        except ImageError as error:
+            raise ImageError(f"{shown(address)} cannot be fetched: {error}") from None
+
+    def catalog(self, source: str) -> str:
+        """The file or glob to read a catalogue from: that of an address is copied here, each time.
+
+        What is no address is returned as it is. Raises `CatalogError` and `NotFoundError`.
+        """
+        if not is_remote(source) and not re.match(r"https?://", source, re.IGNORECASE):
+            return source
+        folder = self.folder / "catalogues" / FetchCache.key(source)
+        if is_remote(source):
+            copies = copy_catalog(source, folder)
+            return str(copies[0] if len(copies) == 1 else folder / f"*{copies[0].suffix}")
+        try:
+            url = web_address(source)
+            path = folder / (PurePosixPath(url.path).name or "catalogue")
+            folder.mkdir(parents=True, exist_ok=True)
+            part = path.with_name(f"{path.name}.part")
+            loop = self._running()
+            asyncio.run_coroutine_threadsafe(self._file(url, part), loop).result()
+            part.replace(path)
+        except ImageError as error:
+            raise CatalogError(f"{shown(source)} cannot be fetched: {error}") from None
+        return str(path)
+
+    def busy(self) -> bool:
+        """Whether anything had to be asked for by now."""
+        return self._thread is not None
+
+    def remarks(self) -> Iterator[str]:
+        """What was fetched in this run, for the report."""
+        if not self._asked:
+            return
+        parts = [f"{self.fetched:,} pictures were fetched into {self.folder}"]
+        parts += [f"{self.kept:,} were there already"] if self.kept else []
+        parts += [f"{self.failed:,} could not be fetched"] if self.failed else []
+        yield ", ".join(parts)
+
+    def discard(self, path: Path) -> None:
+        """Forget a fetched file that turned out to be damaged: the next run fetches it anew."""
+        if self.folder in path.parents:
+            path.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Stop at once; what came stays."""
+        if self._thread is not None and self._loop is not None:
+            self._loop.call_soon_threadsafe(self._stop.set)
+            self._thread.join()
+            self._thread = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _begun(self, address: str) -> Future[Path]:
+        done: Future[Path] = Future()
+        try:
+            key = address if is_remote(address) else str(web_address(address))
+        except ImageError as error:
+            done.set_exception(error)
+            self.failed += 1
+            return done
+        if key != address and key in self._asked:
+            return self._asked[key]
+        if self._cache.has(key):
+            done.set_result(self._cache.path(key))
+            self.kept += 1
+            return done
+        future = asyncio.run_coroutine_threadsafe(self._fetch(key), self._running())
+        self._asked[key] = future
+        return future
+
+    async def _fetch(self, key: str) -> Path:
+        try:
+            with self._cache.writing(key) as part:
+                if is_remote(key):
+                    async with self._remote_turns:
+                        await in_thread(partial(copy_picture, key, part, self.limits.max_bytes))
+                elif self._downloader is not None:
+                    await self._downloader.picture(web_address(key), part)
+        except ImageError:
+            self.failed += 1
+            raise
+        except OSError as error:  # no space, no right to write
+            raise ImageError(f"cannot write to {self.folder}: {error.strerror}") from error
+        self.fetched += 1
+        return self._cache.path(key)
+
+    async def _file(self, url: httpx.URL, into: Path) -> None:
+        if self._downloader is not None:
+            await self._downloader.catalog(url, into)
+
+    def _running(self) -> asyncio.AbstractEventLoop:
+        """The event loop of the thread, which starts when the first picture is not there."""
+        if self._loop is None:
+            ready: Future[asyncio.AbstractEventLoop] = Future()
+            self._thread = threading.Thread(
+                target=lambda: asyncio.run(self._serve(ready)), name="coordi-fetcher", daemon=True
+            )
+            self._thread.start()
+            self._loop = ready.result()
+        return self._loop
+
+    async def _serve(self, ready: "Future[asyncio.AbstractEventLoop]") -> None:
+        async with Downloader(self.limits, self.private, self._resolver) as self._downloader:
+            ready.set_result(asyncio.get_running_loop())
+            await self._stop.wait()
+            others = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in others:
+                task.cancel()
+            await asyncio.gather(*others, return_exceptions=True)
+
+
+@dataclass(frozen=True, slots=True)
+class FetchingTable:
+    """A table whose rows' pictures are on their way before the rows are asked for."""
+
+    table: Table
+    fetcher: Fetcher
+    addresses: Callable[[object], Collection[str]]
+    """Picture cell → the addresses that it states."""
+    columns_of_pictures: tuple[str, ...]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """As the table's."""
+        return self.table.columns
+
+    @property
+    def pictures(self) -> tuple[str, ...]:
+        """As the table's."""
+        return self.table.pictures
+
+    @property
+    def folder(self) -> Path:
+        """As the table's."""
+        return self.table.folder
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """As the table's."""
+        return self.table.notes
+
+    def records(self, without: Collection[str] = ()) -> Iterator[Record | Problem]:
+        """Stream the rows in order, up to `AHEAD` of them behind those that are fetched for."""
+        waiting: deque[Record | Problem] = deque()
+        for record in self.table.records(without):
+            if isinstance(record, Record):
+                for column in self.columns_of_pictures:
+                    for address in self.addresses(record.values.get(column)):
+                        self.fetcher.want(address)
+            waiting.append(record)
+            if len(waiting) >= AHEAD:
+                yield waiting.popleft()
+        yield from waiting
