@@ -317,6 +317,8 @@ def folded(found: list, fold: str | None, item_of=lambda item: item) -> list[lis
 
 
 def _term(item: Item, term: str) -> bool:
+    if term.startswith("not "):
+        return not _term(item, term.removeprefix("not "))
     if " has " in term:
         wanted = re.findall(r"`?(\w+)`? has '((?:[^']|'')*)'", term)
         return any(text in (item.fields.get(name) or "").split(";") for name, text in wanted)

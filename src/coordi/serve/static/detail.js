@@ -151,7 +151,10 @@ export function createDetail(dialog, on) {
 
   async function strips(item, hit, place, signal) {
     const twins = (hit?.duplicates ?? []).slice(0, MOST_TWINS);
-    const [same, variants, alike] = await Promise.all([Promise.all(twins.map((id) => api.item(id, signal))), api.variants(item, signal), api.similar(item, signal)]);
+    const asked = [Promise.all(twins.map((id) => api.item(id, signal))), api.variants(item, signal), api.similar(item, signal)];
+    // One strip that cannot be had is no reason to show none.
+    const [same, variants, alike] = (await Promise.allSettled(asked)).map(({ value }) => value ?? []);
+    if (signal.aborted) return;
     place.replaceChildren(
       ...(variants.length ? [strip(variantWord(item, 2), variants, on, variantName)] : []),
       ...(same.length ? [strip("Looks the same", same, on)] : []),
