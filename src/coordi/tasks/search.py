@@ -432,5 +432,5 @@ def _shares(
 def _hits(items: list[Item], page: Page, shares: list[dict[str, float]] | None) -> tuple[Hit, ...]:
     scores = page.scores.tolist()
     parts = [None] * len(items) if shares is None else shares
-    rows = zip(items, scores, parts, page.duplicates, page.variants, page.matches, strict=True)
+    rows = zip(items, scores, parts, page.duplicates, page.matches, page.variants, strict=True)
     return tuple(Hit(*row) for row in rows)
