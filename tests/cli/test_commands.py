@@ -303,7 +303,7 @@ def test_search_json(store):
         "reranker", "reranked", "token", "without_vector", "notes",
     }  # fmt: skip
     hit = answer["hits"][0]
-    assert set(hit) == {"item", "score", "parts", "duplicates", "match"}
+    assert set(hit) == {"item", "score", "parts", "duplicates", "match", "variants"}
     assert set(hit["item"]) == {
         "id", "title", "description", "fields", "image", "more", "origin",
     }  # fmt: skip
