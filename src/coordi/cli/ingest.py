@@ -110,6 +110,16 @@ ReportOption = Annotated[
     ),
 ]
 
+EncodingOption = Annotated[
+    str | None,
+    typer.Option(
+        "--encoding",
+        metavar="NAME",
+        help="Encoding of the text files where the guess is wrong, such as cp1252 or shift_jis.",
+        show_default=False,
+    ),
+]
+
 
 def ingest(
     catalog: CatalogArgument,
@@ -122,6 +132,7 @@ def ingest(
     fetch_cache: FetchCacheOption = None,
     encoder: EncoderOption = None,
     dim: DimOption = None,
+    encoding: EncodingOption = None,
     prune: PruneOption = False,
     yes: YesOption = False,
     views: ViewsOption = None,
@@ -159,6 +170,7 @@ def ingest(
                     images=images,
                     roots=root or (),
                     fetch=fetcher,
+                    encoding=encoding,
                     prune=prune,
                     yes=yes,
                     views=views,

@@ -54,6 +54,7 @@ def run_ingest(
     images: Path | None = None,
     roots: Sequence[Path] = (),
     fetch: "Fetcher | None" = None,
+    encoding: str | None = None,
     prune: bool = False,
     yes: bool = False,
     views: str | None = None,
@@ -64,7 +65,7 @@ def run_ingest(
     """
     from coordi.engine.ingest import open_absolute
 
-    catalog = open_absolute(source, mapping=mapping, images=images, fetch=fetch)
+    catalog = open_absolute(source, mapping=mapping, images=images, fetch=fetch, encoding=encoding)
     show_mapping(out, catalog)
     out.note(f"encoder: {engine.encoder.name}, {engine.encoder.dim} dimensions")
     with ExitStack() as shown:

@@ -230,11 +230,14 @@ def open_catalog(
     mapping: Mapping[str, str] | None = None,
     images: Path | None = None,
     fetch: "Fetcher | None" = None,
+    encoding: str | None = None,
 ) -> Catalog:
     """Open a catalogue: a file, a folder, a glob of files, or the name of a hub dataset.
 
     With `fetch`, pictures that are named by address are fetched, ahead of the rows that `rows`
     gives, and `source` may be an address too (https://, s3://, gs://).
+
+    `encoding` is that of its text files, which is found out unless it is given.
 
     `mapping` is role → column and overrules what is guessed from the columns' names and values;
     `images` is the folder that image paths are relative to, instead of the catalogue's own. All
@@ -247,7 +250,7 @@ def open_catalog(
         raise NotFoundError(f"{images} is not a folder; give the folder of the pictures")
     given = mapping or {}
     opened = str(source) if fetch is None else fetch.catalog(str(source))
-    kind, tables = open_tables(opened)
+    kind, tables = open_tables(opened, encoding)
     if kind in ("csv", "jsonl", "xlsx", "xml"):
         tables = tuple(as_export(table, given.values()) for table in tables)
     columns, count = read_columns(tables)

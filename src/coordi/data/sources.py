@@ -33,12 +33,15 @@ KINDS: Mapping[str, str] = {
 }
 """File suffix → kind of catalogue."""
 
-READERS: Mapping[str, Callable[[Path], Table]] = {
+Reader = Callable[[Path, str | None], Table]
+"""Opens a file; takes its encoding, None where that is to be found out."""
+
+READERS: Mapping[str, Reader] = {
     "csv": open_delimited,
     "jsonl": open_jsonlines,
-    "parquet": open_parquet,
-    "xlsx": open_workbook,
-    "xml": open_xml,
+    "parquet": lambda path, _: open_parquet(path),
+    "xlsx": lambda path, _: open_workbook(path),
+    "xml": lambda path, _: open_xml(path),
 }
 
 _CONVERTIBLE: Mapping[str, str] = {
@@ -59,18 +62,34 @@ def kind_of(path: Path) -> str | None:
     return None if packed and kind in ("parquet", "xlsx") else kind
 
 
-def open_tables(source: str) -> tuple[str, tuple[Table, ...]]:
-    """Open a source → (kind, its tables): a file, a folder, a glob, or a hub dataset's name."""
+def open_tables(source: str, encoding: str | None = None) -> tuple[str, tuple[Table, ...]]:
+    """Open a source → (kind, its tables): a file, a folder, a glob, or a hub dataset's name.
+
+    `encoding` is that of its text files, None where it is to be found out.
+    """
+    _check_encoding(encoding)
     path = Path(source).expanduser()
     if path.is_dir():
-        return _open_directory(path)
+        return _open_directory(path, encoding)
     if path.exists():
-        return _open_files(source, [path])
+        return _open_files(source, [path], encoding)
     if glob.has_magic(source):
-        return _open_files(source, _matches(str(path)))
+        return _open_files(source, _matches(str(path)), encoding)
     if source.startswith("hf:") or (_like_hub_name(path) and is_hub_name(source)):
         return "huggingface", (open_hub(source),)
     raise NotFoundError(_missing(source, path))
+
+
+def _check_encoding(encoding: str | None) -> None:
+    try:
+        if encoding is None or "x".encode(encoding):
+            return
+    except (LookupError, ValueError, TypeError):
+        pass
+    raise CatalogError(
+        f"there is no encoding {encoding!r}; write one that Python knows, such as utf-8, cp1252, "
+        "shift_jis or gb18030"
+    )
 
 
 def _matches(pattern: str) -> list[Path]:
@@ -78,15 +97,15 @@ def _matches(pattern: str) -> list[Path]:
     return sorted(Path(name) for name in glob.glob(pattern, recursive=True))  # noqa: PTH207
 
 
-def _open_directory(folder: Path) -> tuple[str, tuple[Table, ...]]:
+def _open_directory(folder: Path, encoding: str | None) -> tuple[str, tuple[Table, ...]]:
     """Open a folder: its Parquet shards, else its one catalogue file, else its pictures."""
     files = sorted(path for path in folder.iterdir() if _is_catalog(path))
     shards = [path for path in files if kind_of(path) == "parquet"]
     if shards:
-        return _open_files(str(folder), shards)
+        return _open_files(str(folder), shards, encoding)
     tables = [path for path in files if path.suffix.lower() not in _NOT_ALONE]
     if len(tables) == 1:
-        return _open_files(str(folder), tables)
+        return _open_files(str(folder), tables, encoding)
     if tables:
         raise CatalogError(
             f"{folder} holds several catalogue files ({', '.join(p.name for p in tables)}); "
@@ -102,7 +121,9 @@ def _open_directory(folder: Path) -> tuple[str, tuple[Table, ...]]:
     return "folder", (pictures,)
 
 
-def _open_files(source: str, files: Sequence[Path]) -> tuple[str, tuple[Table, ...]]:
+def _open_files(
+    source: str, files: Sequence[Path], encoding: str | None
+) -> tuple[str, tuple[Table, ...]]:
     if not files:
         raise NotFoundError(f"no file matches {source}")
     if all(is_image(path.name) for path in files):
@@ -116,16 +137,16 @@ def _open_files(source: str, files: Sequence[Path]) -> tuple[str, tuple[Table, .
             f"{source}: cannot tell what kind of catalogue this is from the file's name; "
             f"give files of one kind, ending in {', '.join(KINDS)}, or a folder of pictures"
         )
-    return kind, _read_all(READERS[kind], files)
+    return kind, _read_all(READERS[kind], files, encoding)
 
 
-def _read_all(reader: Callable[[Path], Table], files: Sequence[Path]) -> tuple[Table, ...]:
+def _read_all(reader: Reader, files: Sequence[Path], encoding: str | None) -> tuple[Table, ...]:
     """Open every file; one that cannot be read becomes a problem, unless no other can."""
     tables: list[Table] = []
     errors: list[CatalogError] = []
     for path in files:
         try:
-            tables.append(reader(path))
+            tables.append(reader(path, encoding))
         except CatalogError as error:
             errors.append(error)
             tables.append(UnreadableTable(path, str(error)))

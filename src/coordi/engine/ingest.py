@@ -75,6 +75,7 @@ def open_absolute(
     mapping: Mapping[str, str] | None = None,
     images: Path | None = None,
     fetch: "Fetcher | None" = None,
+    encoding: str | None = None,
 ) -> Catalog:
     """Open a catalogue by absolute paths, as the store needs them: it outlives this process.
 
@@ -82,7 +83,8 @@ def open_absolute(
     """
     if Path(source).expanduser().exists() or glob.has_magic(str(source)):
         source = _absolute(Path(source))
-    return open_catalog(source, mapping=mapping, images=images and _absolute(images), fetch=fetch)
+    folder = images and _absolute(images)
+    return open_catalog(source, mapping=mapping, images=folder, fetch=fetch, encoding=encoding)
 
 
 def _absolute(path: Path) -> Path:

@@ -62,10 +62,10 @@ class DelimitedTable:
                 yield Record(origin, dict(zip(self.columns, cells, strict=True)))
 
 
-def open_delimited(path: Path) -> DelimitedTable:
+def open_delimited(path: Path, encoding: str | None = None) -> DelimitedTable:
     """Open a CSV file: encoding, dialect and header are found out, few rows are read."""
     csv.field_size_limit(_LONGEST_CELL)
-    encoding, note = detect_encoding(path)
+    encoding, note = detect_encoding(path, encoding)
     written = (line for line in lines(path, encoding) if line.strip())
     first = next(written, None)
     if first is None:

@@ -1,4 +1,6 @@
-"""Which encoding a text file has that is not Unicode: judged by the letters it would spell."""
+"""Which encoding a text file has that is not Unicode: judged by the letters it would spell.
+
+East Asian ones are told by their letters alone, all others by `charset-normalizer`."""
 
 import re
 from typing import NamedTuple
@@ -14,17 +16,40 @@ class _Spelling(NamedTuple):
     """Least share of the letters beyond ASCII that must look so."""
 
 
-# The first that fits is taken: those whose bytes other languages hardly ever spell come first.
-# Windows-1252 takes nearly any bytes, so it is what remains.
+# The first that fits is taken: those whose bytes other languages hardly ever spell come first. A
+# short list of Japanese names is told more surely so than by the statistics of a language.
 _SPELLINGS = (
     _Spelling("euc_jp", "EUC-JP", re.compile(r"[\u3040-\u30ff]"), 0.15),
     _Spelling("cp932", "Shift_JIS", re.compile(r"[\u3040-\u30ff]"), 0.15),
     _Spelling("euc_kr", "EUC-KR", re.compile(r"[\uac00-\ud7a3]"), 0.7),
     _Spelling("big5", "Big5", re.compile(r"[\u4e00-\u9fff]"), 0.8),
     _Spelling("gb18030", "GB18030", re.compile(r"[\u4e00-\u9fff]"), 0.8),
-    _Spelling("cp1251", "Windows-1251 (Cyrillic)", re.compile(r"[\u0430-\u044f]"), 0.5),
 )
 
+WESTERN = "cp1252"
+_NAMES = {
+    "cp1250": "Windows-1250 (Central European)",
+    "cp1251": "Windows-1251 (Cyrillic)",
+    WESTERN: "Windows-1252 (Latin-1)",
+    "cp1253": "Windows-1253 (Greek)",
+    "cp1254": "Windows-1254 (Turkish)",
+    "cp1255": "Windows-1255 (Hebrew)",
+    "cp1256": "Windows-1256 (Arabic)",
+    "cp1257": "Windows-1257 (Baltic)",
+    "cp874": "Windows-874 (Thai)",
+    "koi8_r": "KOI8-R (Cyrillic)",
+    "cp866": "code page 866 (Cyrillic)",
+    "iso8859_2": "ISO 8859-2 (Central European)",
+}
+"""Encodings of one byte a letter, among which `charset-normalizer` decides → names for people."""
+
+_MISREAD_POLISH = (
+    ("iso8859_2", re.compile(r"[a-zà-ÿ][±¶¼][a-zà-ÿ]")),
+    ("cp1250", re.compile(r"[a-zà-ÿ][¹³¿][a-zà-ÿ]")),
+)
+"""Encoding → what its Polish letters within words become in Windows-1252."""
+
+_TELLING = 64 * 1024  # bytes of lines with letters beyond ASCII, which tell enough
 _BEYOND_ASCII = re.compile(r"[^\W\d_\x00-\x7f]")
 _WORDS = re.compile(rb"[A-Za-z\x80-\xff]+")
 _SAMPLE = 256 * 1024
@@ -38,7 +63,30 @@ def guess_encoding(data: bytes) -> tuple[str, str]:
     for spelling in _SPELLINGS:
         if _fits(sample, spelling):
             return spelling.codec, spelling.name
-    return "cp1252", "Windows-1252 (Latin-1)"
+    codec = _of_single_bytes(sample)
+    return codec, _NAMES[codec]
+
+
+def _of_single_bytes(sample: bytes) -> str:
+    """The likeliest encoding of one byte a letter, Windows-1252 where others are no likelier."""
+    from charset_normalizer import from_bytes
+
+    lines = [line for line in sample.splitlines(keepends=True) if not line.isascii()]
+    whole = [line for line in lines if "\ufffd" not in line.decode(WESTERN, "replace")]
+    # A line that no Western text holds is a damaged one where most others are none.
+    telling = b"".join(whole if 2 * len(whole) > len(lines) else lines)[:_TELLING]
+    western = telling.decode(WESTERN, "replace")
+    for codec, misread in _MISREAD_POLISH:
+        if misread.search(western):
+            return codec
+    found = list(from_bytes(telling, cp_isolation=list(_NAMES)))
+    if not found:
+        return WESTERN
+    best = found[0]
+    as_likely = [
+        m.encoding for m in found if (m.chaos, m.coherence) == (best.chaos, best.coherence)
+    ]
+    return WESTERN if WESTERN in as_likely or str(best) == western else best.encoding
 
 
 def _fits(sample: bytes, spelling: _Spelling) -> bool:

@@ -89,9 +89,9 @@ def _after(text: str, at: int) -> int:
     return blank.end() if blank else at
 
 
-def open_jsonlines(path: Path) -> JsonLinesTable | JsonListTable:
+def open_jsonlines(path: Path, encoding: str | None = None) -> JsonLinesTable | JsonListTable:
     """Open a file of one JSON object per line, or a document that lists objects."""
-    encoding, note = detect_encoding(path)
+    encoding, note = detect_encoding(path, encoding)
     notes = () if note is None else (note,)
     start = "".join(islice((line for line in lines(path, encoding) if line.strip()), 4))
     if not start:

@@ -62,13 +62,16 @@ def refuse_other_kinds(path: Path) -> None:
             raise CatalogError(f"{path} is {kind}")
 
 
-def detect_encoding(path: Path) -> tuple[str, str | None]:
+def detect_encoding(path: Path, given: str | None = None) -> tuple[str, str | None]:
     """Find a text file's encoding → (codec, a note for the user where it had to be guessed).
 
     A byte-order mark decides; without one, UTF-8, unless more lines speak against it than for
-    it: then the encoding in whose letters it makes most sense, Windows-1252 where none does.
+    it: then the encoding in whose letters it makes most sense, Windows-1252 where none does. One
+    that is `given` is taken, but for the byte-order mark, which is no text.
     """
     refuse_other_kinds(path)
+    if given is not None:
+        return _without_mark(path, given), None
     with whole(path), open_bytes(path) as file:
         start = file.read(4096)
         for mark, codec in _MARKS.items():
@@ -86,7 +89,7 @@ def detect_encoding(path: Path) -> tuple[str, str | None]:
         codec, name = guess_encoding(file.read(1024 * 1024))
     return codec, (
         f"{path} is not UTF-8 (line {line}) and was read as {name}; "
-        "if letters look wrong, save it as UTF-8"
+        "if letters look wrong, state its encoding (--encoding) or save it as UTF-8"
     )
 
 
@@ -98,6 +101,12 @@ def lines(path: Path, encoding: str) -> Iterator[str]:
         io.TextIOWrapper(file, encoding, "coordi-undecoded", newline="") as text,
     ):
         yield from text
+
+
+def _without_mark(path: Path, given: str) -> str:
+    with open_bytes(path) as file:
+        marked = file.read(3) == codecs.BOM_UTF8
+    return "utf-8-sig" if marked and codecs.lookup(given).name == "utf-8" else given
 
 
 @contextmanager
