@@ -43,6 +43,10 @@ _NAMES = {
 }
 """Encodings of one byte a letter, among which `charset-normalizer` decides → names for people."""
 
+_LATIN = frozenset(("cp1250", "cp1254", "cp1257", "iso8859_2"))
+_WESTERN_LETTERS = frozenset("àâäáãåæçéèêëíîïñóôöõøœúùûüßÀÂÄÁÃÅÆÇÉÈÊËÍÎÏÑÓÔÖÕØŒÚÙÛÜªº")
+"""Letters that Western European languages use, and seldom others written in Latin letters."""
+
 _MISREAD_POLISH = (
     ("iso8859_2", re.compile(r"[a-zà-ÿ][±¶¼][a-zà-ÿ]")),
     ("cp1250", re.compile(r"[a-zà-ÿ][¹³¿][a-zà-ÿ]")),
@@ -83,6 +87,9 @@ def _of_single_bytes(sample: bytes) -> str:
     if not found:
         return WESTERN
     best = found[0]
+    # Of the Latin alphabets Western Europe's is the usual one: "légère" is no "légčre".
+    if best.encoding in _LATIN and _WESTERN_LETTERS.issuperset(_BEYOND_ASCII.findall(western)):
+        return WESTERN
     as_likely = [
         m.encoding for m in found if (m.chaos, m.coherence) == (best.chaos, best.coherence)
     ]
