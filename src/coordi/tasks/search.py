@@ -333,6 +333,15 @@ def _page(query: Query, index: Index, vector: Vector, keys: FieldKeys) -> Page:
     folding = query.fold is not None or query.collapse is not None
     depth = 2 * end + 16 if folding else end + 1
     groups = Groups(index, keys(query.fold).codes) if query.fold else None
+    if not folding:  # each stands for itself: most searches, and a third of their time
+        rows, scores, _, how = order(depth)
+        part = slice(query.offset, end)
+        alone: list[tuple[str, ...]] = [()] * len(rows[part])
+        none: list[float | None] = [None] * len(alone)
+        ids = index.ids(rows[part])
+        return Page(
+            rows[part], scores[part], ids, alone, alone, allowed, how, len(rows) > end, none
+        )
     while True:
         rows, scores, exhausted, how = order(depth)
         heads = np.arange(len(rows)) if groups is None else groups.heads(rows)
