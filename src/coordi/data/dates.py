@@ -1,7 +1,6 @@
 """Dates as catalogues write them, made ISO: which notation a column has, over all of its cells."""
 
 import re
-from collections.abc import Iterable
 from datetime import datetime
 
 _LIKE = re.compile(
@@ -41,8 +40,3 @@ def _padded(time: str) -> str:
     """A time with two digits for its hours."""
     rest = time[1:].strip().replace(" ", "")
     return rest if rest[1] != ":" else f"0{rest}"
-
-
-def common_order(orders: Iterable[frozenset[str]]) -> frozenset[str]:
-    """The orders in which all of a column's cells are dates."""
-    return frozenset(ORDERS).intersection(*orders)

@@ -102,11 +102,13 @@ def _alike(role: str, columns: Mapping[str, Column]) -> list[str]:
 
 def further_columns(columns: Mapping[str, Column], taken: Collection[str]) -> list[str]:
     """Columns with further views of the main picture's garment, in the catalogue's order."""
-    shown = [name for name in columns if name in picture_columns(columns) and name not in taken]
+    alike = frozenset(picture_columns(columns)) - set(taken)
     return [
         name
-        for name in shown
-        if not SMALL_WORDS.search(name.casefold()) and not _is_further(name, columns[name])[0]
+        for name in columns
+        if name in alike
+        and not SMALL_WORDS.search(name.casefold())
+        and not _is_further(name, columns[name])[0]
     ]
 
 

@@ -4,9 +4,11 @@ Every export says in its own way which rows belong together; from there on they 
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from coordi.data.prices import find_notation
 from coordi.data.readers.table import Record
 from coordi.types import Origin
 
@@ -117,20 +119,10 @@ def _record(product: Product, group: Sequence[Variant], id: str) -> Record:
 
 def lowest(prices: Sequence[object]) -> object:
     """The lowest of prices in whatever notation; the first where they cannot be compared."""
-    numbers = [_number(price) for price in prices]
-    known = [number for number in numbers if number is not None]
-    if not known:
-        return prices[0] if prices else None
-    return prices[numbers.index(min(known))]
-
-
-def _number(price: object) -> float | None:
-    digits = re.sub(r"[^\d.,]", "", str(price)).replace(",", ".")
-    whole, _, part = digits.rpartition(".")
-    try:
-        return float(f"{whole.replace('.', '')}.{part}" if whole else digits)
-    except ValueError:
-        return None
+    texts = [str(price) for price in prices]
+    notation = find_notation(Counter(texts))
+    known = {n: read[0] for n, text in enumerate(texts) if (read := notation.read(text))}
+    return prices[min(known, key=known.__getitem__, default=0)] if prices else None
 
 
 def _filled(value: object) -> bool:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _SIGLIP_LENGTH = 64
 _CLIP_LENGTH = 77
+_MARKS_OF_TEXT = 8
+"""More than the tokens that any tokenizer puts around a sentence."""
 _UNSTATED = 1_000_000
 """`transformers` writes a length above this where a tokenizer states none."""
 
@@ -122,12 +124,16 @@ def open_limit(folder: Path) -> Callable[[str], str]:
     path = folder / "tokenizer.json"
     tokenizer = Tokenizer.from_file(str(path))
     settings = read_json(folder / "tokenizer_config.json")
-    tokenizer.enable_truncation(_length(tokenizer, read_json(folder / "config.json"), settings))
+    length = _length(tokenizer, read_json(folder / "config.json"), settings)
+    tokenizer.enable_truncation(length)
     tokenizer.no_padding()
     clean = _cleaner(folder)
 
     def beyond(text: str) -> str:
         cleaned = clean(text)
+        # Most searches: no token is shorter than a letter of ASCII, whatever the vocabulary.
+        if cleaned.isascii() and len(cleaned) + _MARKS_OF_TEXT <= length:
+            return ""
         row = tokenizer.encode(cleaned)
         end = max((end for _, end in row.offsets), default=0)
         return cleaned[end:].strip() if row.overflowing else ""
