@@ -36,10 +36,10 @@ def create_app(
         docs_url=None,
         redoc_url=None,
     )
-    for routes in (
-        system_routes(engine, limits, lanes, readiness),
+    for routes in (  # looked through in this order: what is asked most comes first
         search_routes(engine, limits, lanes),
         item_routes(engine, limits, lanes),
+        system_routes(engine, limits, lanes, readiness),
     ):
         app.include_router(routes, prefix="/v1", responses=ERRORS)
     add_page(app)

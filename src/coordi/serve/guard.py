@@ -3,7 +3,6 @@
 import asyncio
 import logging
 
-from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -21,6 +20,7 @@ HEADERS = {
     "cross-origin-opener-policy": "same-origin",
     "permissions-policy": "geolocation=(), microphone=(), camera=()",
 }
+_RAW = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
 
 STOPPING = "The service is stopping."
 
@@ -44,7 +44,7 @@ class Guard:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                MutableHeaders(scope=message).update(HEADERS)
+                message["headers"] = [*message["headers"], *_RAW]
             elif head:
                 message = {**message, "body": b""}
             await send(message)

@@ -12,7 +12,7 @@ from starlette.convertors import Convertor, register_url_convertor
 
 from coordi import types
 from coordi.errors import ImageError, NotFoundError
-from coordi.serve.answering import TOKEN, answer
+from coordi.serve.answering import TOKEN, DirectRoute, answer
 from coordi.serve.asking import (
     ItemParams,
     PageParams,
@@ -53,7 +53,7 @@ register_url_convertor("rest", _Rest())
 
 def item_routes(engine: SearchEngine, limits: Limits, lanes: Lanes) -> APIRouter:
     """Routes that show items of `engine`."""
-    routes = APIRouter(tags=["items"])
+    routes = APIRouter(tags=["items"], route_class=DirectRoute)
 
     @routes.get("/items", response_model=ItemsOut, openapi_extra=described(PageParams))
     async def browse(request: Request) -> Response:

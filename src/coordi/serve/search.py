@@ -5,7 +5,7 @@ from fastapi.responses import Response
 
 from coordi import types
 from coordi.errors import ImageError, QueryError
-from coordi.serve.answering import answer
+from coordi.serve.answering import DirectRoute, answer
 from coordi.serve.asking import (
     SearchForm,
     SearchParams,
@@ -25,7 +25,7 @@ from coordi.serve.wire import SearchOut, search_out
 
 def search_routes(engine: SearchEngine, limits: Limits, lanes: Lanes) -> APIRouter:
     """Routes that search `engine`."""
-    routes = APIRouter(tags=["search"])
+    routes = APIRouter(tags=["search"], route_class=DirectRoute)
 
     def found(query: types.Query) -> SearchOut:
         view = engine.view()
