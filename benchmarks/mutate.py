@@ -302,6 +302,9 @@ class Blank:
     def unknown_words(self, text: str) -> tuple[str, ...]:  # noqa: ARG002
         return ()
 
+    def cut_from(self, text: str) -> str:  # noqa: ARG002
+        return ""
+
     def encode_texts(self, texts: Any) -> Any:
         import numpy as np
 

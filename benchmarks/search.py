@@ -120,6 +120,9 @@ class GivenVector:
     def unknown_words(self, text: str) -> tuple[str, ...]:  # noqa: ARG002
         return ()
 
+    def cut_from(self, text: str) -> str:  # noqa: ARG002
+        return ""
+
 
 def fill(
     path: Path, size: int, mixture: Mixture, fingerprint: str = FINGERPRINT

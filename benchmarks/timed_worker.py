@@ -29,6 +29,9 @@ class Given:
     def unknown_words(self, text: str) -> tuple[str, ...]:  # noqa: ARG002
         return ()
 
+    def cut_from(self, text: str) -> str:  # noqa: ARG002
+        return ""
+
     def encode_texts(self, texts: list[str]) -> Any:
         row = int(texts[0])
         return self.vectors[row : row + 1]

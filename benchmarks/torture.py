@@ -65,6 +65,9 @@ class GivenVector:
     def unknown_words(self, text: str) -> tuple[str, ...]:  # noqa: ARG002
         return ()
 
+    def cut_from(self, text: str) -> str:  # noqa: ARG002
+        return ""
+
     def encode_texts(self, texts: Sequence[str]) -> Any:
         import numpy as np
 

@@ -61,6 +61,9 @@ class ColorHistogram:
         words = text.lower().split()
         return tuple(word for word in words if word not in ImageColor.colormap)
 
+    def cut_from(self, text: str) -> str:
+        return ""
+
     def _text(self, text: str) -> Vectors:
         colors = [word for word in text.lower().split() if word in ImageColor.colormap]
         swatches = [

@@ -283,13 +283,9 @@ class Encoder(Protocol):
         """Parts of a sentence that its vocabulary lacks, and which so change nothing; () where
         all are known, or where it cannot tell."""
 
-
-@runtime_checkable
-class CutsText(Protocol):
-    """An encoder that can say what of a sentence is too long for it."""
-
     def cut_from(self, text: str) -> str:
-        """What of a sentence lies beyond its length and so changes nothing; "" for none."""
+        """What of a sentence lies beyond its length, and so changes nothing; "" where nothing
+        does, or where it cannot tell."""
 
 
 RERANK_DEPTH = 50

@@ -36,6 +36,9 @@ class Rows:
     def unknown_words(self, text):
         return ()
 
+    def cut_from(self, text):
+        return ""
+
 
 @pytest.fixture(scope="module")
 def at(tmp_path_factory):

@@ -47,6 +47,9 @@ class RowEncoder:
     def unknown_words(self, text: str) -> tuple[str, ...]:
         return ()
 
+    def cut_from(self, text: str) -> str:
+        return ""
+
 
 class Backwards:
     """Likes best what the first stage likes least, in three grades: there are ties."""

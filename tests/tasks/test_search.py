@@ -40,6 +40,9 @@ class RowEncoder:
     def unknown_words(self, text: str) -> tuple[str, ...]:
         return ()
 
+    def cut_from(self, text: str) -> str:
+        return ""
+
 
 def picture(row):
     return np.full((1, 1, 3), row, dtype=np.uint8)

@@ -12,6 +12,7 @@ from coordi.data import decoding
 from coordi.data.images import MAX_PIXELS
 from coordi.engine.pictures import Pictures
 from coordi.engine.shuffle import Shuffle
+from coordi.engine.view import View
 from coordi.errors import FingerprintError, StoreDamagedError, StoreError
 from coordi.types import Answer, Box, Encoder, Facet, Image, Item, PictureInfo, Query, Reranker
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from coordi.data.fetching import Fetcher
     from coordi.engine.ingest import MayPrune, OnProgress
     from coordi.engine.report import IngestReport
-    from coordi.engine.view import View
     from coordi.store import EncoderColumn, LanceStore, Snapshot, Stats
 
 DEFAULT_ENCODER = "coordi-mini"
@@ -120,8 +120,8 @@ class Engine:
             with self._opening:
                 self._encoder, self._name, self._dim = None, own.name, own.dim
         encoder = self.encoder
-        known = at.encoders()
-        if known and encoder.fingerprint not in {entry.fingerprint for entry in known}:
+        known, mine = at.encoders(), encoder.fingerprint
+        if known and all(entry.fingerprint != mine for entry in known):
             raise FingerprintError(_mismatch(known, self.encoder_name, encoder))
         return encoder
 
@@ -205,10 +205,8 @@ class Engine:
             f"Change that: coordi encoders use {name}"
         ]
 
-    def view(self) -> "View":
+    def view(self) -> View:
         """The catalogue as it stands now, for one request."""
-        from coordi.engine.view import View
-
         return View(self, self.store.snapshot())
 
     def state(self) -> tuple[str, str]:

@@ -60,11 +60,16 @@ class Snapshot:
         """Use `LanceStore.snapshot`. `items` belongs to rows of this lineage and these columns."""
         self.seal, self.rows, self.dataset = seal, rows, dataset
         self.filters = Filters(rows, dataset, earlier)
+        there = set(rows.columns)
         self.items = items
         self._checks, self._make_index = checks, make_index
         self._indexes: dict[str, VectorIndex] = {}
         self._files: dict[int, list[str]] = {}
         self._empty: frozenset[str] | None = None
+        self._count = rows.count
+        self._encoders = [e for e in seal.encoders if cols.vector_column(e.fingerprint) in there]
+        own = [e for e in seal.encoders if e.fingerprint == seal.encoder]
+        self._encoder = own[0] if own else None
         self._lock = threading.Lock()
 
     def followed_by(self, seal: Seal, rows: Rows, dataset: Any) -> Self:
@@ -86,7 +91,7 @@ class Snapshot:
 
     def count(self) -> int:
         """Items in the store."""
-        return self.rows.count
+        return self._count
 
     def ids(self) -> list[str]:
         """Ids of all items, in store order."""
@@ -98,12 +103,14 @@ class Snapshot:
 
     def get(self, ids: Sequence[str]) -> list[Item]:
         """Items in the order of `ids`; `NotFoundError` names the first that is missing."""
-        positions = [self._position(id) for id in ids]
-        seqs = [int(self.rows.seqs[position]) for position in positions]
+        if not ids:
+            return []
+        positions = self._positions(ids)
+        seqs = self.rows.seqs[positions].tolist()
         found = self.items.known(seqs)
-        missing = {s: p for s, p in zip(seqs, positions, strict=True) if s not in found}
-        if missing:
-            found |= self._read(missing)
+        if len(found) < len(seqs):  # or some were asked for twice
+            missing = {s: p for s, p in zip(seqs, positions, strict=True) if s not in found}
+            found |= self._read(missing) if missing else {}
         return [found[seq] for seq in seqs]
 
     def select(self, where: str | None) -> NDArray[np.bool_]:
@@ -133,14 +140,12 @@ class Snapshot:
 
     def encoders(self) -> list[EncoderColumn]:
         """Encoders whose vectors the store holds, the oldest first."""
-        there = set(self.rows.columns)
-        return [e for e in self.seal.encoders if cols.vector_column(e.fingerprint) in there]
+        return list(self._encoders)
 
     @property
     def encoder(self) -> EncoderColumn | None:
         """The one that the store is searched with unless told otherwise."""
-        own = [e for e in self.seal.encoders if e.fingerprint == self.seal.encoder]
-        return own[0] if own else None
+        return self._encoder
 
     @property
     def roots(self) -> tuple[Path, ...]:
@@ -205,11 +210,11 @@ class Snapshot:
         found = table.read(self.dataset, ["id", "hash"], filter=f"{column} is not null")
         return dict(zip(found["id"].to_pylist(), found["hash"].to_pylist(), strict=True))
 
-    def _position(self, id: str) -> int:
-        position = self.rows.position(id)
-        if position is None:
-            raise NotFoundError(f"there is no item {id!r} in the store")
-        return position
+    def _positions(self, ids: Sequence[str]) -> list[int]:
+        found = [self.rows.position(id) for id in ids]
+        if None in found:
+            raise NotFoundError(f"there is no item {ids[found.index(None)]!r} in the store")
+        return found  # type: ignore[return-value]
 
     def _read(self, missing: dict[int, int]) -> dict[int, Item]:
         """Items of some rows, given as `seq` → position, from the table."""

@@ -53,8 +53,10 @@ def by_likeness(query: Query, index: Index, vector: Vector, own: int) -> Order:
             kept = scores >= query.min_score
             rows, scores = rows[kept], scores[kept]
             exhausted = exhausted or len(rows) < len(found.rows)
-        kept = index.main(rows) != own
-        return rows[kept][:depth], scores[kept][:depth], exhausted, found.index
+        if own >= 0:
+            kept = index.main(rows) != own
+            rows, scores = rows[kept], scores[kept]
+        return rows[:depth], scores[:depth], exhausted, found.index
 
     return order
 

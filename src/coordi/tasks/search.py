@@ -20,7 +20,6 @@ from coordi.tasks.order import (
 from coordi.tasks.rerank import check_origin, depth_of, reorder
 from coordi.types import (
     Answer,
-    CutsText,
     Encoder,
     Hit,
     Index,
@@ -101,12 +100,12 @@ def search(
 def _notes(query: Query, encoder: Encoder) -> tuple[str, ...]:
     """What the asker should know of a query's words."""
     text = (query.text or "").strip()
-    return (*_unknown_note(query, encoder, text), *_cut_note(encoder, text))
+    return (*_unknown_note(query, encoder, text), *_cut_note(encoder, text)) if text else ()
 
 
 def _cut_note(encoder: Encoder, text: str) -> tuple[str, ...]:
     """What of a text is too long for the encoder."""
-    beyond = encoder.cut_from(text) if text and isinstance(encoder, CutsText) else ""
+    beyond = encoder.cut_from(text)
     if not beyond:
         return ()
     shown = beyond if len(beyond) <= MOST_SHOWN else f"{beyond[:MOST_SHOWN].rstrip()} …"
@@ -117,7 +116,7 @@ def _cut_note(encoder: Encoder, text: str) -> tuple[str, ...]:
 
 def _unknown_note(query: Query, encoder: Encoder, text: str) -> tuple[str, ...]:
     """Which words the encoder does not know."""
-    unknown = encoder.unknown_words(text) if text else ()
+    unknown = encoder.unknown_words(text)
     if not unknown:
         return ()
     named = ", ".join(f"“{part}”" for part in unknown)

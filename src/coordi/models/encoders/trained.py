@@ -82,8 +82,7 @@ class TrainedEncoder:
 
     def cut_from(self, text: str) -> str:
         """What of a sentence lies beyond the base's length; "" for none."""
-        cut: Callable[[str], str] | None = getattr(self.base, "cut_from", None)
-        return cut(text) if cut is not None and self.takes_text else ""
+        return self.base.cut_from(text) if self.takes_text else ""
 
     def _rows(self, features: Vectors) -> Vectors:
         if len(features) == 0:
