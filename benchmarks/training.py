@@ -48,7 +48,6 @@ from coordi.training.material import Material
 from coordi.training.pixels import Pixels
 from coordi.training.retrieval import Net, RetrievalModule
 from coordi.training.retrieval_recipe import RetrievalRecipe
-from coordi.training.systems import STEPS
 from coordi.training.trainer import train
 from coordi.types import ImageRef, Photo
 
@@ -159,9 +158,18 @@ def ours(args: argparse.Namespace, net: Net, inputs: Any, plain: Any, **fields: 
         model=SingleTowerSettings(), **fields,
     )  # fmt: skip
     material = Material(
-        photos, "item", number_labels(photos), sampler, inputs, plain, None, net.backbone, ()
+        photos,
+        "item",
+        number_labels(photos),
+        sampler,
+        inputs,
+        plain,
+        None,
+        net.backbone,
+        np.ones(len(photos.photos), np.bool_),
+        (),
     )
-    module = RetrievalModule(recipe, net, STEPS["single-tower"], material, 0)
+    module = RetrievalModule(recipe, net, material, 0)
     clock = Clock()
     with tempfile.TemporaryDirectory() as folder, silence():
         train(module, None, recipe, Path(folder), steps=args.steps, quiet=False, callbacks=[clock])

@@ -4,12 +4,11 @@ import pytest
 import torch
 from torch.nn import functional
 
+from coordi.models.batches import PhotoBatch
 from coordi.models.retrieval import SYSTEMS, LabelSizes
 from coordi.models.retrieval.darn import Darn, DarnSettings
 from coordi.models.retrieval.mtct import Mtct, MtctSettings
 from coordi.models.retrieval.tower import AttributeHeads, Tower
-from coordi.training.batches import PhotoBatch
-from coordi.training.systems import STEPS, darn, mtct
 
 DIM, ITEMS, CATEGORIES = 24, 30, 3
 SIZES = LabelSizes(ITEMS, CATEGORIES, {"color": 4})
@@ -77,7 +76,7 @@ def test_training_finds_more_than_the_untrained(name):
     first = last = None
     for step in range(150):
         net.train()
-        parts = STEPS[name](net, batch.inputs, batch, max(0.0, step / 150 - 0.01))
+        parts = net.losses(batch.inputs, batch, max(0.0, step / 150 - 0.01))
         last = sum(parts.values())
         first = last.item() if step in (0, 40) else first  # MTCT's second stage begins by 40
         optimizer.zero_grad()
@@ -106,7 +105,7 @@ def test_unknown_attributes_count_nowhere():
 def test_darn_teaches_each_domain_by_its_own_heads():
     batch = world()
     net = Darn(DIM, SIZES, DarnSettings(dim=16, hidden=32))
-    darn.losses(net, batch.inputs, batch, 0.0)["street"].backward()
+    net.losses(batch.inputs, batch, 0.0)["street"].backward()
     assert net.street_heads.heads[0].weight.grad.any()
     assert net.shop_heads.heads[0].weight.grad is None
     assert net.towers.street.hidden[0].weight.grad.any()
@@ -118,13 +117,13 @@ def test_mtct_begins_with_shop_attributes_alone():
     batch = world()
     net = Mtct(DIM, SIZES, MtctSettings(dim=16, hidden=32, stage1=0.5))
     inputs = batch.inputs.clone().requires_grad_()
-    first = mtct.losses(net, inputs, batch, 0.49)
+    first = net.losses(inputs, batch, 0.49)
     assert set(first) == {"attributes"}
     first["attributes"].backward()
     assert not inputs.grad[batch.street].any()
     assert inputs.grad[~batch.street].any(1).all()
     assert net.tower.project.weight.grad is None  # the embedding is the second stage's
-    assert set(mtct.losses(net, batch.inputs, batch, 0.5)) == {"attributes", "triplets"}
+    assert set(net.losses(batch.inputs, batch, 0.5)) == {"attributes", "triplets"}
 
 
 def test_a_tower_wider_than_its_features_keeps_them_whole():
@@ -139,6 +138,6 @@ def test_a_tower_wider_than_its_features_keeps_them_whole():
 def test_a_batch_of_one_domain_is_no_error(name):
     batch = world()
     for street in (torch.ones_like(batch.street), torch.zeros_like(batch.street)):
-        parts = STEPS[name](build(name), batch.inputs, batch._replace(street=street), 0.9)
+        parts = build(name).losses(batch.inputs, batch._replace(street=street), 0.9)
         assert all(torch.isfinite(part) for part in parts.values())
         sum(parts.values()).backward()

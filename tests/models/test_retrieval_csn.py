@@ -10,12 +10,16 @@ from torch.nn import functional
 from coordi.data.drawn import draw_garment, draw_wardrobe
 from coordi.engine import Engine
 from coordi.errors import InputError, UnknownNameError
+from coordi.models.batches import PhotoBatch
 from coordi.models.encoders import open_encoder
 from coordi.models.retrieval import LabelSizes
 from coordi.models.retrieval.artifact import BaseEncoder, RetrievalConfig, save_system
-from coordi.models.retrieval.csn import ConditionalSimilarity, ConditionalSimilaritySettings
-from coordi.training.batches import PhotoBatch
-from coordi.training.systems.csn import draw_triplets, labels_of, losses, triplet_hinge
+from coordi.models.retrieval.csn import (
+    ConditionalSimilarity,
+    ConditionalSimilaritySettings,
+    draw_triplets,
+    triplet_hinge,
+)
 
 SIZES = LabelSizes(9, 3, {"color": 4, "pattern": 2, "only": 1})
 
@@ -65,9 +69,7 @@ def test_conditions_are_the_labels_that_differ():
 def test_labels_of_a_condition():
     net = model(conditions=("category", "pattern", "item"))
     batch = batch_of([2, 0], [[3, 1, 0], [0, 0, 0]])
-    assert labels_of(net, batch, "category").tolist() == [2, 0]
-    assert labels_of(net, batch, "pattern").tolist() == [1, 0]
-    assert labels_of(net, batch, "item").tolist() == [0, 1]
+    assert [labels.tolist() for labels in net.alike(batch)] == [[2, 0], [1, 0], [0, 1]]
 
 
 @settings(max_examples=60, deadline=None)
@@ -101,13 +103,13 @@ def test_the_hinge_against_a_slow_loop():
 def test_the_parts_of_the_loss():
     net, features = model(embedding_weight=0.01, mask_weight=0.002), unit(6, 10)
     batch = batch_of([0, 0, 1, 1, 2, 2], [[0, 0, 0], [1, 1, 0]] * 3)
-    parts = losses(net, features, batch, 0.0)
+    parts = net.losses(features, batch, 0.0)
     norms = [net.trunk(row * 10**0.5).norm().item() for row in features]
     assert parts["embedding"].item() == pytest.approx(0.01 * np.mean(norms), rel=1e-5)
     sizes = [sum(max(0.0, b) for b in beta) for beta in net.beta.tolist()]
     assert parts["masks"].item() == pytest.approx(0.002 * np.mean(sizes), rel=1e-5)
     unknown = batch_of([-1] * 6, torch.full((6, 3), -1))
-    silent = losses(net, features, unknown, 0.0)
+    silent = net.losses(features, unknown, 0.0)
     assert silent["triplets"].item() == 0
     sum(silent.values()).backward()
 
@@ -183,7 +185,7 @@ def test_the_drawn_wardrobe_is_searched_by_colour_and_by_kind(wardrobe, tmp_path
     train = batch_of(kinds[~held], colors[~held, None])
     for _ in range(120):
         optimizer.zero_grad()
-        sum(losses(net, features[~held], train, 0.0).values()).backward()
+        sum(net.losses(features[~held], train, 0.0).values()).backward()
         optimizer.step()
     config = RetrievalConfig(
         name="looks", system="csn", settings=net.settings.model_dump(mode="json"),

@@ -24,7 +24,7 @@ from coordi.models.retrieval.artifact import (
     load_system,
     save_system,
 )
-from coordi.models.retrieval.system import SystemSettings
+from coordi.models.system import SystemSettings
 
 SIZES = LabelSizes(5, 3, {"color": 4})
 FEATURES = 256
@@ -35,7 +35,7 @@ class TwoTowersSettings(SystemSettings):
     dim: int = 6
 
 
-class TwoTowers(nn.Module):
+class TwoTowers(EmbeddingSystem):
     """A system with all that a system may have."""
 
     Settings: ClassVar[type[SystemSettings]] = TwoTowersSettings
@@ -43,8 +43,7 @@ class TwoTowers(nn.Module):
     conditions = ("color", "shape")
 
     def __init__(self, feature_dim: int, sizes: LabelSizes, settings: TwoTowersSettings) -> None:
-        super().__init__()
-        self.dim = settings.dim
+        super().__init__(feature_dim, sizes, settings)
         self.street = nn.Linear(feature_dim, settings.dim)
         self.shop = nn.Linear(feature_dim, settings.dim)
         self.objective = nn.Linear(sizes.items, 2)
@@ -59,13 +58,13 @@ class TwoTowers(nn.Module):
         return functional.normalize(self.embed(features, street) * mask, dim=1)
 
 
-class PairScorer(nn.Module):
+class PairScorer(RerankingSystem):
     """A re-ranker."""
 
     Settings: ClassVar[type[SystemSettings]] = TwoTowersSettings
 
     def __init__(self, feature_dim: int, sizes: LabelSizes, settings: TwoTowersSettings) -> None:
-        super().__init__()
+        super().__init__(feature_dim, sizes, settings)
         self.weight = nn.Parameter(torch.ones(feature_dim))
 
     def score(self, queries: Tensor, items: Tensor) -> Tensor:
@@ -112,7 +111,7 @@ def test_a_system_comes_back_as_it_was_without_its_losses(tmp_path: Path) -> Non
     assert not any(parameter.requires_grad for parameter in loaded.parameters())
 
 
-def test_the_protocols_tell_vectors_from_scores() -> None:
+def test_the_base_classes_tell_vectors_from_scores() -> None:
     towers = TwoTowers(4, SIZES, TwoTowersSettings())
     assert isinstance(towers, EmbeddingSystem)
     assert not isinstance(towers, RerankingSystem)

@@ -7,7 +7,7 @@ from coordi.errors import UnknownNameError
 from coordi.geometry import unit_rows
 from coordi.models.retrieval import LabelSizes
 from coordi.models.retrieval.head import Head, HeadSettings
-from coordi.models.retrieval.mined import MinedLoss
+from coordi.models.retrieval.mined import MinedLoss, MinedSettings
 from coordi.models.retrieval.single_tower import SingleTower, SingleTowerSettings
 from coordi.objectives.metric import make_loss, make_miner
 
@@ -54,11 +54,17 @@ def test_a_narrow_head_starts_with_the_leading_directions() -> None:
 
 def test_the_loss_is_of_the_pairs_that_the_miner_picks() -> None:
     rows, labels = features(), torch.arange(20) % 6
-    mined = MinedLoss("triplet", {"margin": 0.3}, "semihard", {"margin": 0.3}, dim=12, classes=6)
+    margin = {"margin": 0.3}
+    chosen = MinedSettings(
+        loss="triplet", loss_settings=margin, miner="semihard", miner_settings=margin
+    )
+    mined = MinedLoss(chosen, dim=12, classes=6)
     picked = make_miner("semihard", margin=0.3)(rows, labels)
     expected = make_loss("triplet", dim=12, classes=6, margin=0.3)(rows, labels, picked)
     torch.testing.assert_close(mined(rows, labels), expected)
-    everything = MinedLoss("triplet", {"margin": 0.3}, "", {}, dim=12, classes=6)
+    everything = MinedLoss(
+        MinedSettings(loss="triplet", loss_settings=margin), dim=12, classes=6
+    )
     assert everything(rows, labels) != mined(rows, labels)
 
 

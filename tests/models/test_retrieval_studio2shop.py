@@ -4,10 +4,9 @@ import pytest
 import torch
 from torch.nn import functional
 
+from coordi.models.batches import PhotoBatch
 from coordi.models.retrieval import LabelSizes
 from coordi.models.retrieval.studio2shop import Studio2Shop, Studio2ShopSettings
-from coordi.training.batches import PhotoBatch
-from coordi.training.systems.studio2shop import losses
 
 DIM = 8
 
@@ -53,7 +52,7 @@ def test_the_articles_features_get_no_gradient():
         features, items, street, torch.full((8,), -1), torch.empty(8, 0, dtype=torch.long)
     )
     net = stirred(model(negatives=2))
-    losses(net, features, batch, 0.0)["pairs"].backward()
+    net.losses(features, batch, 0.0)["pairs"].backward()
     assert bool((features.grad[:4].abs().sum(1) > 0).all())
     assert not bool(features.grad[4:].any())
     assert all(bool(p.grad.abs().sum() > 0) for p in net.parameters() if p.ndim > 1)

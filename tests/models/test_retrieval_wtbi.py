@@ -7,19 +7,13 @@ from torch.nn import functional
 
 from coordi.artifacts import fingerprint
 from coordi.errors import EncoderError, NotFoundError
+from coordi.models.batches import PhotoBatch
 from coordi.models.retrieval import SYSTEMS, LabelSizes, RerankingSystem
 from coordi.models.retrieval.artifact import BaseEncoder, RetrievalConfig, save_system
+from coordi.models.retrieval.pairs import FirstStage, match_loss, pair_features
 from coordi.models.retrieval.reranking import open_reranker
-from coordi.models.retrieval.wtbi import (
-    FirstStage,
-    WhereToBuyIt,
-    WhereToBuyItSettings,
-    match_loss,
-    pair_features,
-)
-from coordi.training.batches import PhotoBatch
-from coordi.training.systems import STEPS
-from coordi.training.systems.wtbi import hard_pairs, losses, random_pairs
+from coordi.models.retrieval.studio2shop import random_pairs
+from coordi.models.retrieval.wtbi import WhereToBuyIt, WhereToBuyItSettings, hard_pairs
 
 DIM, ITEMS, KINDS = 10, 8, 2
 
@@ -160,9 +154,9 @@ def test_the_loss_in_closed_form():
 def test_categories_learn_only_towards_the_end_and_serve_once_they_have_seen_enough():
     net = model(tune_from=0.5, least_pairs=30, dropout=0.0)
     features, batch = photos(3)
-    assert sum(losses(net, features, batch, 0.4).values()).isfinite()
+    assert sum(net.losses(features, batch, 0.4).values()).isfinite()
     assert net.pairs.tolist() == [0, 0]
-    losses(net, features, batch, 0.6)["pairs"].backward()
+    net.losses(features, batch, 0.6)["pairs"].backward()
     pairs = hard_pairs(features, batch, 3)
     seen = [int((batch.categories[pairs.items[pairs.match]] == kind).sum()) for kind in range(2)]
     assert net.pairs.tolist() == seen
@@ -180,10 +174,10 @@ def test_categories_learn_only_towards_the_end_and_serve_once_they_have_seen_eno
 def test_unknown_categories_and_collections_without_any():
     features, batch = photos(4)
     blank = batch._replace(categories=torch.full((24,), -1))
-    parts = losses(model(), features, blank, 0.9)
+    parts = model().losses(features, blank, 0.9)
     assert float(parts["category"].detach()) == 0
     plain = model(LabelSizes(ITEMS, 1, {}))
-    assert set(losses(plain, features, batch, 0.9)) == {"pairs"}
+    assert set(plain.losses(features, batch, 0.9)) == {"pairs"}
     assert plain.eval().score(features, features).shape == (24,)
 
 
@@ -216,7 +210,7 @@ def test_a_street_that_hides_the_garment_is_seen_through(name):
         rows = torch.cat([items, items + 400])
         batch = batch_of(items.repeat(2), street[rows])
         optimizer.zero_grad()
-        sum(STEPS[name](system.train(), features[rows], batch, step / 120).values()).backward()
+        sum(system.train().losses(features[rows], batch, step / 120).values()).backward()
         optimizer.step()
     assert recall() > before + 0.4
 

@@ -7,18 +7,19 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import Tensor, nn
+from pydantic import ValidationError
+from torch import Tensor
 from torch.nn import functional
 
-from coordi.errors import InputError
-from coordi.objectives import (
-    BidirectionalCrossTripletLoss,
-    CrossDomainTripletLoss,
-    MultiLevelAlignmentLoss,
-    RobustContrastiveLoss,
-    TDistributedTripletLoss,
-)
+from coordi.models.retrieval.cross_triplet import bidirectional
+from coordi.models.retrieval.ddan import DdanSettings, alignment
+from coordi.models.retrieval.mtct import t_distributed
+from coordi.models.retrieval.robust_contrastive import robust_contrastive
 from coordi.objectives.distances import safe_sqrt, safe_unit_rows, squared_distances
+from coordi.objectives.triplets import triplet_hinge
+
+Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""Rows (B, d), labels (B,), `street` (B,) bool → scalar."""
 
 LABELS = torch.tensor([0, 0, 0, 0, 1, 1, 1, 2, 3])  # 2 is seen in the street only, 3 in the shop
 STREET = torch.tensor([1, 1, 0, 0, 1, 0, 0, 1, 0], dtype=torch.bool)
@@ -91,28 +92,39 @@ def slow_robust(rows: Tensor) -> float:
     return sum(near) / len(near) + mean_above_zero(far)
 
 
-LOSSES: dict[type[nn.Module], Callable[[Tensor], float]] = {
-    CrossDomainTripletLoss: slow_one_direction,
-    BidirectionalCrossTripletLoss: slow_bidirectional,
-    TDistributedTripletLoss: slow_t_distributed,
-    RobustContrastiveLoss: slow_robust,
+def one_direction(rows: Tensor, labels: Tensor, street: Tensor, margin: float = 0.3) -> Tensor:
+    return triplet_hinge(rows, labels, street, ~street, margin)
+
+
+def both_directions(
+    rows: Tensor, labels: Tensor, street: Tensor, margin: float = 0.3, same_domain: float = 0.5
+) -> Tensor:
+    across, within = bidirectional(rows, labels, street, margin)
+    return across + same_domain * within
+
+
+LOSSES: dict[Loss, Callable[[Tensor], float]] = {
+    one_direction: slow_one_direction,
+    both_directions: slow_bidirectional,
+    t_distributed: slow_t_distributed,
+    robust_contrastive: slow_robust,
 }
 each_loss = pytest.mark.parametrize("kind", LOSSES)
 
 
 @each_loss
 @pytest.mark.parametrize("seed", [0, 1, 2])
-def test_loss_equals_the_slow_loop(kind: type[nn.Module], seed: int) -> None:
+def test_loss_equals_the_slow_loop(kind: Loss, seed: int) -> None:
     rows = unit(seed=seed)
     slow = LOSSES[kind](rows)
     assert slow > 0
-    assert kind()(rows, LABELS, STREET).item() == pytest.approx(slow)
+    assert kind(rows, LABELS, STREET).item() == pytest.approx(slow)
 
 
 @each_loss
-def test_loss_gradient(kind: type[nn.Module]) -> None:
+def test_loss_gradient(kind: Loss) -> None:
     rows = unit(seed=3).requires_grad_()
-    assert torch.autograd.gradcheck(lambda x: kind()(x, LABELS, STREET), (rows,))
+    assert torch.autograd.gradcheck(lambda x: kind(x, LABELS, STREET), (rows,))
 
 
 @each_loss
@@ -126,41 +138,41 @@ def test_loss_gradient(kind: type[nn.Module]) -> None:
         ([0], [1]),
     ],
 )
-def test_a_batch_without_pairs_has_a_graph(kind: type[nn.Module], labels, street) -> None:
+def test_a_batch_without_pairs_has_a_graph(kind: Loss, labels, street) -> None:
     rows = unit(len(labels)).float().requires_grad_()
-    value = kind()(rows, torch.tensor(labels), torch.tensor(street, dtype=torch.bool))
+    value = kind(rows, torch.tensor(labels), torch.tensor(street, dtype=torch.bool))
     value.backward()
     assert value.isfinite()
     assert rows.grad.isfinite().all()
 
 
-@pytest.mark.parametrize("kind", [CrossDomainTripletLoss, TDistributedTripletLoss])
-def test_no_cross_domain_pair_is_zero(kind: type[nn.Module]) -> None:
+@pytest.mark.parametrize("kind", [one_direction, t_distributed])
+def test_no_cross_domain_pair_is_zero(kind: Loss) -> None:
     rows, labels = unit(4), torch.tensor([0, 0, 1, 1])
-    assert kind()(rows, labels, torch.ones(4, dtype=torch.bool)).item() == 0
+    assert kind(rows, labels, torch.ones(4, dtype=torch.bool)).item() == 0
 
 
 @each_loss
-def test_rows_that_are_the_same_have_finite_gradients(kind: type[nn.Module]) -> None:
+def test_rows_that_are_the_same_have_finite_gradients(kind: Loss) -> None:
     same = torch.tensor([0, 0, 0, 0, 1, 1, 0, 0, 1])
     rows = unit(2).float()[same].requires_grad_()
-    kind()(rows, LABELS, STREET).backward()
+    kind(rows, LABELS, STREET).backward()
     assert rows.grad.isfinite().all()
 
 
 @each_loss
-def test_autocast_and_half_precision_do_not_reach_the_loss(kind: type[nn.Module]) -> None:
+def test_autocast_and_half_precision_do_not_reach_the_loss(kind: Loss) -> None:
     rows = unit().float()
     half = rows.bfloat16()
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        value, of_half = kind()(rows, LABELS, STREET), kind()(half, LABELS, STREET)
-    assert value.item() == kind()(rows, LABELS, STREET).item()
+        value, of_half = kind(rows, LABELS, STREET), kind(half, LABELS, STREET)
+    assert value.item() == kind(rows, LABELS, STREET).item()
     assert of_half.dtype == torch.float32
-    assert of_half.item() == kind()(half.float(), LABELS, STREET).item()
+    assert of_half.item() == kind(half.float(), LABELS, STREET).item()
 
 
 @each_loss
-def test_gradient_steps_pull_the_domains_together(kind: type[nn.Module]) -> None:
+def test_gradient_steps_pull_the_domains_together(kind: Loss) -> None:
     labels, street = torch.arange(16) // 4, torch.arange(16) % 2 == 0
     torch.manual_seed(0)
     rows = torch.randn(16, 4, requires_grad=True)
@@ -175,7 +187,7 @@ def test_gradient_steps_pull_the_domains_together(kind: type[nn.Module]) -> None
     start, values = separation(), []
     for _ in range(60):
         optimizer.zero_grad()
-        value = kind()(functional.normalize(rows, dim=1), labels, street)
+        value = kind(functional.normalize(rows, dim=1), labels, street)
         value.backward()
         optimizer.step()
         values.append(value.item())
@@ -185,34 +197,35 @@ def test_gradient_steps_pull_the_domains_together(kind: type[nn.Module]) -> None
 
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 10_000), kind=st.sampled_from(list(LOSSES)))
-def test_the_order_of_the_rows_says_nothing(seed: int, kind: type[nn.Module]) -> None:
+def test_the_order_of_the_rows_says_nothing(seed: int, kind: Loss) -> None:
     draw = torch.Generator().manual_seed(seed)
     labels = torch.randint(0, 3, (10,), generator=draw)
     street = torch.randint(0, 2, (10,), generator=draw).bool()
     rows, order = unit(10, seed=seed), torch.randperm(10, generator=draw)
-    one = kind()(rows, labels, street)
-    two = kind()(rows[order], labels[order], street[order])
+    one = kind(rows, labels, street)
+    two = kind(rows[order], labels[order], street[order])
     assert two.item() == pytest.approx(one.item())
 
 
 def test_the_other_direction_is_the_complement() -> None:
     rows = unit()
-    value = CrossDomainTripletLoss()(rows, LABELS, ~STREET).item()
+    value = one_direction(rows, LABELS, ~STREET).item()
     assert value == pytest.approx(slow_hinge(rows, ~STREET, STREET, 0.3))
-    assert value != CrossDomainTripletLoss()(rows, LABELS, STREET).item()
+    assert value != one_direction(rows, LABELS, STREET).item()
 
 
 def test_bidirectional_is_symmetric_and_weighs_its_own_domain() -> None:
-    rows, loss = unit(), BidirectionalCrossTripletLoss(margin=0.2, same_domain=0.0)
-    one, other = (CrossDomainTripletLoss(0.2)(rows, LABELS, side) for side in (STREET, ~STREET))
-    assert loss(rows, LABELS, STREET).item() == pytest.approx((one + other).item())
-    assert loss(rows, LABELS, STREET).item() == pytest.approx(loss(rows, LABELS, ~STREET).item())
+    rows = unit()
+    one, other = (one_direction(rows, LABELS, side, 0.2) for side in (STREET, ~STREET))
+    value = both_directions(rows, LABELS, STREET, 0.2, 0.0)
+    assert value.item() == pytest.approx((one + other).item())
+    assert value.item() == pytest.approx(both_directions(rows, LABELS, ~STREET, 0.2, 0.0).item())
 
 
 def test_a_row_is_no_positive_of_itself() -> None:
     rows = torch.tensor([[1.0, 0.0], [0.999, 0.0447]])  # nearer than the margin
     street = torch.tensor([True, True])
-    assert BidirectionalCrossTripletLoss()(rows, torch.tensor([0, 1]), street).item() == 0
+    assert both_directions(rows, torch.tensor([0, 1]), street).item() == 0
 
 
 # --- closed forms ---------------------------------------------------------------------------------
@@ -222,20 +235,20 @@ def test_a_row_is_no_positive_of_itself() -> None:
 def test_t_distributed_at_equal_distances_is_log_two(alpha: float) -> None:
     rows = torch.eye(3, dtype=torch.float64)
     labels, street = torch.tensor([0, 0, 1]), torch.tensor([True, False, False])
-    value = TDistributedTripletLoss(alpha)(rows, labels, street)
+    value = t_distributed(rows, labels, street, alpha)
     assert value.item() == pytest.approx(math.log(2))
 
 
 @pytest.mark.parametrize("alpha", [0.5, 7.0])
 def test_t_distributed_with_other_tails(alpha: float) -> None:
-    value = TDistributedTripletLoss(alpha)(unit(), LABELS, STREET)
+    value = t_distributed(unit(), LABELS, STREET, alpha)
     assert value.item() == pytest.approx(slow_t_distributed(unit(), alpha))
 
 
 def test_t_distributed_survives_far_rows() -> None:
     rows = torch.tensor([[0.0], [1e15], [0.0]], requires_grad=True)
     labels, street = torch.tensor([0, 0, 1]), torch.tensor([True, False, False])
-    value = TDistributedTripletLoss(1.0)(rows, labels, street)
+    value = t_distributed(rows, labels, street)
     value.backward()
     assert value.item() == pytest.approx(2 * math.log(1e15), rel=1e-5)
     assert rows.grad.isfinite().all()
@@ -246,7 +259,7 @@ def test_t_distributed_pulls_less_at_a_very_wrong_triplet() -> None:
 
     def pull(distance: float) -> float:
         rows = torch.tensor([[0.0], [distance], [1.0]], requires_grad=True)
-        TDistributedTripletLoss(1.0)(rows, labels, street).backward()
+        t_distributed(rows, labels, street).backward()
         return abs(float(rows.grad[1]))
 
     assert pull(100.0) < pull(10.0) < pull(1.0)
@@ -257,7 +270,7 @@ def test_robust_contrastive_saturates_at_its_limit() -> None:
 
     def value_and_pull(distance: float) -> tuple[float, float]:
         rows = torch.tensor([[0.0], [distance]], dtype=torch.float64, requires_grad=True)
-        value = RobustContrastiveLoss(limit=0.7)(rows, labels, street)
+        value = robust_contrastive(rows, labels, street, limit=0.7)
         value.backward()
         return value.item(), abs(float(rows.grad[1]))
 
@@ -290,29 +303,32 @@ def slow_alignment(found: list[Tensor], weights: tuple[float, ...]) -> float:
     return total / sum(weights)
 
 
-@pytest.mark.parametrize("weights", [(), (1.0, 1.0, 1.0), (0.2, 0.0, 3.0)])
+EQUAL = (1.0, 1.0, 1.0)
+
+
+@pytest.mark.parametrize("weights", [EQUAL, (0.2, 0.0, 3.0)])
 def test_alignment_equals_the_slow_loop(weights: tuple[float, ...]) -> None:
-    value = MultiLevelAlignmentLoss(weights)(levels(), LABELS, STREET)
-    assert value.item() == pytest.approx(slow_alignment(levels(), weights or (1.0, 1.0, 1.0)))
+    value = alignment(levels(), LABELS, STREET, weights)
+    assert value.item() == pytest.approx(slow_alignment(levels(), weights))
 
 
 def test_alignment_gradient() -> None:
     found = [rows.requires_grad_() for rows in levels()]
-    loss = MultiLevelAlignmentLoss((1.0, 2.0, 3.0))
-    assert torch.autograd.gradcheck(lambda *each: loss(each, LABELS, STREET), found)
+    weights = (1.0, 2.0, 3.0)
+    assert torch.autograd.gradcheck(lambda *each: alignment(each, LABELS, STREET, weights), found)
 
 
 def test_alignment_forgives_no_shrinking() -> None:
     small = [rows / 1000 for rows in levels()]
-    one, two = (MultiLevelAlignmentLoss()(each, LABELS, STREET) for each in (levels(), small))
+    one, two = (alignment(each, LABELS, STREET, EQUAL) for each in (levels(), small))
     assert two.item() == pytest.approx(one.item())
 
 
 def test_alignment_survives_dead_features_and_batches_without_pairs() -> None:
     dead = torch.zeros(len(LABELS), 3, requires_grad=True)
-    MultiLevelAlignmentLoss()([dead], LABELS, STREET).backward()
+    alignment([dead], LABELS, STREET, (1.0,)).backward()
     assert dead.grad.isfinite().all()
-    value = MultiLevelAlignmentLoss()([dead], LABELS, torch.ones_like(STREET))
+    value = alignment([dead], LABELS, torch.ones_like(STREET), (1.0,))
     value.backward()
     assert value.item() == 0
 
@@ -322,23 +338,17 @@ def test_alignment_gradient_steps_align() -> None:
     optimizer, values = torch.optim.Adam(found, lr=0.05), []
     for _ in range(50):
         optimizer.zero_grad()
-        value = MultiLevelAlignmentLoss()(found, LABELS, STREET)
+        value = alignment(found, LABELS, STREET, EQUAL)
         value.backward()
         optimizer.step()
         values.append(value.item())
     assert values[-1] < values[0] / 4
 
 
-@pytest.mark.parametrize("weights", [(1.0,), (1.0, 1.0), (1.0, 1.0, 1.0, 1.0)])
-def test_alignment_wants_a_weight_for_each_level(weights: tuple[float, ...]) -> None:
-    with pytest.raises(InputError, match=f"{len(weights)} alignment weights for 3 levels"):
-        MultiLevelAlignmentLoss(weights)(levels(), LABELS, STREET)
-
-
 @pytest.mark.parametrize("weights", [(-1.0, 2.0), (0.0, 0.0)])
-def test_alignment_weights_are_shares(weights: tuple[float, ...]) -> None:
-    with pytest.raises(InputError, match="one of them > 0"):
-        MultiLevelAlignmentLoss(weights)
+def test_alignment_weights_are_shares(weights: tuple[float, float]) -> None:
+    with pytest.raises(ValidationError, match="one of them > 0"):
+        DdanSettings(levels=weights)
 
 
 # --- distances ------------------------------------------------------------------------------------

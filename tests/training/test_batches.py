@@ -4,7 +4,8 @@ import torch
 from torch.utils.data import DataLoader
 
 from coordi.data.collection import Collection, PhotoRows, Trial
-from coordi.training.batches import PhotoBatch, PhotoBatches, cached, number_labels
+from coordi.models.batches import PhotoBatch
+from coordi.training.batches import PhotoBatches, cached, number_labels
 from coordi.types import ImageRef, Photo
 
 NOTHING = ImageRef(data=b"x")

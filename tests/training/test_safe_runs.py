@@ -150,13 +150,13 @@ def test_a_gradient_that_is_not_finite_is_named(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A finite loss whose slope is not: the square root at zero."""
-    from coordi.training.systems import STEPS
+    from coordi.models.retrieval.head import Head
 
     def losses(model: Any, features: Any, batch: Any, progress: float) -> dict[str, Any]:
         rows = model.embed(features, batch.street)
         return {"root": (rows - rows.detach()).abs().sum().sqrt()}
 
-    monkeypatch.setitem(STEPS, "head", losses)
+    monkeypatch.setattr(Head, "losses", losses)
     with pytest.raises(RecipeError, match=r"step 1: the gradient of 'net\.system\..*' is not fin"):
         start(folder, "slope")
 
@@ -288,9 +288,9 @@ def wait_for_steps(folder: Path, process: "subprocess.Popen[str]") -> None:
 
 def stop_at(folder: Path, name: str, step: int, number: signal.Signals) -> None:
     """Train here until a signal comes in the middle of step `step`."""
-    from coordi.training.systems import STEPS
+    from coordi.models.retrieval.head import Head
 
-    own, seen = STEPS["head"], []
+    own, seen = Head.losses, []
 
     def losses(*arguments: Any) -> Any:
         seen.append(1)
@@ -298,12 +298,12 @@ def stop_at(folder: Path, name: str, step: int, number: signal.Signals) -> None:
             signal.raise_signal(number)
         return own(*arguments)
 
-    STEPS["head"] = losses
+    Head.losses = losses  # type: ignore[method-assign]
     try:
         with pytest.raises(KeyboardInterrupt):
             start(folder, name)
     finally:
-        STEPS["head"] = own
+        Head.losses = own  # type: ignore[method-assign]
     assert steps_done(folder / name) == step
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 

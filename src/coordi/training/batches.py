@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -11,24 +10,8 @@ from torch.utils.data import IterableDataset, get_worker_info
 
 from coordi.data.collection import Collection, PhotoRows, key_of
 from coordi.data.samplers import Sampler
-from coordi.models.retrieval.system import LabelSizes
+from coordi.models.batches import LabelSizes, PhotoBatch
 from coordi.types import Photo
-
-
-class PhotoBatch(NamedTuple):
-    """What one step sees of B photos; labels count from 0 over the training photos."""
-
-    inputs: Tensor
-    """(B, D) features of a frozen encoder, or (B, 3, S, S) pixels in [−1, 1]."""
-    items: Tensor
-    """(B,) long: which garment, or whatever else the recipe's `match` pulls together."""
-    street: Tensor
-    """(B,) bool: taken out of the studio."""
-    categories: Tensor
-    """(B,) long, −1 where unknown."""
-    attributes: Tensor
-    """(B, A) long, −1 where unknown; a column per key of `LabelSizes.attributes`."""
-
 
 Inputs = Callable[[PhotoRows, int], Tensor]
 """Rows of the collection and the number of the batch → `PhotoBatch.inputs`."""

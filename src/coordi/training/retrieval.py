@@ -13,14 +13,14 @@ from torch.utils.data import DataLoader
 
 from coordi.data.collection import PhotoRows
 from coordi.geometry import similarities
+from coordi.models.batches import PhotoBatch
 from coordi.models.encoders.backbone import Backbone
-from coordi.models.retrieval.system import EmbeddingSystem, RerankingSystem
+from coordi.models.system import EmbeddingSystem, RerankingSystem, System
 from coordi.objectives.grad_cache import cached_backward
-from coordi.training.batches import PhotoBatch, PhotoBatches
+from coordi.training.batches import PhotoBatches
 from coordi.training.material import Material
 from coordi.training.retrieval_recipe import RetrievalRecipe
 from coordi.training.stopping import require_finite, require_finite_weights
-from coordi.training.systems import Step
 from coordi.training.trainer import LOG_EVERY
 from coordi.training.validation import RecallAtOne, Scorer
 from coordi.types import Vectors
@@ -35,9 +35,9 @@ _PROBE = 512
 class Net(nn.Module):
     """All that learns, and all that is kept: the system, and the backbone where there is one."""
 
-    def __init__(self, system: nn.Module, backbone: Backbone | None) -> None:
+    def __init__(self, system: System, backbone: Backbone | None) -> None:
         super().__init__()
-        self.system: Any = system
+        self.system = system
         self.backbone = backbone
 
     def features(self, inputs: Tensor) -> Tensor:
@@ -48,13 +48,11 @@ class Net(nn.Module):
 class RetrievalModule(lightning.LightningModule):
     """One optimiser step of any system; everything random in it is a function of seed and step."""
 
-    def __init__(
-        self, recipe: RetrievalRecipe, net: Net, step: Step, material: Material, start: int
-    ) -> None:
+    def __init__(self, recipe: RetrievalRecipe, net: Net, material: Material, start: int) -> None:
         """`start` is the number of optimiser steps that are already done."""
         super().__init__()
         self.automatic_optimization = False
-        self.recipe, self.net, self.step, self.material = recipe, net, step, material
+        self.recipe, self.net, self.material = recipe, net, material
         self.start, self.gathered = start, 0
         self.parts: dict[str, Tensor] = {}
         val = material.collection.val
@@ -123,7 +121,7 @@ class RetrievalModule(lightning.LightningModule):
         def loss_of(features: Tensor) -> Tensor:
             # In float32: a temperature of 0.05 makes whole logits of bfloat16's last digits.
             with torch.autocast(features.device.type, enabled=False):
-                parts = self.step(self.net.system, features.float(), batch, progress)
+                parts = self.net.system.losses(features.float(), batch, progress)
                 self.parts = {name: part.detach() for name, part in parts.items()}
                 return torch.stack(list(parts.values())).sum() / self.recipe.accumulate
 
@@ -178,7 +176,8 @@ class RetrievalModule(lightning.LightningModule):
     @torch.no_grad()
     def vectors_of(self, rows: PhotoRows) -> Tensor:
         """Embeddings (n, dim) of photos as they are, on the CPU."""
-        system: EmbeddingSystem = self.net.system
+        system = self.net.system
+        assert isinstance(system, EmbeddingSystem)
         street = self.material.labels.street[torch.from_numpy(rows)]
         with _evaluating(self.net):
             features = self.features_of(rows).to(self.device)
@@ -209,7 +208,8 @@ class RetrievalModule(lightning.LightningModule):
     @torch.no_grad()
     def _pairs(self, query: Vectors, items: Vectors) -> Any:
         """Logits (k,) of one query's features (D,) with those of items (k, D)."""
-        system: RerankingSystem = self.net.system
+        system = self.net.system
+        assert isinstance(system, RerankingSystem)
         with _evaluating(self.net):
             others = torch.from_numpy(items).to(self.device)
             same = torch.from_numpy(query).to(self.device).expand_as(others)

@@ -3,24 +3,20 @@
 import csv
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import lightning
 import torch
 from lightning.pytorch.callbacks import Callback
-from torch import nn
 
 from coordi.data.collection import PhotoRows
 from coordi.errors import RecipeError
 from coordi.models.retrieval import SYSTEMS
-from coordi.models.retrieval.system import EmbeddingSystem
+from coordi.models.system import EmbeddingSystem, System
 from coordi.training.collapse import CollapseMonitor
 from coordi.training.material import Material, gather
 from coordi.training.retrieval import Net, RetrievalModule
 from coordi.training.retrieval_export import export_retrieval
 from coordi.training.retrieval_recipe import RetrievalRecipe
-from coordi.training.systems import STEPS
-from coordi.training.systems.csn import labels_of
 from coordi.training.trainer import LOG_EVERY, steps_done, train
 from coordi.training.validation import Validation, restore
 from coordi.types import Problem, Say
@@ -48,7 +44,7 @@ def train_retrieval(
     start = steps_done(output)
     net = Net(_build(recipe, material), material.backbone)
     _require_pairs(recipe, material, net.system)
-    module = RetrievalModule(recipe, net, STEPS[recipe.system], material, start)
+    module = RetrievalModule(recipe, net, material, start)
     claim(output, recipe)
     _write_problems(output / "problems.csv", material.problems)
     if start == 0:
@@ -73,25 +69,24 @@ def train_retrieval(
     return output / "artifact"
 
 
-def _build(recipe: RetrievalRecipe, material: Material) -> nn.Module:
-    system: Any = SYSTEMS[recipe.system]
+def _build(recipe: RetrievalRecipe, material: Material) -> System:
     try:
-        built: nn.Module = system(material.feature_dim, material.labels.sizes, recipe.model)
+        return SYSTEMS[recipe.system](material.feature_dim, material.labels.sizes, recipe.model)
     except (RuntimeError, MemoryError) as error:  # what torch says of sizes that no memory holds
         reason = str(error).splitlines()[0]
         raise RecipeError(f"a {recipe.system} of these sizes cannot be built: {reason}") from error
-    return built
 
 
-def _require_pairs(recipe: RetrievalRecipe, material: Material, system: Any) -> None:
+def _require_pairs(recipe: RetrievalRecipe, material: Material, system: System) -> None:
     """`RecipeError` where no two training photos belong together, or none belong apart.
 
     Pictures that are changed at random make a pair of one photo, seen twice.
     """
     batch = material.labels.batch(torch.empty(0), material.collection.train)
-    conditions = getattr(system, "conditions", ())
-    labels = [labels_of(system, batch, c) for c in conditions] if conditions else [batch.items]
-    counts = [torch.unique(column[column >= 0], return_counts=True)[1] for column in labels]
+    conditions = system.conditions if isinstance(system, EmbeddingSystem) else ()
+    counts = [
+        torch.unique(labels[labels >= 0], return_counts=True)[1] for labels in system.alike(batch)
+    ]
     name, what = material.collection.name, ", ".join(conditions) or material.match
     seen_twice = recipe.features == "end-to-end" and recipe.augment
     if not seen_twice and not any((count > 1).any() for count in counts):
@@ -107,11 +102,9 @@ def _require_pairs(recipe: RetrievalRecipe, material: Material, system: Any) -> 
 
 
 def _first_look(module: RetrievalModule, train: PhotoRows) -> None:
-    """Show the system features of training photos, where it wants to see some."""
-    fit_input = getattr(module.net.system, "fit_input", None)
-    if fit_input is not None:
-        stride = max(1, len(train) // _FIRST_LOOK)
-        fit_input(module.features_of(train[::stride][:_FIRST_LOOK]))
+    """Show the system features of training photos."""
+    stride = max(1, len(train) // _FIRST_LOOK)
+    module.net.system.fit_input(module.features_of(train[::stride][:_FIRST_LOOK]))
 
 
 def _validation(recipe: RetrievalRecipe, module: RetrievalModule, say: Say) -> Validation | None:

@@ -1,7 +1,6 @@
 """Street-to-shop and similarity systems, one file each, named as the field names them."""
 
-from torch import nn
-
+from coordi.models.batches import LabelSizes
 from coordi.models.retrieval.cross_triplet import CrossTriplet
 from coordi.models.retrieval.csn import ConditionalSimilarity
 from coordi.models.retrieval.darn import Darn
@@ -11,15 +10,10 @@ from coordi.models.retrieval.mtct import Mtct
 from coordi.models.retrieval.robust_contrastive import RobustContrastive
 from coordi.models.retrieval.single_tower import SingleTower
 from coordi.models.retrieval.studio2shop import Studio2Shop
-from coordi.models.retrieval.system import (
-    EmbeddingSystem,
-    LabelSizes,
-    RerankingSystem,
-    SystemSettings,
-)
 from coordi.models.retrieval.wtbi import WhereToBuyIt
+from coordi.models.system import EmbeddingSystem, RerankingSystem, System, SystemSettings
 
-SYSTEMS: dict[str, type[nn.Module]] = {
+SYSTEMS: dict[str, type[System]] = {
     "cross-triplet": CrossTriplet,
     "csn": ConditionalSimilarity,
     "darn": Darn,

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from coordi.artifacts import read_json
 from coordi.errors import CoordiError, EncoderError, UnknownNameError
+from coordi.models.batches import LabelSizes
 from coordi.models.encoders.backbone import Backbone, BackboneConfig, build_backbone
 from coordi.models.encoders.opening import TRAINED
-from coordi.models.retrieval.system import LabelSizes
 
 WEIGHTS = "model.safetensors"
 

@@ -15,11 +15,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from coordi.errors import InputError, UnknownNameError
+from coordi.models.batches import LabelSizes, PhotoBatch
 from coordi.models.retrieval.single_tower import perceptron
-from coordi.models.retrieval.system import LabelSizes, SystemSettings
-
-LABELS = ("category", "item")
-"""Conditions that every collection may have beside its attributes."""
+from coordi.models.system import EmbeddingSystem, SystemSettings
 
 
 class ConditionalSimilaritySettings(SystemSettings):
@@ -44,7 +42,7 @@ class ConditionalSimilaritySettings(SystemSettings):
     """Weight of the masks' L1 norm."""
 
 
-class ConditionalSimilarity(nn.Module):
+class ConditionalSimilarity(EmbeddingSystem):
     """Features → one unit row for each condition."""
 
     Settings: ClassVar[type[SystemSettings]] = ConditionalSimilaritySettings
@@ -53,10 +51,7 @@ class ConditionalSimilarity(nn.Module):
         self, feature_dim: int, sizes: LabelSizes, settings: ConditionalSimilaritySettings
     ) -> None:
         """Raise `InputError` where the collection's labels do not give the conditions asked for."""
-        super().__init__()
-        self.settings = settings
-        self.dim = settings.dim
-        self.scale = feature_dim**0.5
+        super().__init__(feature_dim, sizes, settings)
         self.conditions = _conditions(sizes, settings)
         self.attributes = tuple(sizes.attributes)
         self.trunk = perceptron(feature_dim, settings.hidden, settings.dim, 0.0)
@@ -85,6 +80,32 @@ class ConditionalSimilarity(nn.Module):
         mask = self.masks()[self.conditions.index(condition)]
         return functional.normalize(self.general(features) * mask, dim=1)
 
+    def alike(self, batch: PhotoBatch) -> list[Tensor]:
+        """Labels (B,) by which each of `conditions` compares, −1 where unknown."""
+        columns = dict(zip(self.attributes, batch.attributes.T, strict=True))
+        labels = {"category": batch.categories, "item": batch.items, **columns}
+        return [labels[name] for name in self.conditions]
+
+    def losses(self, features: Tensor, batch: PhotoBatch, progress: float) -> dict[str, Tensor]:  # noqa: ARG002
+        """Triplets of every condition, the length of the embedding, the size of the masks.
+
+        A condition without a triplet in this batch counts zero.
+        """
+        settings, general, masks = self.settings, self.general(features), self.masks()
+        hinges = [
+            triplet_hinge(
+                functional.normalize(general * mask, dim=1),
+                draw_triplets(labels, settings.triplets),
+                settings.margin,
+            )
+            for mask, labels in zip(masks, self.alike(batch), strict=True)
+        ]
+        return {
+            "triplets": torch.stack(hinges).mean(),
+            "embedding": settings.embedding_weight * general.norm(dim=1).mean(),
+            "masks": settings.mask_weight * masks.abs().sum(1).mean(),
+        }
+
 
 def _conditions(sizes: LabelSizes, settings: ConditionalSimilaritySettings) -> tuple[str, ...]:
     counts = {**sizes.attributes, "category": sizes.categories, "item": sizes.items}
@@ -107,3 +128,31 @@ def _disjoint(conditions: int, dim: int) -> Tensor:
         raise InputError(f"{conditions} disjoint masks need {conditions} columns; dim is {dim}")
     owner = torch.arange(dim) * conditions // dim
     return (owner[None] == torch.arange(conditions)[:, None]).float()
+
+
+def draw_triplets(labels: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
+    """For every anchor that has both, `count` pairs of another photo like it and one unlike it.
+
+    Labels (B,), −1 unknown and in no triplet → rows of anchors, positives and negatives (T,).
+    """
+    known = labels >= 0
+    equal = labels[:, None] == labels[None]
+    both = known[:, None] & known[None]
+    like = equal & both & ~torch.eye(len(labels), dtype=torch.bool, device=labels.device)
+    unlike = ~equal & both
+    anchors = (like.any(1) & unlike.any(1)).nonzero().squeeze(1)
+    if not len(anchors):
+        return anchors, anchors, anchors
+    positives = torch.multinomial(like[anchors].float(), count, replacement=True)
+    negatives = torch.multinomial(unlike[anchors].float(), count, replacement=True)
+    return anchors.repeat_interleave(count), positives.flatten(), negatives.flatten()
+
+
+def triplet_hinge(rows: Tensor, triplets: tuple[Tensor, Tensor, Tensor], margin: float) -> Tensor:
+    """Mean of max(0, D(a, p) − D(a, n) + margin) over triplets, D the Euclidean distance."""
+    anchors, positives, negatives = (rows[part] for part in triplets)
+    if not len(anchors):
+        return rows.sum() * 0.0
+    near = functional.pairwise_distance(anchors, positives)
+    far = functional.pairwise_distance(anchors, negatives)
+    return functional.relu(near - far + margin).mean()

@@ -17,8 +17,9 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from coordi.models.retrieval.mined import MinedLoss, MinedSettings
-from coordi.models.retrieval.system import LabelSizes, SystemSettings
+from coordi.models.batches import LabelSizes
+from coordi.models.retrieval.mined import MinedSettings, MinedSystem
+from coordi.models.system import SystemSettings
 
 
 class HeadSettings(MinedSettings):
@@ -34,28 +35,19 @@ class HeadSettings(MinedSettings):
     loss_settings: dict[str, Any] = Field(default_factory=lambda: {"temperature": 0.05})
 
 
-class Head(nn.Module):
+class Head(MinedSystem):
     """Features → unit rows, starting as the encoder's own."""
 
     Settings: ClassVar[type[SystemSettings]] = HeadSettings
     takes_text = True
 
     def __init__(self, feature_dim: int, sizes: LabelSizes, settings: HeadSettings) -> None:
-        super().__init__()
-        self.dim = settings.dim
-        self.scale = feature_dim**0.5
+        super().__init__(feature_dim, sizes, settings)
         self.linear = nn.Linear(feature_dim, settings.dim, bias=False)
         nn.init.eye_(self.linear.weight)
         self.residual = _residual(feature_dim, settings) if settings.hidden else None
         self.dropout = nn.Dropout(settings.dropout)
-        self.objective = MinedLoss(
-            settings.loss,
-            settings.loss_settings,
-            settings.miner,
-            settings.miner_settings,
-            dim=settings.dim,
-            classes=sizes.items,
-        )
+        self.learn_by(settings, sizes)
 
     @torch.no_grad()
     def fit_input(self, features: Tensor) -> None:

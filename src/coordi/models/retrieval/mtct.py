@@ -8,23 +8,21 @@ heads that in the second stage see both of them, are our reconstruction.
 
 from typing import ClassVar
 
+import torch
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
+from torch.nn import functional
 
-from coordi.models.retrieval.system import LabelSizes, SystemSettings
-from coordi.models.retrieval.tower import AttributeHeads, Tower
-from coordi.objectives.t_distributed import TDistributedTripletLoss
+from coordi.models.batches import LabelSizes, PhotoBatch
+from coordi.models.retrieval.tower import AttributeHeads, OneTower, TowerSettings
+from coordi.models.system import SystemSettings
+from coordi.objectives.distances import zero_with_graph
+from coordi.objectives.triplets import all_triplets
 
 
-class MtctSettings(SystemSettings):
+class MtctSettings(TowerSettings):
     """Fields of `model` in a recipe."""
 
-    dim: int = Field(256, ge=2)
-    """Columns of the embedding."""
-    hidden: int = Field(512, ge=1)
-    """Width of the hidden layer, on which the attribute heads stand."""
-    dropout: float = Field(0.2, ge=0, lt=1)
-    """Share of hidden units that are dropped while training."""
     stage1: float = Field(0.2, ge=0, le=1)
     """Share of the steps in which only attributes of shop photos are learned."""
     alpha: float = Field(1.0, gt=0)
@@ -35,23 +33,45 @@ class MtctSettings(SystemSettings):
     """Weight of the attributes' cross-entropy in the second stage."""
 
 
-class Mtct(nn.Module):
+class Mtct(OneTower):
     """Features → unit rows, the same for both domains."""
 
     Settings: ClassVar[type[SystemSettings]] = MtctSettings
 
     def __init__(self, feature_dim: int, sizes: LabelSizes, settings: MtctSettings) -> None:
-        super().__init__()
-        self.settings, self.dim = settings, settings.dim
-        self.tower = Tower(feature_dim, settings.hidden, settings.dim, settings.dropout)
+        """As `System`."""
+        super().__init__(feature_dim, sizes, settings)
         self.heads = AttributeHeads(settings.hidden, sizes)
-        self.objective = TDistributedTripletLoss(settings.alpha)
 
-    def fit_input(self, features: Tensor) -> None:
-        """Start from the leading directions of features (N, feature_dim)."""
-        self.tower.fit_input(features)
+    def losses(self, features: Tensor, batch: PhotoBatch, progress: float) -> dict[str, Tensor]:
+        """First the attributes of shop photos alone, then triplets across the domains as well."""
+        hidden, rows = self.tower.levels(features)
+        if progress < self.settings.stage1:
+            return {"attributes": self.heads.loss_of(hidden, batch, ~batch.street)}
+        stretched, alpha = rows * self.settings.spread, self.settings.alpha
+        attributes = self.heads.loss(hidden, batch.categories, batch.attributes)
+        return {
+            "triplets": t_distributed(stretched, batch.items, batch.street, alpha),
+            "attributes": self.settings.attribute_weight * attributes,
+        }
 
-    def embed(self, features: Tensor, street: Tensor) -> Tensor:  # noqa: ARG002
-        """Features (B, feature_dim) → unit rows (B, dim)."""
-        rows: Tensor = self.tower(features)
-        return rows
+
+def t_distributed(rows: Tensor, items: Tensor, street: Tensor, alpha: float = 1.0) -> Tensor:
+    """−log [k(d⁺) / (k(d⁺) + k(d⁻))] with the kernel k(d) = (1 + d²/α)^(−(α+1)/2).
+
+    Van der Maaten and Weinberger 2012, section 3; the larger α > 0, the lighter the tail. The
+    heavy tail lets a triplet that is very wrong pull less than one that is nearly right. Rows
+    (B, d) of any length, labels (B,), `street` (B,) bool; the anchor is a street photo, positive
+    and negative are shop photos. The mean is over all triplets of the batch (our reconstruction:
+    MTCT draws them); 0 without one.
+    """
+    near, far, valid = all_triplets(rows, items, street, ~street)
+    if not valid.any():
+        return zero_with_graph(rows)
+
+    def log_kernel(squares: Tensor) -> Tensor:
+        return -(alpha + 1) / 2 * torch.log1p(squares / alpha)
+
+    # −log [a / (a + b)] = softplus(log b − log a): no quotient of small numbers.
+    terms = functional.softplus(log_kernel(far) - log_kernel(near))
+    return (terms * valid).sum() / valid.sum()

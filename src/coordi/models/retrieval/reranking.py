@@ -12,7 +12,7 @@ from coordi.errors import EncoderError, NotFoundError
 from coordi.types import Vectors
 
 if TYPE_CHECKING:
-    from coordi.models.retrieval.system import RerankingSystem
+    from coordi.models.system import RerankingSystem
 
 
 @dataclass(frozen=True, slots=True)

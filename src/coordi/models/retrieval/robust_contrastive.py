@@ -7,50 +7,53 @@ do not lead the gradient. As recalled, not read in a source; the loss says what 
 
 from typing import ClassVar
 
+import torch
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
+from torch.nn import functional
 
-from coordi.models.retrieval.system import LabelSizes, SystemSettings
-from coordi.models.retrieval.tower import Tower
-from coordi.objectives.robust_contrastive import RobustContrastiveLoss
+from coordi.models.batches import PhotoBatch
+from coordi.models.retrieval.tower import OneTower, TowerSettings
+from coordi.models.system import SystemSettings
+from coordi.objectives.distances import safe_sqrt, squared_distances, zero_with_graph
 
 
-class RobustContrastiveSettings(SystemSettings):
+class RobustContrastiveSettings(TowerSettings):
     """Fields of `model` in a recipe."""
 
-    dim: int = Field(256, ge=2)
-    """Columns of the embedding."""
-    hidden: int = Field(512, ge=1)
-    """Width of the hidden layer."""
-    dropout: float = Field(0.2, ge=0, lt=1)
-    """Share of hidden units that are dropped while training."""
     margin: float = Field(1.0, gt=0, le=2)
     """Distance that pairs which do not match shall have at least."""
     limit: float = Field(1.0, gt=0)
     """Squared distance at which the positive term is half of its ceiling, which it equals."""
 
 
-class RobustContrastive(nn.Module):
+class RobustContrastive(OneTower):
     """Features → unit rows, the same for both domains."""
 
     Settings: ClassVar[type[SystemSettings]] = RobustContrastiveSettings
 
-    def __init__(
-        self,
-        feature_dim: int,
-        sizes: LabelSizes,  # noqa: ARG002
-        settings: RobustContrastiveSettings,
-    ) -> None:
-        super().__init__()
-        self.settings, self.dim = settings, settings.dim
-        self.tower = Tower(feature_dim, settings.hidden, settings.dim, settings.dropout)
-        self.objective = RobustContrastiveLoss(settings.margin, settings.limit)
+    def losses(self, features: Tensor, batch: PhotoBatch, progress: float) -> dict[str, Tensor]:  # noqa: ARG002
+        """The robust contrastive loss of street-shop pairs."""
+        rows, chosen = self.embed(features, batch.street), self.settings
+        pairs = robust_contrastive(rows, batch.items, batch.street, chosen.margin, chosen.limit)
+        return {"pairs": pairs}
 
-    def fit_input(self, features: Tensor) -> None:
-        """Start from the leading directions of features (N, feature_dim)."""
-        self.tower.fit_input(features)
 
-    def embed(self, features: Tensor, street: Tensor) -> Tensor:  # noqa: ARG002
-        """Features (B, feature_dim) → unit rows (B, dim)."""
-        rows: Tensor = self.tower(features)
-        return rows
+def robust_contrastive(
+    rows: Tensor, items: Tensor, street: Tensor, margin: float = 1.0, limit: float = 1.0
+) -> Tensor:
+    """Contrastive loss of street-shop pairs whose positive term saturates; 0 without a pair.
+
+    Positive pair: c·d²/(c + d²) with c = `limit`, which is d² for close pairs and never more than
+    c. Negative pair: max(0, `margin` − d)². Mean over all positive pairs plus mean over the
+    violating negatives, of unit rows (B, dim) with labels (B,) and `street` (B,) bool. That the
+    positive term saturates is the paper's idea; this form of it (Geman and McClure's, instead of a
+    hard clip, beyond which a pair could never be learned) and the averages are our reconstruction.
+    """
+    squares = squared_distances(rows[street], rows[~street])  # (S, T)
+    same = items[street][:, None] == items[~street][None, :]
+    near = limit * squares / (limit + squares)
+    far = functional.relu(margin - safe_sqrt(squares)).square()
+    parts = [near[same], far[~same & (far > 0)]]
+    means = [part.mean() for part in parts if len(part)]
+    return torch.stack(means).sum() if means else zero_with_graph(rows)

@@ -10,8 +10,9 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from coordi.models.retrieval.mined import MinedLoss, MinedSettings
-from coordi.models.retrieval.system import LabelSizes, SystemSettings
+from coordi.models.batches import LabelSizes
+from coordi.models.retrieval.mined import MinedSettings, MinedSystem
+from coordi.models.system import SystemSettings
 
 
 class SingleTowerSettings(MinedSettings):
@@ -25,24 +26,15 @@ class SingleTowerSettings(MinedSettings):
     """Share of hidden units that are dropped while training."""
 
 
-class SingleTower(nn.Module):
+class SingleTower(MinedSystem):
     """Features → multi-layer perceptron → unit rows."""
 
     Settings: ClassVar[type[SystemSettings]] = SingleTowerSettings
 
     def __init__(self, feature_dim: int, sizes: LabelSizes, settings: SingleTowerSettings) -> None:
-        super().__init__()
-        self.dim = settings.dim
-        self.scale = feature_dim**0.5  # unit rows become entries of variance about one
+        super().__init__(feature_dim, sizes, settings)
         self.layers = perceptron(feature_dim, settings.hidden, settings.dim, settings.dropout)
-        self.objective = MinedLoss(
-            settings.loss,
-            settings.loss_settings,
-            settings.miner,
-            settings.miner_settings,
-            dim=settings.dim,
-            classes=sizes.items,
-        )
+        self.learn_by(settings, sizes)
 
     def embed(self, features: Tensor, street: Tensor) -> Tensor:  # noqa: ARG002
         """Features (B, feature_dim) → unit rows (B, dim), the same for street and shop."""

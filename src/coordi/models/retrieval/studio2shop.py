@@ -12,12 +12,23 @@ one matching and many random articles. Widths and what follows are our reconstru
 
 from typing import ClassVar
 
+import torch
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from coordi.models.retrieval.system import LabelSizes, SystemSettings
-from coordi.models.retrieval.wtbi import FirstStage, Pair, pair_features, pair_layers, zeroed
+from coordi.models.batches import LabelSizes, PhotoBatch
+from coordi.models.retrieval.pairs import (
+    FirstStage,
+    Pair,
+    Pairs,
+    choose_pairs,
+    match_loss,
+    pair_features,
+    pair_layers,
+    zeroed,
+)
+from coordi.models.system import RerankingSystem, SystemSettings
 
 
 class Studio2ShopSettings(SystemSettings):
@@ -35,16 +46,15 @@ class Studio2ShopSettings(SystemSettings):
     """Non-matching items of the batch, at random, for each query."""
 
 
-class Studio2Shop(nn.Module):
+class Studio2Shop(RerankingSystem):
     """Features of a query and of an article → logit that they show the same garment."""
 
     Settings: ClassVar[type[SystemSettings]] = Studio2ShopSettings
     cached_only = True
 
-    def __init__(self, feature_dim: int, sizes: LabelSizes, settings: Studio2ShopSettings) -> None:  # noqa: ARG002
-        super().__init__()
-        self.settings = settings
-        self.scale = feature_dim**0.5
+    def __init__(self, feature_dim: int, sizes: LabelSizes, settings: Studio2ShopSettings) -> None:
+        """As `System`."""
+        super().__init__(feature_dim, sizes, settings)
         self.tower = nn.Sequential(
             nn.Linear(feature_dim, settings.tower),
             nn.ReLU(),
@@ -72,3 +82,17 @@ class Studio2Shop(nn.Module):
         hidden = self.layers(pair_features(queries, items, self.settings.pair))
         logits: Tensor = self.first_stage(queries, items) + self.last(hidden).squeeze(1)
         return logits
+
+    def losses(self, features: Tensor, batch: PhotoBatch, progress: float) -> dict[str, Tensor]:  # noqa: ARG002
+        """Cross-entropy on matching pairs and random ones; the articles' features stay."""
+        pairs = random_pairs(batch, self.settings.negatives)
+        logits = self.match(self.query(features)[pairs.queries], features[pairs.items].detach())
+        return {"pairs": match_loss(logits, pairs.match)}
+
+
+def random_pairs(batch: PhotoBatch, negatives: int) -> Pairs:
+    """All matching pairs of a batch, and for each query `negatives` at random that do not match."""
+    at = batch.items.device
+    return choose_pairs(
+        batch, lambda queries, items: torch.rand(len(queries), len(items), device=at), negatives
+    )

@@ -1,10 +1,25 @@
 """What the cross-domain systems are built of: a tower of two layers, and attribute heads."""
 
+from typing import Any
+
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from coordi.models.retrieval.system import LabelSizes
+from coordi.models.batches import LabelSizes, PhotoBatch
+from coordi.models.system import EmbeddingSystem, SystemSettings
+
+
+class TowerSettings(SystemSettings):
+    """Settings of every system that stands on towers."""
+
+    dim: int = Field(256, ge=2)
+    """Columns of the embedding."""
+    hidden: int = Field(512, ge=1)
+    """Width of a tower's hidden layer."""
+    dropout: float = Field(0.2, ge=0, lt=1)
+    """Share of hidden units that are dropped while training."""
 
 
 class Tower(nn.Module):
@@ -67,6 +82,43 @@ class TwoTowers(nn.Module):
         return hidden, rows
 
 
+class OneTower(EmbeddingSystem):
+    """Base of systems with one network for both domains."""
+
+    def __init__(self, feature_dim: int, sizes: LabelSizes, settings: Any) -> None:
+        """As `System`; `settings` are `TowerSettings`."""
+        super().__init__(feature_dim, sizes, settings)
+        self.tower = Tower(feature_dim, settings.hidden, settings.dim, settings.dropout)
+
+    def fit_input(self, features: Tensor) -> None:
+        """Start from the leading directions of features (N, feature_dim)."""
+        self.tower.fit_input(features)
+
+    def embed(self, features: Tensor, street: Tensor) -> Tensor:  # noqa: ARG002
+        """Features (B, feature_dim) → unit rows (B, dim), the same for street and shop."""
+        rows: Tensor = self.tower(features)
+        return rows
+
+
+class TowerPerDomain(EmbeddingSystem):
+    """Base of systems with a network for street photos and another for shop photos."""
+
+    two_towers = True
+
+    def __init__(self, feature_dim: int, sizes: LabelSizes, settings: Any) -> None:
+        """As `System`; `settings` are `TowerSettings`."""
+        super().__init__(feature_dim, sizes, settings)
+        self.towers = TwoTowers(feature_dim, settings.hidden, settings.dim, settings.dropout)
+
+    def fit_input(self, features: Tensor) -> None:
+        """Start both towers from the leading directions of features (N, feature_dim)."""
+        self.towers.fit_input(features)
+
+    def embed(self, features: Tensor, street: Tensor) -> Tensor:
+        """Features (B, feature_dim), `street` (B,) → unit rows (B, dim)."""
+        return self.towers.levels(features, street)[1]
+
+
 class AttributeHeads(nn.Module):
     """One softmax classifier for the category and one for each attribute, on the same rows."""
 
@@ -88,3 +140,7 @@ class AttributeHeads(nn.Module):
             if (column >= 0).any()
         ]
         return torch.stack(terms).mean() if terms else rows.sum() * 0.0
+
+    def loss_of(self, rows: Tensor, batch: PhotoBatch, chosen: Tensor) -> Tensor:
+        """`loss` of some photos of a batch, `chosen` (B,) bool; rows (B, width)."""
+        return self.loss(rows[chosen], batch.categories[chosen], batch.attributes[chosen])

@@ -14,16 +14,25 @@ Our reconstruction where it serves a ranking:
   beside, so that serving needs no labels; a category with too few pairs keeps the shared layer.
 """
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from coordi.models.retrieval.system import LabelSizes, SystemSettings
-
-Pair = Literal["concatenated", "compared"]
+from coordi.models.batches import LabelSizes, PhotoBatch
+from coordi.models.retrieval.pairs import (
+    FirstStage,
+    Pair,
+    Pairs,
+    choose_pairs,
+    match_loss,
+    pair_features,
+    pair_layers,
+    zeroed,
+)
+from coordi.models.system import RerankingSystem, SystemSettings
 
 
 class WhereToBuyItSettings(SystemSettings):
@@ -43,15 +52,15 @@ class WhereToBuyItSettings(SystemSettings):
     """Matching pairs below which a category keeps the shared layer."""
 
 
-class WhereToBuyIt(nn.Module):
+class WhereToBuyIt(RerankingSystem):
     """Features of a query and of an item → logit that they show the same garment."""
 
     Settings: ClassVar[type[SystemSettings]] = WhereToBuyItSettings
     cached_only = True
 
     def __init__(self, feature_dim: int, sizes: LabelSizes, settings: WhereToBuyItSettings) -> None:
-        super().__init__()
-        self.settings = settings
+        """As `System`."""
+        super().__init__(feature_dim, sizes, settings)
         self.first_stage = FirstStage()
         self.layers = pair_layers(feature_dim, settings.pair, settings.hidden, settings.dropout)
         self.last = zeroed(nn.Linear(settings.hidden[-1], 1))
@@ -61,7 +70,6 @@ class WhereToBuyIt(nn.Module):
             self.own = nn.Parameter(torch.zeros(self.categories, settings.hidden[-1]))
             self.pairs: Tensor
             self.register_buffer("pairs", torch.zeros(self.categories))
-        self.scale = feature_dim**0.5
 
     def fit_input(self, features: Tensor) -> None:
         """Learn how similar two photos are on average, from features (N, feature_dim)."""
@@ -84,62 +92,38 @@ class WhereToBuyIt(nn.Module):
         own: Tensor = (hidden * self.own[category.clamp(min=0)]).sum(1)
         return logits + own * (category >= 0)
 
+    def losses(self, features: Tensor, batch: PhotoBatch, progress: float) -> dict[str, Tensor]:
+        """Cross-entropy on pairs with hard negatives, and of the category that an item shows.
 
-class FirstStage(nn.Module):
-    """Cosine similarity of a pair, standardised, times a learned weight, plus a learned bias."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.mean: Tensor
-        self.spread: Tensor
-        self.register_buffer("mean", torch.tensor(0.0))
-        self.register_buffer("spread", torch.tensor(0.1))
-        self.log_weight = nn.Parameter(torch.tensor(0.0))
-        self.bias = nn.Parameter(torch.tensor(-3.0))
+        Towards the end (`tune_from`) the last layer of the item's category learns too; until then
+        its part counts for nothing. The paper tunes a whole copy of the network for each category.
+        """
+        pairs = hard_pairs(features, batch, self.settings.negatives)
+        category = batch.categories[pairs.items]
+        if progress < self.settings.tune_from:
+            category = torch.full_like(category, -1)
+        elif self.training:
+            self._count(category[pairs.match])
+        logits = self.logits(features[pairs.queries], features[pairs.items], category)
+        parts = {"pairs": match_loss(logits, pairs.match)}
+        if self.categories:
+            guess, known = self.classify(features * self.scale), batch.categories
+            wrong = functional.cross_entropy(guess, known, ignore_index=-1, reduction="sum")
+            parts["category"] = wrong / (known >= 0).sum().clamp(min=1)
+        return parts
 
     @torch.no_grad()
-    def fit(self, features: Tensor) -> None:
-        """Take mean and standard deviation of the similarity of two photos of (N, D)."""
-        rows = features[:: max(1, len(features) // 1000)]
-        if len(rows) < 2:
-            return
-        above = torch.triu_indices(len(rows), len(rows), 1)
-        similar = (rows @ rows.T)[above[0], above[1]]
-        self.mean.copy_(similar.mean())
-        self.spread.copy_(similar.std(unbiased=False).clamp(min=1e-3))
-
-    def forward(self, queries: Tensor, items: Tensor) -> Tensor:
-        """Unit rows (B, D), (B, D) → logits (B,) that rise with their similarity."""
-        similar = (queries * items).sum(1)
-        return (similar - self.mean) / self.spread * self.log_weight.exp() + self.bias
+    def _count(self, categories: Tensor) -> None:
+        """Note how many matching pairs each category has learned from."""
+        if self.categories:
+            known = categories[categories >= 0]
+            self.pairs += torch.bincount(known, minlength=self.categories)
 
 
-def pair_features(queries: Tensor, items: Tensor, pair: Pair) -> Tensor:
-    """Unit rows (B, D), (B, D) → (B, 2D), or (B, 4D) with |a − b| and a ⊙ b, of variance near 1."""
-    scale = queries.shape[1] ** 0.5
-    a, b = queries * scale, items * scale
-    return torch.cat([a, b] if pair == "concatenated" else [a, b, (a - b).abs(), a * b], 1)
+def hard_pairs(features: Tensor, batch: PhotoBatch, negatives: int) -> Pairs:
+    """All matching pairs of a batch, and each query's nearest `negatives` that do not match.
 
-
-def pair_layers(
-    feature_dim: int, pair: Pair, hidden: tuple[int, ...], dropout: float
-) -> nn.Sequential:
-    """The layers between `pair_features` and the last one."""
-    inputs = feature_dim * (2 if pair == "concatenated" else 4)
-    layers: list[nn.Module] = []
-    for width in hidden:
-        layers += [nn.Linear(inputs, width), nn.ReLU(), nn.Dropout(dropout)]
-        inputs = width
-    return nn.Sequential(*layers)
-
-
-def zeroed(layer: nn.Linear) -> nn.Linear:
-    """The layer, whose answer is zero until it has learned."""
-    nn.init.zeros_(layer.weight)
-    nn.init.zeros_(layer.bias)
-    return layer
-
-
-def match_loss(logits: Tensor, match: Tensor) -> Tensor:
-    """Cross-entropy of match (B,) bool by logits (B,)."""
-    return functional.binary_cross_entropy_with_logits(logits, match.to(logits.dtype))
+    Nearness is the cosine similarity of the features (B, D), as in the first stage.
+    """
+    rows = features.detach()
+    return choose_pairs(batch, lambda queries, items: rows[queries] @ rows[items].T, negatives)
