@@ -37,6 +37,13 @@ ID,Type,SKU,Name,Published,Description,Regular price,Categories,Images,Parent,At
 13,variation,TEE-B-S,Tee - Blue,1,,24.95,,https://x.example/a2.jpg,TEE,Color,Blue,Size,S
 20,simple,CAP,Cap,1,,9.00,Hats,https://x.example/a3.jpg,,Color,Green,,
 """
+WOO_HEADERS = {
+    "German": "ID,Typ,Artikelnummer,Name,Veröffentlicht,Beschreibung,Regulärer Preis,Kategorien,Bilder,Übergeordnetes Produkt,Attribut 1 Name,Attribut 1 Wert(e),Attribut 2 Name,Attribut 2 Wert(e)",
+    "French": "ID,Type,UGS,Nom,Publié,Description,Tarif régulier,Catégories,Images,Parent,Nom de l’attribut 1,Valeur(s) de l’attribut 1,Nom de l’attribut 2,Valeur(s) de l’attribut 2",
+    "Italian": "ID,Tipo,COD,Nome,Pubblicato,Descrizione,Prezzo di listino,Categorie,Immagine,Genitore,Attributo 1 nome,Attributo 1 valore(i),Attributo 2 nome,Attributo 2 valuta(e)",
+    "Spanish": "ID,Tipo,SKU,Nombre,Publicado,Descripción,Precio normal,Categorías,Imágenes,Superior,Nombre del atributo 1,Valor(es) del atributo 1,Nombre del atributo 2,Valor(es) del atributo 2",
+}
+"""The columns of `WOO` as the exporter names them in shops of other languages."""
 MAGENTO = """\
 sku,name,product_type,categories,price,base_image,additional_images,additional_attributes,configurable_variations
 MH-S-Red,Hoodie-S-Red,simple,,49.0,/a/0/a0.jpg,/a/1/a1.jpg,"color=Red,size=S,material=Cotton, soft",
@@ -178,6 +185,19 @@ def test_an_export_becomes_its_items(shop, name, text, images, said, wanted):
     assert told(rows) == wanted
     assert any(f"reads as {said}" in note for note in catalog.notes)
     assert catalog.count == len(rows)
+
+
+@pytest.mark.parametrize("language", WOO_HEADERS)
+def test_woocommerce_is_known_in_other_languages(shop, language):
+    header, rest = WOO.split("\n", 1)
+    catalog, rows = shop("woo.csv", f"{WOO_HEADERS[language]}\n{rest}")
+    in_english, as_wanted = shop("woo.csv", f"{header}\n{rest}")
+    assert told(rows) == told(as_wanted)
+    assert any("reads as a WooCommerce export" in note for note in catalog.notes)
+    assert [(row.title, row.description, row.fields["category"]) for row in rows] == [
+        (row.title, row.description, row.fields["category"]) for row in as_wanted
+    ]
+    assert len(catalog.fields) == len(in_english.fields)
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ USUAL_NAMES: Mapping[str, tuple[str, ...]] = {
     "model": (
         *("model", "model_id", "model_number", "item_group_id", "parent_sku", "parent_id"),
         *("parent_asin", "group_id", "product_group_id", "style_number", "modell", "modelo"),
-        *("modèle", "modello", "モデル", "모델", "款号", "модель"),
+        *("modèle", "modello", "モデル", "모델", "款号", "модель", "parent"),
     ),
     "price": (
         *("price", "sale_price", "current_price", "variant_price", "unit_price", "list_price"),

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from coordi.data.exports import builders, magento, merchant, shopify, woocommerce
+from coordi.data.exports import magento, merchant, shopify, systems, woocommerce
+from coordi.data.exports.layouts import Layout
 from coordi.data.exports.variants import Product, records_of
 from coordi.data.readers.table import Record, Table
 from coordi.data.rolenames import bare
@@ -18,19 +19,24 @@ _PEEK = 3  # rows that tell what objects without a header hold
 Names = Mapping[str, tuple[str, ...]]
 """Role → bare names of the columns that it is taken from, the likeliest first."""
 
+_LAYOUTS: tuple[tuple[str, Callable[[frozenset[str]], bool], Layout], ...] = (
+    ("a Squarespace export", systems.is_squarespace, systems.SQUARESPACE),
+    ("a Wix export", systems.is_wix, systems.WIX),
+    ("an Amazon flat file", systems.is_amazon, systems.AMAZON),
+    ("a BigCommerce export", systems.is_bigcommerce, systems.BIGCOMMERCE),
+    ("an Ecwid export", systems.is_ecwid, systems.ECWID),
+    ("a Shopware export", systems.is_shopware, systems.SHOPWARE),
+    ("a Lightspeed export", systems.is_lightspeed, systems.LIGHTSPEED),
+    ("an Etsy export", systems.is_etsy, systems.ETSY),
+    ("an eBay file", systems.is_ebay, systems.EBAY),
+    ("a Rakuten export", systems.is_rakuten, systems.RAKUTEN),
+)
 _BY_COLUMNS: tuple[tuple[str, Callable[[frozenset[str]], bool], Read, Names], ...] = (
     ("a Shopify export", shopify.is_csv, shopify.csv_products, shopify.NAMES),
     ("a WooCommerce export", woocommerce.is_csv, woocommerce.products, woocommerce.NAMES),
     ("a Magento export", magento.is_csv, magento.products, magento.NAMES),
     ("a Google Merchant feed", merchant.is_feed, merchant.products, merchant.NAMES),
-    (
-        "a Squarespace export",
-        builders.is_squarespace,
-        builders.squarespace_products,
-        builders.SQUARESPACE,
-    ),
-    ("a Wix export", builders.is_wix, builders.wix_products, builders.WIX),
-    ("an Amazon flat file", builders.is_amazon, builders.amazon_products, builders.AMAZON),
+    *((name, fits, layout.products, layout.names) for name, fits, layout in _LAYOUTS),
 )
 
 
