@@ -184,7 +184,26 @@ def test_an_export_becomes_its_items(shop, name, text, images, said, wanted):
     catalog, rows = shop(name, text, images)
     assert told(rows) == wanted
     assert any(f"reads as {said}" in note for note in catalog.notes)
-    assert catalog.count == len(rows)
+    assert catalog.count == len(rows) + catalog.seen.folded
+
+
+def test_rows_that_become_one_item_are_counted(shop):
+    catalog, rows = shop("shopify.csv", SHOPIFY)
+    assert (catalog.count, len(rows), catalog.seen.folded) == (5, 3, 2)
+    catalog, rows = shop("woo.csv", WOO)  # the row of a variable product is no item either
+    assert (catalog.count, len(rows), catalog.seen.folded) == (5, 3, 2)
+    catalog, rows = shop("products.json", json.dumps(PRODUCTS_JSON))
+    assert (catalog.count, len(rows), catalog.seen.folded) == (2, 2, 0)
+
+
+@pytest.mark.parametrize("cents", ["{}", "{} EUR"])
+def test_prices_that_differ_between_sizes_are_said(shop, cents):
+    text = SHOPIFY.replace("18.90", cents.format("18.90")).replace("19.90", cents.format("19.90"))
+    catalog, rows = shop("shopify.csv", text)
+    assert [(row.fields["price"], row.fields["highest_price"]) for row in rows] == [
+        (18.9, 19.9), (19.9, None), (9.0, None)
+    ]  # fmt: skip
+    assert sum("1 items have sizes of several prices" in note for note in catalog.remarks()) == 1
 
 
 @pytest.mark.parametrize("language", WOO_HEADERS)

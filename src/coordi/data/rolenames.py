@@ -84,6 +84,7 @@ USUAL_NAMES: Mapping[str, tuple[str, ...]] = {
         *("retail_price", "price_usd", "price_eur", "price_gbp", "original_price", "mrp"),
         *("regular_price", "selling_price", "preis", "verkaufspreis", "precio", "prix", "prezzo"),
         *("preço", "preco", "prijs", "cena", "hinta", "pris", "ár", "fiyat", "giá", "harga"),
+        "highest_price",
         *("価格", "販売価格", "値段", "가격", "판매가", "价格", "價格", "цена", "ราคา"),
     ),
     "url": (

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from coordi.data.exports import magento, merchant, shopify, systems, woocommerce
 from coordi.data.exports.layouts import Layout
-from coordi.data.exports.variants import Product, records_of
+from coordi.data.exports.variants import HIGHEST, Product, records_of
 from coordi.data.readers.table import Record, Table
 from coordi.data.rolenames import bare
 from coordi.types import Problem
@@ -52,6 +52,10 @@ class ExportTable:
     """Role → the file's own column for it, under which items have it."""
     said: str = field(default="", init=False)
     """What the latest pass folded."""
+    folded: int = field(default=0, init=False)
+    """Rows that the latest pass put into the item of another."""
+    ranges: int = field(default=0, init=False)
+    """Items of the latest pass whose sizes differ in price."""
 
     columns: tuple[str, ...] = field(default=(), init=False)
 
@@ -80,15 +84,24 @@ class ExportTable:
             else:
                 rows.append(row)
         products = list(self.read(rows))
-        items = 0
-        for product in products:
-            for record in records_of(product):
-                items += 1
-                yield self._as_in_file(record)
+        records = [record for product in products for record in records_of(product)]
+        self.folded = max(0, len(rows) - len(records))
+        self.ranges = sum(HIGHEST in record.values for record in records)
         self.said = (
-            f"{len(rows):,} rows are {len(products):,} products in {items:,} looks; sizes of one "
-            "look are one item, further pictures are kept"
-            if len(rows) != items
+            f"{len(rows):,} rows are {len(products):,} products in {len(records):,} looks; sizes "
+            "of one look are one item, further pictures are kept"
+            if len(rows) != len(records)
+            else ""
+        )
+        yield from map(self._as_in_file, records)
+
+    @property
+    def remark(self) -> str:
+        """What the latest pass made of prices, "" where no item has several."""
+        return (
+            f"{self.ranges:,} items have sizes of several prices: their price is the lowest, "
+            f"the field {HIGHEST} the highest"
+            if self.ranges
             else ""
         )
 
