@@ -188,6 +188,30 @@ EXPORTS = {
             ("cp", "帽子", "2", 980, "100372", None, "cp", None),
         ],
     ),
+    "cafe24.csv": (
+        "상품코드,자체 상품코드,진열상태,판매상태,상품분류 번호,상품명,영문 상품명,상품 요약설명,상품 상세설명,소비자가,공급가,상품가,판매가,옵션사용,품목 구성방식,옵션입력,이미지등록(상세),이미지등록(목록),이미지등록(작은목록),이미지등록(축소),이미지등록(추가),브랜드\n"
+        "P000001,RD,Y,Y,24,빨간 원피스,Red dress,,<p>부드러운</p>,50000,20000,39000,39000,Y,T,색상{빨강}//사이즈{S|M},a0.jpg,a0.jpg,a0.jpg,a0.jpg,a1.jpg,Acme\n"
+        "P000002,CP,Y,Y,25,모자,Cap,,,12000,5000,9000,9000,N,,,a2.jpg,a2.jpg,a2.jpg,a2.jpg,,Acme\n",
+        [
+            ("P000001", "빨간 원피스", "01", 39000, "24", "Acme", "P000001", "S;M"),
+            ("P000002", "모자", "2", 9000, "25", "Acme", "P000002", None),
+        ],
+    ),
+    "meta_flat.csv": (
+        "id,title,description,availability,condition,price,link,image[0].url,image[0].tag[0],image[1].url,brand,item_group_id,size\n"
+        "M1,Red dress,Soft,in stock,new,39.90 USD,https://s.example/1,https://s.example/a0.jpg,Front,https://s.example/a1.jpg,Acme,G,S\n"
+        "M2,Red dress,Soft,in stock,new,39.90 USD,https://s.example/2,https://s.example/a0.jpg,Front,https://s.example/a1.jpg,Acme,G,M\n",
+        [("M1", "Red dress", "01", 39.9, None, "Acme", "G", "S;M")],
+    ),
+    "salesforce.xml": (
+        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        '<catalog xmlns="http://www.demandware.com/xml/impex/catalog/2006-10-31" catalog-id="shop">\n'
+        '<product product-id="RD"><display-name xml:lang="x-default">Red dress</display-name><brand>Acme</brand>\n'
+        '<images><image-group view-type="large"><image path="large/a0.jpg"/><image path="large/a1.jpg"/></image-group>\n'
+        '<image-group view-type="small"><image path="small/a0.jpg"/></image-group></images></product>\n'
+        "</catalog>\n",
+        [("RD", "Red dress", "01", None, None, "Acme", None, None)],
+    ),
     "akeneo.csv": (
         "sku;categories;enabled;family;groups;parent;brand;color;description-en_US-ecommerce;name-en_US;picture;price-EUR;price-USD;size\n"
         "RD-S;dresses;1;clothing;;RD;acme;red;<p>Soft</p>;Red dress;files/RD-S/picture/a0.jpg;39.90;44.90;s\n"

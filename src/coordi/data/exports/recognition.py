@@ -30,6 +30,7 @@ _LAYOUTS: tuple[tuple[str, Callable[[frozenset[str]], bool], Layout], ...] = (
     ("an Etsy export", systems.is_etsy, systems.ETSY),
     ("an eBay file", systems.is_ebay, systems.EBAY),
     ("a Rakuten export", systems.is_rakuten, systems.RAKUTEN),
+    ("a Cafe24 export", systems.is_cafe24, systems.CAFE24),
 )
 _BY_COLUMNS: tuple[tuple[str, Callable[[frozenset[str]], bool], Read, Names], ...] = (
     ("a Shopify export", shopify.is_csv, shopify.csv_products, shopify.NAMES),

@@ -406,3 +406,35 @@ RAKUTEN = Layout(
         r"^(バリエーション|商品画像|商品オプション|選択肢|sku|システム連携用|コントロール)"
     ),
 )
+
+
+# Cafe24: a row a product, whose options are listed in one cell.
+
+
+def is_cafe24(columns: frozenset[str]) -> bool:
+    """Whether bare column names are those of Cafe24's product file."""
+    return {"상품코드", "상품명", "이미지등록상세"} <= columns
+
+
+def _cafe24_choices(row: Row) -> dict[str, list[str]]:
+    """Options as "색상{블랙|화이트}//사이즈{S|M}" lists them."""
+    listed = re.findall(r"([^/{}]+)\{([^}]*)\}", row.text("옵션입력"))
+    return {name.strip(): split(values, "|") for name, values in listed}
+
+
+CAFE24 = Layout(
+    {
+        "id": ("상품코드", "자체상품코드"),
+        "image": ("이미지등록상세", "이미지등록목록"),
+        "title": ("상품명",),
+        "description": ("상품상세설명", "상품간략설명", "상품요약설명"),
+        "category": ("상품분류번호",),
+        "brand": ("브랜드",),
+        "price": ("판매가", "상품가"),
+    },
+    key=lambda row: row.text("상품코드", "자체상품코드"),
+    kind=lambda _row: "product",
+    choices=_cafe24_choices,
+    pictures=("이미지등록상세", "이미지등록추가"),
+    dropped=re.compile(r"^(옵션|이미지등록|품목구성|버튼이미지|모바일상품상세)"),
+)
