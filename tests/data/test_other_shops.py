@@ -245,3 +245,23 @@ def test_an_export_reads_right(tmp_path, name):
         for row in rows
     ]
     assert told == wanted
+
+
+def test_nothing_of_an_export_disappears(tmp_path):
+    """A kind of row that is not known, and a second product of one id, are said or go in."""
+    (tmp_path / "a.jpg").write_bytes(b"")
+    (tmp_path / "wix.csv").write_text(
+        "handleId,fieldType,name,productImageUrl,price\n"
+        "one,Produkt,Dress,a.jpg,9\n"
+        "two,Product,Cap,a.jpg,9\n"
+        "two,Product,Hat,a.jpg,9\n"
+    )
+    rows = list(open_catalog(tmp_path / "wix.csv").rows())
+    assert [getattr(row, "title", None) for row in rows] == ["Dress", "Cap", None]
+    assert "is already that of" in rows[2].reason
+    (tmp_path / "ecwid.csv").write_text(
+        "type,product_internal_id,product_sku,product_name,product_media_main_image_url\n"
+        "product,1,RD,Dress,a.jpg\n"
+    )
+    (item,) = open_catalog(tmp_path / "ecwid.csv").rows()
+    assert (item.id, item.fields["product_sku"]) == ("1", "RD")

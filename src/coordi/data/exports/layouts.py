@@ -81,7 +81,7 @@ class Layout:
 
     def _product(self, key: str, rows: list[tuple[Kind, Row]]) -> Product:
         head = next((row for kind, row in rows if kind in ("product", "both")), rows[0][1])
-        usual = {name for names in self.names.values() for name in names}
+        taken = {name for role in self.names for name in self._columns(head, role)}
         shared = (row for kind, row in rows if kind != "variant")
         product = Product(
             head.record.origin,
@@ -96,7 +96,7 @@ class Layout:
                 if role in self.names
             },
         )
-        others = {n: v for n, v in rest(head, usual).items() if not self._is_told(n)}
+        others = {n: v for n, v in rest(head, taken).items() if not self._is_told(n)}
         product.values |= others
         for kind, row in rows:
             if kind in ("variant", "both"):
@@ -118,6 +118,11 @@ class Layout:
 
     def _get(self, row: Row, role: str) -> object:
         return row.get(*self.names.get(role, ()))
+
+    def _columns(self, row: Row, role: str) -> set[str]:
+        """The column that a role is taken from, and the one whose name items have it under."""
+        names = [name for name in self.names[role] if name in row.cells]
+        return {*names[:1], *[name for name in names if row.get(name) is not None][:1]}
 
     def _pictures(self, row: Row) -> list[object]:
         found: list[object] = []

@@ -27,8 +27,10 @@ def _shown(value: str) -> str:
     return re.sub(r"^#[0-9a-f]{3,8}:|[:\[](#|https?:).*$", "", value, flags=re.IGNORECASE).strip()
 
 
-def _by_word(row: Row, column: str, words: Mapping[str, Kind]) -> Kind:
-    return words.get(row.text(column).casefold(), "other")
+def _by_word(row: Row, column: str, words: Mapping[str, Kind], title: str) -> Kind:
+    """What a cell says a row is; a word that is not known is a product's if the row has a title."""
+    unknown: Kind = "product" if row.text(title) else "other"
+    return words.get(row.text(column).casefold(), unknown)
 
 
 # Squarespace: a row without a product is a further variant of the one above.
@@ -94,9 +96,7 @@ WIX = Layout(
         "price": ("price",),
     },
     key=lambda row: row.text("handleid", "handle"),
-    kind=lambda row: _by_word(
-        row, "fieldtype", {"product": "product", "variant": "variant", "media": "picture"}
-    ),
+    kind=lambda row: _by_word(row, "fieldtype", {"variant": "variant", "media": "picture"}, "name"),
     options=lambda row, head: _numbered(
         row, head, "productoptionname", "productoptiondescription", "productoptionchoices"
     ),
@@ -154,9 +154,11 @@ def is_bigcommerce(columns: frozenset[str]) -> bool:
 
 
 def _bigcommerce_kind(row: Row) -> Kind:
-    words: dict[str, Kind] = {"product": "product", "sku": "variant", "variant": "variant"}
-    words["image"] = "picture"
-    return _by_word(row, "itemtype" if row.text("itemtype") else "item", words)
+    words: dict[str, Kind] = {"sku": "variant", "variant": "variant", "image": "picture"}
+    words |= {"rule": "other", "video": "other"}
+    if row.text("itemtype"):
+        return _by_word(row, "itemtype", words, "productname")
+    return _by_word(row, "item", words, "name")
 
 
 def _bigcommerce_options(row: Row, _head: Row) -> Options:
@@ -226,7 +228,7 @@ ECWID = Layout(
     },
     key=lambda row: row.text("productinternalid", "productsku"),
     kind=lambda row: _by_word(
-        row, "type", {"product": "product", "product_variation": "variant", "": "product"}
+        row, "type", {"product_variation": "variant", "product_option": "other"}, "productname"
     ),
     options=_ecwid_options,
     pictures=("productmediamainimageurl", r"productmediagalleryimageurl\d+"),
