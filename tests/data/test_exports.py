@@ -7,7 +7,7 @@ import json
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image as Pillow
 
@@ -272,6 +272,7 @@ def test_the_order_of_rows_does_not_matter(shop, export):
         assert got == {one[2:] for one in wanted}
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(st.sampled_from("rgb"), st.sampled_from("SML"), st.sampled_from(["", "p", "q"])),

@@ -212,6 +212,18 @@ EXPORTS = {
         "</catalog>\n",
         [("RD", "Red dress", "01", None, None, "Acme", None, None)],
     ),
+    "magento1.csv": (
+        "sku,_store,_attribute_set,_type,_category,_root_category,_product_websites,color,description,image,name,price,size,small_image,thumbnail,_media_image,_media_position,_super_products_sku,_super_attribute_code,_super_attribute_option\n"
+        "RD-S,,Default,simple,,,base,Red,,no_selection,Red dress S,39.9000,S,no_selection,no_selection,,,,,\n"
+        "RD-M,,Default,simple,,,base,Red,,no_selection,Red dress M,44.9000,M,no_selection,no_selection,,,,,\n"
+        "RD,,Default,configurable,Women,Default Category,base,,<p>Soft</p>,/a/0/a0.jpg,Red dress,39.9000,,/a/0/a0.jpg,/a/0/a0.jpg,/a/0/a0.jpg,1,RD-S,size,S\n"
+        ",,,,Women/Dresses,Default Category,,,,,,,,,,/a/1/a1.jpg,2,RD-M,size,M\n"
+        "CP,,Default,simple,Hats,Default Category,base,Blue,,/a/2/a2.jpg,Cap,9.0000,,/a/2/a2.jpg,/a/2/a2.jpg,/a/2/a2.jpg,1,,,\n",
+        [
+            ("RD-S", "Red dress", "01", 39.9, "Women/Dresses", None, "RD", "S;M"),
+            ("CP", "Cap", "2", 9.0, "Hats", None, "CP", None),
+        ],
+    ),
     "akeneo.csv": (
         "sku;categories;enabled;family;groups;parent;brand;color;description-en_US-ecommerce;name-en_US;picture;price-EUR;price-USD;size\n"
         "RD-S;dresses;1;clothing;;RD;acme;red;<p>Soft</p>;Red dress;files/RD-S/picture/a0.jpg;39.90;44.90;s\n"

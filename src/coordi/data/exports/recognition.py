@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from coordi.data.exports import magento, merchant, shopify, systems, woocommerce
+from coordi.data.exports import magento, magento1, merchant, shopify, systems, woocommerce
 from coordi.data.exports.layouts import Layout
 from coordi.data.exports.variants import HIGHEST, Product, records_of
 from coordi.data.readers.table import Record, Table
@@ -36,6 +36,7 @@ _BY_COLUMNS: tuple[tuple[str, Callable[[frozenset[str]], bool], Read, Names], ..
     ("a Shopify export", shopify.is_csv, shopify.csv_products, shopify.NAMES),
     ("a WooCommerce export", woocommerce.is_csv, woocommerce.products, woocommerce.NAMES),
     ("a Magento export", magento.is_csv, magento.products, magento.NAMES),
+    ("a Magento 1 export", magento1.is_csv, magento1.products, magento1.NAMES),
     ("a Google Merchant feed", merchant.is_feed, merchant.products, merchant.NAMES),
     *((name, fits, layout.products, layout.names) for name, fits, layout in _LAYOUTS),
 )
