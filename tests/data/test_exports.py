@@ -206,6 +206,13 @@ def test_prices_that_differ_between_sizes_are_said(shop, cents):
     assert sum("1 items have sizes of several prices" in note for note in catalog.remarks()) == 1
 
 
+def test_a_type_that_names_the_garment_is_kept(shop):
+    _, rows = shop("c.csv", "id,tipo,nome,immagine,prezzo di listino\n1,Abito,Rosso,a0.jpg,9\n")
+    assert [(row.title, row.fields["category"], row.fields["price"]) for row in rows] == [
+        ("Rosso", "Abito", 9)
+    ]
+
+
 @pytest.mark.parametrize("language", WOO_HEADERS)
 def test_woocommerce_is_known_in_other_languages(shop, language):
     header, rest = WOO.split("\n", 1)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from coordi.data.exports.columns import Row
 from coordi.data.exports.variants import Product, Variant
 from coordi.data.readers.table import Record
-from coordi.data.rolenames import bare
+from coordi.data.rolenames import KINDS_OF_PRODUCT, bare
 
 _TRANSLATED: Mapping[str, tuple[str, ...]] = {
     "type": ("typ", "tipo", "rodzaj"),
@@ -138,7 +138,9 @@ def _product(row: Row) -> Product:
         if (english := _english(bare(name))) not in dropped
         and not re.match(r"attribute\d", english)
     }
-    values = {"category": row.get("categories"), **further}
+    said = row.text("type")
+    garment = said and said.casefold() not in KINDS_OF_PRODUCT  # a catalogue of the same columns
+    values = {"category": row.get("categories") or (said if garment else None), **further}
     return Product(
         row.record.origin,
         row.text("id") or row.text("sku"),
