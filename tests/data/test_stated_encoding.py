@@ -38,6 +38,7 @@ CENTRAL = {
 }
 WESTERN = {
     "French": "Gilet à manches longues où l'été règne, poème, Noël, hôte, goût sûr, Škoda",
+    "French with a slip": "Robe légère à manches, très chère, fraîche, forêt, bìen fêté",
     "Italian": "Così è più virtù, cioè città; lunedì blu, però",
     "Spanish": "Camisón niño, pingüino, número nº5, más",
     "Portuguese": "Calções de algodão, pões, avó, você, à mão",

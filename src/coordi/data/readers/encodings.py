@@ -44,7 +44,7 @@ _NAMES = {
 """Encodings of one byte a letter, among which `charset-normalizer` decides → names for people."""
 
 _LATIN = frozenset(("cp1250", "cp1254", "cp1257", "iso8859_2"))
-_WESTERN_LETTERS = frozenset("àâäáãåæçéèêëíîïñóôöõøœúùûüßÀÂÄÁÃÅÆÇÉÈÊËÍÎÏÑÓÔÖÕØŒÚÙÛÜªº")
+_WESTERN_LETTERS = frozenset("àâäáãåæçéèêëíìîïñóòôöõøœúùûüßÀÂÄÁÃÅÆÇÉÈÊËÍÎÏÑÓÔÖÕØŒÚÙÛÜªº")
 """Letters that Western European languages use, and seldom others written in Latin letters."""
 
 _MISREAD_POLISH = (
@@ -61,6 +61,8 @@ _CENTRAL = re.compile(
     r"|[a-zà-ÿ][\x8d\x9d]|[a-zà-ÿ][¾µ][a-zà-ÿ]|[a-zâãî]º[a-zâãî]"
 )
 """What no Western text holds: letters of Windows-1250 and ISO 8859-2 as Latin-1 reads them."""
+_CONTESTED = re.compile(r"[àèêëìîïñãåæòõøùû¾º]")
+"""Letters that are others in Windows-1250."""
 _HOOKED = re.compile(r"[\x8a\x8e\x9a\x9e]")
 """š and ž as Windows writes them."""
 _BESIDE_HOOKED = re.compile(r"[øìùè]")
@@ -132,7 +134,9 @@ def _central_european(data: bytes) -> str:
     other = _NEITHER.search(text) is not None
     hooked = not other and _HOOKED.search(text) and _BESIDE_HOOKED.search(text)
     hungarian = not other and _HUNGARIAN.search(text) and _HUNGARIAN_TOO.search(text)
-    if not (hooked or hungarian or _CENTRAL.search(text)):
+    # One slip of the pen in a French catalogue is no Czech.
+    central = len(_CENTRAL.findall(text)) * 5 >= max(5, len(_CONTESTED.findall(text)))
+    if not (hooked or hungarian or central):
         return ""
     if _WINDOWS.search(text):
         return "cp1250"
