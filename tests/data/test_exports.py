@@ -7,7 +7,7 @@ import json
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image as Pillow
 
@@ -37,6 +37,13 @@ ID,Type,SKU,Name,Published,Description,Regular price,Categories,Images,Parent,At
 13,variation,TEE-B-S,Tee - Blue,1,,24.95,,https://x.example/a2.jpg,TEE,Color,Blue,Size,S
 20,simple,CAP,Cap,1,,9.00,Hats,https://x.example/a3.jpg,,Color,Green,,
 """
+WOO_HEADERS = {
+    "German": "ID,Typ,Artikelnummer,Name,Veröffentlicht,Beschreibung,Regulärer Preis,Kategorien,Bilder,Übergeordnetes Produkt,Attribut 1 Name,Attribut 1 Wert(e),Attribut 2 Name,Attribut 2 Wert(e)",
+    "French": "ID,Type,UGS,Nom,Publié,Description,Tarif régulier,Catégories,Images,Parent,Nom de l’attribut 1,Valeur(s) de l’attribut 1,Nom de l’attribut 2,Valeur(s) de l’attribut 2",
+    "Italian": "ID,Tipo,COD,Nome,Pubblicato,Descrizione,Prezzo di listino,Categorie,Immagine,Genitore,Attributo 1 nome,Attributo 1 valore(i),Attributo 2 nome,Attributo 2 valuta(e)",
+    "Spanish": "ID,Tipo,SKU,Nombre,Publicado,Descripción,Precio normal,Categorías,Imágenes,Superior,Nombre del atributo 1,Valor(es) del atributo 1,Nombre del atributo 2,Valor(es) del atributo 2",
+}
+"""The columns of `WOO` as the exporter names them in shops of other languages."""
 MAGENTO = """\
 sku,name,product_type,categories,price,base_image,additional_images,additional_attributes,configurable_variations
 MH-S-Red,Hoodie-S-Red,simple,,49.0,/a/0/a0.jpg,/a/1/a1.jpg,"color=Red,size=S,material=Cotton, soft",
@@ -177,7 +184,46 @@ def test_an_export_becomes_its_items(shop, name, text, images, said, wanted):
     catalog, rows = shop(name, text, images)
     assert told(rows) == wanted
     assert any(f"reads as {said}" in note for note in catalog.notes)
-    assert catalog.count == len(rows)
+    assert catalog.count == len(rows) + catalog.seen.folded
+
+
+def test_rows_that_become_one_item_are_counted(shop):
+    catalog, rows = shop("shopify.csv", SHOPIFY)
+    assert (catalog.count, len(rows), catalog.seen.folded) == (5, 3, 2)
+    catalog, rows = shop("woo.csv", WOO)  # the row of a variable product is no item either
+    assert (catalog.count, len(rows), catalog.seen.folded) == (5, 3, 2)
+    catalog, rows = shop("products.json", json.dumps(PRODUCTS_JSON))
+    assert (catalog.count, len(rows), catalog.seen.folded) == (2, 2, 0)
+
+
+@pytest.mark.parametrize("cents", ["{}", "{} EUR"])
+def test_prices_that_differ_between_sizes_are_said(shop, cents):
+    text = SHOPIFY.replace("18.90", cents.format("18.90")).replace("19.90", cents.format("19.90"))
+    catalog, rows = shop("shopify.csv", text)
+    assert [(row.fields["price"], row.fields["highest_price"]) for row in rows] == [
+        (18.9, 19.9), (19.9, None), (9.0, None)
+    ]  # fmt: skip
+    assert sum("1 items have sizes of several prices" in note for note in catalog.remarks()) == 1
+
+
+def test_a_type_that_names_the_garment_is_kept(shop):
+    _, rows = shop("c.csv", "id,tipo,nome,immagine,prezzo di listino\n1,Abito,Rosso,a0.jpg,9\n")
+    assert [(row.title, row.fields["category"], row.fields["price"]) for row in rows] == [
+        ("Rosso", "Abito", 9)
+    ]
+
+
+@pytest.mark.parametrize("language", WOO_HEADERS)
+def test_woocommerce_is_known_in_other_languages(shop, language):
+    header, rest = WOO.split("\n", 1)
+    catalog, rows = shop("woo.csv", f"{WOO_HEADERS[language]}\n{rest}")
+    in_english, as_wanted = shop("woo.csv", f"{header}\n{rest}")
+    assert told(rows) == told(as_wanted)
+    assert any("reads as a WooCommerce export" in note for note in catalog.notes)
+    assert [(row.title, row.description, row.fields["category"]) for row in rows] == [
+        (row.title, row.description, row.fields["category"]) for row in as_wanted
+    ]
+    assert len(catalog.fields) == len(in_english.fields)
 
 
 @pytest.mark.parametrize(
@@ -233,6 +279,7 @@ def test_the_order_of_rows_does_not_matter(shop, export):
         assert got == {one[2:] for one in wanted}
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(st.sampled_from("rgb"), st.sampled_from("SML"), st.sampled_from(["", "p", "q"])),

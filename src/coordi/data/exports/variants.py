@@ -26,6 +26,9 @@ COLOR = re.compile(
 )
 """Names of options that say a colour."""
 
+HIGHEST = "highest_price"
+"""Field with the highest price of an item whose sizes differ in price."""
+
 
 @dataclass(slots=True)
 class Variant:
@@ -99,12 +102,13 @@ def _named(variant: Variant) -> list[str]:
 def _record(product: Product, group: Sequence[Variant], id: str) -> Record:
     first = group[0]
     own = list(dict.fromkeys(map(_hashable, first.pictures)))
+    lowest, highest = price_range([v.price for v in group if _filled(v.price)])
     values: dict[str, object] = {
         "id": id,
         "image": own or list(dict.fromkeys(map(_hashable, product.pictures))),
         "title": product.title,
         "description": product.description,
-        "price": lowest([v.price for v in group if _filled(v.price)]) or product.price,
+        "price": lowest or product.price,
         "model": product.model,
     }
     values |= {name: value for name, value in product.values.items() if name not in values}
@@ -114,15 +118,23 @@ def _record(product: Product, group: Sequence[Variant], id: str) -> Record:
             values["color" if COLOR.search(name) else name] = value
     if sizes := sizes_of(group):
         values["sizes"] = ";".join(sizes)
+    if highest is not None:
+        values[HIGHEST] = highest
     return Record(first.origin, values)
 
 
-def lowest(prices: Sequence[object]) -> object:
-    """The lowest of prices in whatever notation; the first where they cannot be compared."""
+def price_range(prices: Sequence[object]) -> tuple[object, object]:
+    """The lowest of prices in whatever notation, and the highest where it differs, else None.
+
+    Where they cannot be compared the first stands for all; (None, None) where there are none.
+    """
     texts = [str(price) for price in prices]
     notation = find_notation(Counter(texts))
     known = {n: read[0] for n, text in enumerate(texts) if (read := notation.read(text))}
-    return prices[min(known, key=known.__getitem__, default=0)] if prices else None
+    if not prices or not known:
+        return (prices[0] if prices else None), None
+    low, high = min(known, key=known.__getitem__), max(known, key=known.__getitem__)
+    return prices[low], prices[high] if known[high] > known[low] else None
 
 
 def _filled(value: object) -> bool:
