@@ -69,7 +69,7 @@ def test_what_is_no_picture_is_not_kept(fetcher, data, reason):
     bucket = put(a_jpg=data)
     with pytest.raises(ImageError, match=reason):
         fetcher.path(f"{bucket}/a.jpg")
-    assert not [file for file in fetcher.folder.rglob("*") if file.is_file()]
+    assert not [path for path in fetcher.folder.glob("??/*") if path.is_file()]
 
 
 def test_catalogues_that_are_not_there(fetcher):

@@ -49,22 +49,29 @@ def beside(catalog: str, name: str) -> str:
 
 def copy_picture(address: str, into: Path, most: int) -> None:
     """Copy a picture into a file; `ImageError` if it is not there, too large or no picture."""
+    size = 0
+    with into.open("wb") as file:  # its errors are those of this machine
+        for chunk in _chunks(address):
+            if not size and not begins_like_picture(chunk):
+                raise ImageError(f"it is no picture: {looks_like(chunk[:_HEAD])}")
+            size += len(chunk)
+            if size > most:
+                raise ImageError(f"larger than {most >> 20} MiB")
+            file.write(chunk)
+    if not size:
+        raise ImageError("it is empty")
+
+
+def _chunks(address: str) -> Iterator[bytes]:
+    """The bytes of a file in a cloud store; `ImageError` says why they do not come."""
     try:
-        with _opened(address) as source, into.open("wb") as file:
-            size = 0
+        with _opened(address) as source:
             while chunk := source.read(_CHUNK):
-                if not size and not begins_like_picture(chunk):
-                    raise ImageError(f"it is no picture: {looks_like(chunk[:_HEAD])}")
-                size += len(chunk)
-                if size > most:
-                    raise ImageError(f"larger than {most >> 20} MiB")
-                file.write(chunk)
-    except (ImageError, MissingExtraError):
+                yield chunk
+    except (MissingExtraError, GeneratorExit):
         raise
     except Exception as error:  # each of fsspec's file systems has errors of its own
         raise ImageError(_why(error)) from error
-    if not size:
-        raise ImageError("it is empty")
 
 
 def copy_catalog(address: str, folder: Path) -> list[Path]:
