@@ -350,6 +350,10 @@ def test_proxies_of_the_environment_are_not_used(tmp_path, server, monkeypatch):
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
     with Fetcher(tmp_path, private=True, limits=QUICK) as fetcher:
         assert fetcher.path(f"{server.url}/a.jpg")
+        assert "HTTP_PROXY" not in "".join(fetcher.remarks())
+        with pytest.raises(ImageError):
+            fetcher.path(f"{server.url}/status/404/9")
+        assert "the proxy of HTTP_PROXY was not used" in list(fetcher.remarks())[1]
 
 
 # --- catalogues

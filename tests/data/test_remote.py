@@ -1,5 +1,6 @@
 """Catalogues and pictures in cloud stores."""
 
+import gzip
 import uuid
 
 import fsspec
@@ -58,6 +59,19 @@ def test_several_files_of_a_catalogue(fetcher):
     bucket = put(p1_csv=b"id,title\n1,Tee\n", p2_csv=b"id,title\n2,Cap\n", x_txt=b"no")
     rows = open_catalog(f"{bucket}/p*.csv", fetch=fetcher).rows()
     assert [row.title for row in rows] == ["Tee", "Cap"]
+
+
+def test_several_files_of_a_catalogue_are_those_that_are_there_now(tmp_path):
+    """Of two folders' files of one name both, of all suffixes, and none that was removed."""
+    bucket = put(a__p_csv=b"id,title\n1,Tee\n", b__p_csv=b"id,title\n2,Cap\n")
+    memory = fsspec.filesystem("memory")
+    memory.pipe(f"{bucket}/c/p.csv.gz", gzip.compress(b"id,title\n3,Sock\n"))
+    with Fetcher(tmp_path / "of [all] shops") as fetcher:
+        rows = list(open_catalog(f"{bucket}/*/p.csv*", fetch=fetcher).rows())
+        assert [row.title for row in rows] == ["Tee", "Cap", "Sock"]
+        memory.rm(f"{bucket}/b/p.csv")
+        rows = list(open_catalog(f"{bucket}/*/p.csv*", fetch=fetcher).rows())
+        assert [row.title for row in rows] == ["Tee", "Sock"]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,8 @@ with Fetcher(Path("shop/fetched")) as fetcher:
 """
 
 import asyncio
+import glob
+import os
 import re
 import threading
 from collections import deque
@@ -30,6 +32,8 @@ from coordi.types import Problem
 
 AHEAD = 512
 """Rows whose pictures are fetched before the first of them is needed."""
+
+_PROXIES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
 
 
 class Fetcher:
@@ -94,7 +98,7 @@ class Fetcher:
         folder = self.folder / "catalogues" / FetchCache.key(source)
         if is_remote(source):
             copies = copy_catalog(source, folder)
-            return str(copies[0] if len(copies) == 1 else folder / f"*{copies[0].suffix}")
+            return str(copies[0] if len(copies) == 1 else Path(glob.escape(str(folder))) / "*")
         try:
             url = web_address(source)
             path = folder / (PurePosixPath(url.path).name or "catalogue")
@@ -116,6 +120,13 @@ class Fetcher:
         parts += [f"{self.kept:,} were there already"] if self.kept else []
         parts += [f"{self.failed:,} could not be fetched"] if self.failed else []
         yield ", ".join(parts)
+        proxies = [name for name in _PROXIES if os.environ.get(name)]
+        if self.failed and proxies:
+            yield (
+                f"the proxy of {proxies[0]} was not used: it would look up names itself, and the "
+                "check for private addresses be none; where only the proxy reaches the internet, "
+                "download the pictures by other means and give their folder with --images"
+            )
 
     def discard(self, path: Path) -> None:
         """Forget a fetched file that turned out to be damaged: the next run fetches it anew."""

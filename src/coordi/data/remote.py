@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
+from urllib.parse import quote
 
 from coordi.data.images import begins_like_picture, looks_like
 from coordi.errors import CatalogError, ImageError, MissingExtraError, NotFoundError
@@ -75,7 +76,7 @@ def _chunks(address: str) -> Iterator[bytes]:
 
 
 def copy_catalog(address: str, folder: Path) -> list[Path]:
-    """Copy a catalogue, or all that match a glob, into a folder → its files.
+    """Copy a catalogue, or all that match a glob, into a folder → its files, and no others.
 
     Raises `NotFoundError` where there is none, `CatalogError` where it cannot be read, and
     `MissingExtraError`.
@@ -85,7 +86,10 @@ def copy_catalog(address: str, folder: Path) -> list[Path]:
         names = list(_matches(address))
         if not names:
             raise NotFoundError(f"no file matches {address}")
-        return [_copied(name, folder) for name in names]
+        copies = [_copied(name, folder / _file_name(name, address)) for name in names]
+        for former in set(folder.iterdir()) - set(copies):  # no longer there, or half a copy
+            former.unlink()
+        return copies
     except (NotFoundError, MissingExtraError):
         raise
     except FileNotFoundError:
@@ -94,8 +98,14 @@ def copy_catalog(address: str, folder: Path) -> list[Path]:
         raise CatalogError(f"{address} cannot be read: {_why(error)}") from error
 
 
-def _copied(address: str, folder: Path) -> Path:
-    path = folder / posixpath.basename(address)
+def _file_name(address: str, pattern: str) -> str:
+    """What a copy is called: its path below the last folder that the pattern names outright."""
+    path = address.partition("://")[2].strip("/")
+    stated = re.split(r"[*?\[]", pattern.partition("://")[2], maxsplit=1)[0].rpartition("/")[0]
+    return quote(path.removeprefix(stated.strip("/")).strip("/"), safe=" ")
+
+
+def _copied(address: str, path: Path) -> Path:
     part = path.with_name(path.name + ".part")
     with _opened(address) as source, part.open("wb") as file:
         shutil.copyfileobj(source, file, _CHUNK)
