@@ -16,6 +16,7 @@ picture left over; the last run asks for nothing. Exit code 1 if not so.
 
 import argparse
 import csv
+import json
 import signal
 import subprocess
 import sys
@@ -29,8 +30,9 @@ import numpy as np
 
 from coordi.data.fetchcache import FetchCache
 from coordi.store.lance import open_store
-from fetch import COLUMNS, SUFFIXES, Shop, command, counts, ingest
+from fetch import SUFFIXES, Shop, command, counts, ingest
 
+COLUMNS = ("id", "title", "link", "image_link", "price", "item_group_id")
 PER_HOST = 4
 ROUNDING = 1e-4
 Contents = dict[str, tuple[object, np.ndarray]]
@@ -83,7 +85,7 @@ class Trial:
 
     def run(self) -> bool:
         whole = self.scratch / "whole"
-        seconds, report = ingest(self.feed, whole, self.options)
+        seconds, report, _ = ingest(self.feed, whole, self.options)
         print(
             f"{self.options[-1]}: undisturbed {seconds:.1f} s, {counts(report)}, "
             f"{self.shop.asked.total()} requests for {len(self.urls)} pictures"
@@ -91,10 +93,10 @@ class Trial:
         self.shop.asked.clear()
         for name, reached in self.moments():
             self.kill(name, reached)
-        seconds, report = ingest(self.feed, self.store, self.options)
+        seconds, report, _ = ingest(self.feed, self.store, self.options)
         print(f"  run to its end: {seconds:.1f} s, {counts(report)}")
         before = self.shop.asked.copy()
-        seconds, report = ingest(self.feed, self.store, self.options)
+        seconds, report, _ = ingest(self.feed, self.store, self.options)
         asked = self.shop.asked.total() - before.total()
         print(f"  once more: {seconds:.1f} s, {counts(report)}, {asked} requests")
         self.check(asked, contents(whole), contents(self.store))
@@ -106,8 +108,27 @@ class Trial:
         yield "fetching, a sixth", lambda: len(self.kept()) >= count // 6
         yield "fetching, half", lambda: len(self.kept()) >= count // 2
         yield "first commit", self.new_data()
-        yield "encoding, all fetched", lambda: len(self.kept()) == count
+        yield "encoding, all fetched", self.encoding(count)
         yield "last commit", self.new_data()
+
+    def begun(self, process: subprocess.Popen[bytes]) -> bool:
+        """Whether the process ingests: it has signed the store's lock."""
+        try:
+            signed = json.loads((self.store / "writer.json").read_text(encoding="utf-8"))["pid"]
+        except (OSError, ValueError):
+            return False
+        return bool(signed == process.pid)
+
+    def encoding(self, count: int) -> Callable[[], bool]:
+        """Whether the process has ingested for a second with all pictures there: it encodes."""
+        since: list[float] = []
+
+        def reached() -> bool:
+            if len(self.kept()) == count:
+                since.append(time.monotonic())
+            return bool(since) and time.monotonic() > since[0] + 1
+
+        return reached
 
     def new_data(self) -> Callable[[], bool]:
         """Whether the store has files of items or vectors that it has not now: a commit is begun"""
@@ -127,7 +148,7 @@ class Trial:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        while not reached() and process.poll() is None:
+        while not (self.begun(process) and reached()) and process.poll() is None:
             time.sleep(0.001)
         process.send_signal(signal.SIGKILL)
         if process.wait() != -signal.SIGKILL:

@@ -71,11 +71,12 @@ class _LaterError(Exception):
 
 @dataclass(slots=True)
 class _Host:
-    """What is known of a host: who may ask, from when on, and how often it failed in a row."""
+    """What is known of a host: who may ask, from when on, how often it failed in a row and why."""
 
     turns: asyncio.Semaphore
     not_before: float = 0.0
     failed: int = 0
+    why: str = ""
 
     async def rest(self) -> None:
         """Wait until the host wants to be asked again."""
@@ -190,18 +191,18 @@ class Downloader:
             raise self.unusable
         if host.failed >= self.limits.dead_after:
             raise ImageError(
-                f"{url.host} did not answer {host.failed} times in a row and is not asked "
-                "again in this run; run again later"
+                f"{url.host} did not answer {host.failed} times in a row, lastly: {host.why}; it "
+                "is not asked again in this run; run again later"
             )
         since = time.monotonic()
         try:
             async with asyncio.timeout(max(wish.seconds, 0)):
                 answer = await self._taken(url, wish)
         except TimeoutError:
-            host.failed += 1
+            host.failed, host.why = host.failed + 1, "took too long"
             raise ImageError("took too long; run again later") from None
         except _BROKEN as error:
-            host.failed += 1
+            host.failed, host.why = host.failed + 1, _said(error)
             raise _LaterError(_said(error)) from error
         except _LaterError as later:
             if later.wait <= self.limits.longest_wait:  # the whole host is meant
@@ -338,8 +339,9 @@ def _said(error: Exception) -> str:
     if isinstance(error, httpcore.TimeoutException):
         return "the server stopped sending"
     if isinstance(error, httpcore.RemoteProtocolError | httpcore.ReadError):
-        return f"the connection ended before the picture did ({_one_line(error)})"
-    return f"no connection ({_one_line(error)})"
+        text = _one_line(error)
+        return "the connection ended before the picture did" + (f" ({text})" if text else "")
+    return f"no connection: {_one_line(error) or type(error).__name__}"
 
 
 def _size(count: int) -> str:
@@ -347,4 +349,4 @@ def _size(count: int) -> str:
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    return " ".join(str(error).split())
