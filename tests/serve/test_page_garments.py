@@ -59,7 +59,7 @@ def test_garments_are_folded_and_unfold(shop_page):
     expect(page.get_by_role("button", name="3 colours of Dress 0")).to_be_visible()
     page.get_by_role("button", name="3 colours of Dress 0").click()
     dialog = page.get_by_role("dialog", name="Dress 0")
-    expect(dialog.get_by_role("heading", name="More colours")).to_be_visible()
+    expect(dialog.get_by_role("heading", name="Colours")).to_be_visible()
     dialog.get_by_role("link", name="Blue").click()
     expect(page).to_have_url(re.compile("item=0-blue"))
     expect(dialog.get_by_text("blue", exact=True)).to_be_visible()
