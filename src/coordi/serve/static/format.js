@@ -77,9 +77,10 @@ export const variantName = (item) => {
 
 export const lineOf = (item) => calm(item.fields.brand || (item.title ? leafOf(String(first(item.fields, KINDS) ?? "")) : ""));
 
-// Catalogues that shout are read out in a normal voice; short words may be abbreviations.
+// Catalogues that shout are read out in a normal voice; short words may be abbreviations, and what
+// has digits may be a code, whose letters are as they are.
 export const calm = (value) =>
-  value.length > 2 && value === value.toUpperCase() ? sentence(value.toLowerCase()) : value;
+  value.length > 2 && value === value.toUpperCase() && !/\d/.test(value) ? sentence(value.toLowerCase()) : value;
 
 // family_group, baseColour → Family group, Base colour
 export function fieldName(name) {
