@@ -143,7 +143,7 @@ def told(items: list[Item | Problem]) -> list[tuple]:
 EXPORTS = [
     (
         "shopify.csv", SHOPIFY, "pics", "a Shopify export",
-        [("tee/Red", "tee", "0", "Red", "S;M", 18.9), ("tee/Blue", "tee", "1", "Blue", "S", 19.9),
+        [("tee/Red", "tee", "0", "Red", "S;M", 18.9), ("tee/Blue", "tee", "12", "Blue", "S", 19.9),
          ("cap", "cap", "3", None, None, 9.0)],
     ),
     (
@@ -156,12 +156,12 @@ EXPORTS = [
     ),
     (
         "woo.csv", WOO, "pics", "a WooCommerce export",
-        [("11", "10", "0", "Red", "S;M", 26.95), ("13", "10", "2", "Blue", "S", 24.95),
+        [("11", "10", "01", "Red", "S;M", 26.95), ("13", "10", "2", "Blue", "S", 24.95),
          ("20", "20", "3", "Green", None, 9.0)],
     ),
     (
         "magento.csv", MAGENTO, "pics", "a Magento export",
-        [("MH-S-Red", "MH", "01", "Red", "S;M", 49.0), ("MH-S-Blue", "MH", "2", "Blue", "S", 47.0),
+        [("MH-S-Red", "MH", "013", "Red", "S;M", 49.0), ("MH-S-Blue", "MH", "23", "Blue", "S", 47.0),
          ("BAG", "BAG", "4", None, None, 34.0)],
     ),
     (
@@ -369,3 +369,74 @@ def test_how_a_workbook_is_read_is_said_where_nothing_reads_it(shop, monkeypatch
     monkeypatch.setitem(sys.modules, "openpyxl", None)
     with pytest.raises(CatalogError, match=r"pip install 'coordi\[excel\]'"):
         shop("catalog.xlsx", "x", None)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "wanted"),
+    [
+        (
+            "shopify.csv",
+            "Handle,Title,Option1 Name,Option1 Value,Variant Price,Variant Compare At Price,Image Src\n"
+            "tee,Tee,Color,Red,19.90,29.90,pics/a0.jpg\ncap,Cap,Title,Default Title,9.00,,pics/a1.jpg\n",
+            {"tee": {"price": 19.9, "compare_at_price": 29.9}, "cap": {"price": 9.0}},
+        ),
+        (
+            "products.json",
+            json.dumps(
+                {
+                    "products": [
+                        {
+                            "id": 1, "handle": "tee", "title": "Tee", "options": [{"name": "Title"}],
+                            "images": [{"src": "pics/a0.jpg"}],
+                            "variants": [
+                                {"id": 5, "option1": "Default Title", "price": "19.90",
+                                 "compare_at_price": "29.90"}
+                            ],
+                        }
+                    ]
+                }
+            ),
+            {"tee": {"price": 19.9, "compare_at_price": 29.9}},
+        ),
+        (
+            "woo.csv",
+            "ID,Type,SKU,Name,Published,Sale price,Regular price,Images,Parent,Attribute 1 name,Attribute 1 value(s)\n"
+            '10,variable,TEE,Tee,1,,,pics/a0.jpg,,Color,"Red, Blue"\n'
+            "11,variation,TEE-R,Tee,1,15.90,19.90,,id:10,Color,Red\n"
+            "12,variation,TEE-B,Tee,1,,19.90,pics/a1.jpg,id:10,Color,Blue\n",
+            {"11": {"price": 19.9, "Sale_price": 15.9}, "12": {"price": 19.9}},
+        ),
+        (
+            "magento.csv",
+            "sku,name,product_type,price,special_price,base_image,configurable_variations\n"
+            "MH-R,Hoodie,simple,49.0,39.0,pics/a0.jpg,\n"
+            'MH,Hoodie,configurable,,,pics/a0.jpg,"sku=MH-R,color=Red"\n',
+            {"MH-R": {"price": 49.0, "special_price": 39.0}},
+        ),
+    ],
+    ids=["shopify", "json", "woocommerce", "magento"],
+)  # fmt: skip
+def test_the_price_before_or_after_a_reduction_is_kept(shop, name, text, wanted):
+    items = {item.id: item for item in shop(name, text, None)[1]}
+    names = ("price", "compare_at_price", "Sale_price", "special_price")
+    found = {
+        id: {n: v for n in names if (v := item.fields.get(n)) is not None}
+        for id, item in items.items()
+    }
+    assert found == wanted
+
+
+def test_pictures_after_a_colours_own_are_that_colours():
+    origin = Origin("x", 1)
+    looks = [Variant(origin, {"Color": c}, [p]) for c, p in (("red", "a"), ("blue", "c"))]
+    made = Product(origin, "tee", pictures=["0", "a", "b", "c", "d"], variants=looks)
+    assert [r.values["image"] for r in records_of(made)] == [
+        ["a", "b", "0"],
+        ["c", "d", "0"],
+    ]
+    lone = Product(origin, "cap", pictures=["0", "a"], variants=[Variant(origin, {}, ["a"])])
+    assert records_of(lone)[0].values["image"] == ["a", "0"]
+    bare = Product(
+        origin, "hat", pictures=["0"], variants=[looks[0], Variant(origin, {"Color": "x"})]
+    )
+    assert [r.values["image"] for r in records_of(bare)] == [["a"], ["0"]]

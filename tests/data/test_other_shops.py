@@ -150,7 +150,7 @@ EXPORTS = {
         "RD-M\tRed dress M\thttps://m.example/a0.jpg\t\t39.90\tChild\tRD\tM\tRed\n"
         "CP\tCap\thttps://m.example/a2.jpg\t\t9.00\t\t\t\tBlue\n",
         [
-            ("RD-S", "Red dress", "0", 39.9, None, None, "RD", "S;M"),
+            ("RD-S", "Red dress", "01", 39.9, None, None, "RD", "S;M"),
             ("CP", "Cap", "2", 9.0, None, None, "CP", None),
         ],
     ),

@@ -284,7 +284,7 @@ def open_catalog(
     fields = field_names((c for c in columns if c not in (*pictures, *further)), roles)
     types = _types(fields, columns)
     prices, said = read_prices(tables, columns, roles)
-    add_prices(fields, types, prices, columns, roles)
+    said += add_prices(fields, types, prices, columns, roles)
     catalog = Catalog(
         source=str(source),
         kind=kind,

@@ -66,8 +66,36 @@ def records_of(product: Product) -> list[Record]:
     groups: dict[tuple[object, ...], list[Variant]] = {}
     for variant in product.variants or [Variant(product.origin)]:
         groups.setdefault(_looks(variant), []).append(variant)
-    ids = _ids(product, list(groups.values()))
-    return [_record(product, group, id) for id, group in zip(ids, groups.values(), strict=True)]
+    looks = list(groups.values())
+    pictures = _pictures_of(product, [group[0] for group in looks])
+    return [
+        _record(product, group, id, shown)
+        for group, id, shown in zip(looks, _ids(product, looks), pictures, strict=True)
+    ]
+
+
+def _pictures_of(product: Product, looks: Sequence[Variant]) -> list[list[object]]:
+    """The pictures of each look, its own first, then those of the product that may show it.
+
+    Where the product's pictures hold a look's own one, those that follow it, up to another look's
+    own, belong to that look alone, as shops order them. All others belong to every look, or, where
+    looks have no picture of their own, to those alone.
+    """
+    shared = list(dict.fromkeys(map(_hashable, product.pictures)))
+    own = [list(dict.fromkeys(map(_hashable, look.pictures))) for look in looks]
+    starts = {pictures[0]: n for n, pictures in enumerate(own) if pictures}
+    owner: int | None = None
+    followers: dict[int | None, list[object]] = {}
+    for picture in shared:
+        owner = starts.get(picture, owner)
+        followers.setdefault(owner, []).append(picture)
+    if len(looks) == 1:
+        return [list(dict.fromkeys((*own[0], *shared)))]
+    common = followers.get(None, []) if all(own) else []
+    return [
+        list(dict.fromkeys((*pictures, *followers.get(n, ()), *common))) if pictures else shared
+        for n, pictures in enumerate(own)
+    ]
 
 
 def sizes_of(variants: Iterable[Variant]) -> list[str]:
@@ -99,13 +127,14 @@ def _named(variant: Variant) -> list[str]:
     return [value for name, value in variant.options.items() if value and not SIZE.search(name)]
 
 
-def _record(product: Product, group: Sequence[Variant], id: str) -> Record:
+def _record(
+    product: Product, group: Sequence[Variant], id: str, pictures: Sequence[object]
+) -> Record:
     first = group[0]
-    own = list(dict.fromkeys(map(_hashable, first.pictures)))
     lowest, highest = price_range([v.price for v in group if _filled(v.price)])
     values: dict[str, object] = {
         "id": id,
-        "image": own or list(dict.fromkeys(map(_hashable, product.pictures))),
+        "image": list(pictures),
         "title": product.title,
         "description": product.description,
         "price": lowest or product.price,

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from coordi.data.exports.columns import Row
 from coordi.data.exports.variants import Product, Variant
+from coordi.data.picturecells import entries
 from coordi.data.readers.table import Record
 from coordi.data.rolenames import KINDS_OF_PRODUCT, bare
 
@@ -154,7 +155,9 @@ def _product(row: Row) -> Product:
 
 def _variant(row: Row) -> Variant:
     own = {
-        name: value for name, value in row.record.values.items() if _english(bare(name)) == "sku"
+        name: value
+        for name, value in row.record.values.items()
+        if _english(bare(name)) in ("sku", "saleprice")
     }
     return Variant(
         row.record.origin,
@@ -180,6 +183,10 @@ def _attributes(row: Row) -> dict[str, str]:
 
 
 def _pictures(row: Row) -> list[object]:
-    """The cell as it stands: a file's own name may hold a comma, which only the finder can tell."""
+    """Addresses one by one; other cells as they stand, since a file's own name may hold a comma,
+    which only the finder can tell.
+    """
     cell = row.get("images")
+    if isinstance(cell, str) and "://" in cell:
+        return list(entries(cell))
     return [] if cell is None else [cell]

@@ -92,7 +92,7 @@ export function fieldValue(name, value, item) {
   if (isMoney(name) && typeof value === "number") return money(value, item.fields.currency);
   if (value === true) return "Yes";
   if (value === false) return "No";
-  if (name === "sizes") return sizesOf(item).join(", ");
+  if (name === "sizes" || name === "size") return sizesOf(item).join(", ");
   if (typeof value === "string" && DATED.test(value)) return formatDay(value);
   return name === "currency" ? String(value) : calm(String(value));
 }
