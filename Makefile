@@ -1,13 +1,16 @@
 # Two commands for a fresh machine with Python 3.11 or newer:
 #
-#   make demo [CATALOG=path]   installs coordi, embeds a catalogue and serves the page
-#   make test                  installs coordi with its tools and runs the tests
+#   make demo [CATALOG=path] [OPTIONS=...]   installs coordi, embeds a catalogue, serves the page
+#   make test                                installs coordi with its tools and runs the tests
+#
+# OPTIONS are those of `coordi demo`: OPTIONS=--fetch downloads pictures that stand as addresses.
 #
 # Both use the environment .venv, and skip what an earlier run has done.
 
 PYTHON ?= python3
 VENV ?= .venv
 CATALOG ?=
+OPTIONS ?=
 
 BIN := $(VENV)/bin
 UV := $(shell uv --version >/dev/null 2>&1 && command -v uv)
@@ -26,7 +29,7 @@ endif
 .PHONY: demo test
 
 demo: $(STAMPS)/package
-	$(BIN)/coordi demo $(if $(CATALOG),"$(CATALOG)")
+	$(BIN)/coordi demo $(if $(CATALOG),"$(CATALOG)") $(OPTIONS)
 
 test: $(STAMPS)/tools
 	$(BIN)/python -m pytest -n auto --dist loadfile

@@ -1,22 +1,24 @@
 """A feed of a shop with pictures by address, fetched and ingested: time, failures, kill -9.
 
-    python benchmarks/fetch.py --pictures ../shared/data/kaggle224 --count 1000 --kills 5
+    python benchmarks/fetch.py --pictures ../shared/data/mango --count 1000
 
 Serves pictures of a folder on this machine, each with the delay of a real server (--delay), and
-ingests a feed in the columns of Google's merchant exports. Three parts:
+ingests a feed in Google's XML (RSS, `g:` elements; garments in sizes and colours, prices with
+currency, further pictures). Three parts:
 
 1. fetch and ingest, and the same command again;
-2. the same feed with failures in it (404, 429, 500, a slow one, a redirect to where nobody answers,
-   a stream of 10 GB, a web page): what each says; and what is said without --fetch-private;
-3. the ingest killed with SIGKILL --kills times and then finished: same items, same vectors, and how
-   many pictures that had arrived were asked for again.
+2. each failure alone in a feed of 40 items: what the row's problem says and the time lost; and all
+   together in the whole feed: time and exit code;
+3. one host that trickles beside one that does not, every second row each: when the good host's
+   pictures have come. And what is said without --fetch-private.
+
+kill -9 is benchmarks/fetch_kill.py.
 """
 
 import argparse
-import csv
 import json
-import os
-import signal
+import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -27,11 +29,34 @@ from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from xml.sax.saxutils import escape
 
 COMMAND = [sys.executable, "-c", "from coordi.cli import main; main()"]
-COLUMNS = ("id", "title", "link", "image_link", "price", "item_group_id")
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
-FAILURES = ("404", "429", "500", "slow", "redirect", "endless", "html")
+FAILURES = {
+    name: "{url}/fail/" + name
+    for name in (
+        *(
+            "404",
+            "500-heals",
+            "429-heals",
+            "429-hour",
+            "500",
+            "slow",
+            "redirect",
+            "loop",
+            "endless",
+        ),
+        *("html", "reset", "cut", "shorter", "empty"),
+    )
+} | {
+    "data": "data:image/png;base64,iVBORw0KGgo=",
+    "ftp": "ftp://127.0.0.1/a.jpg",
+    "blanks": "{url}/0.jpg?v=red dress été",
+    "no-name": "http://pictures.invalid/0.jpg",
+}
+"""Name → address. Those that heal, and the one with blanks, come."""
+SIZES = ("S", "M", "L")
 
 
 class Shop(ThreadingHTTPServer):
@@ -41,9 +66,10 @@ class Shop(ThreadingHTTPServer):
     request_queue_size = 128
 
     def __init__(self, pictures: list[Path], delay: float) -> None:
-        super().__init__(("127.0.0.1", 0), Answer)
+        super().__init__(("0.0.0.0", 0), Answer)
         self.pictures, self.delay = pictures, delay
         self.asked: Counter[str] = Counter()
+        self.asked_at: dict[str, float] = {}
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def handle_error(self, *_: Any) -> None:
@@ -60,25 +86,46 @@ class Answer(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.asked[self.path] += 1
-        time.sleep(self.server.delay)
+        self.server.asked_at[self.path] = time.monotonic()
+        time.sleep(self.server.delay / 2)
         part = self.path.strip("/").split("/")
         if part[0] != "fail":
             self.send(200, self.server.pictures[int(part[0].partition(".")[0])].read_bytes())
-        elif part[1].isdigit():
-            self.send(int(part[1]), b"no", {"Retry-After": "1"} if part[1] == "429" else {})
-        elif part[1] == "redirect":
-            self.send(302, b"", {"Location": "http://127.0.0.1:1/0.jpg"})
-        elif part[1] == "html":
-            self.send(200, b"<!DOCTYPE html><html>Please log in</html>")
         else:
-            self.endless(0.5 if part[1] == "slow" else 0.0)
+            self.fail(part[1].partition("?")[0], self.server.pictures[0].read_bytes())
+
+    def fail(self, kind: str, picture: bytes) -> None:
+        status, _, how = kind.partition("-")
+        if how == "heals" and self.server.asked[self.path] > 2:
+            self.send(200, picture)
+        elif status.isdigit():
+            wait = {"429-heals": {"Retry-After": "1"}, "429-hour": {"Retry-After": "3600"}}
+            self.send(int(status), b"no", wait.get(kind, {}))
+        elif kind in ("redirect", "loop"):
+            there = "http://127.0.0.1:1/0.jpg" if kind == "redirect" else self.path
+            self.send(302, b"", {"Location": there})
+        elif kind in ("html", "empty"):
+            self.send(200, b"<!DOCTYPE html><html>Log in</html>" if kind == "html" else b"")
+        elif kind == "reset":  # no last words: the other side sees ECONNRESET
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.close_connection = True
+            self.connection.close()
+        elif kind in ("cut", "shorter"):
+            self.close_connection = kind == "cut"
+            half = picture[: len(picture) // 2]
+            said = len(picture) if kind == "cut" else len(half)
+            self.send(200, half if kind == "cut" else picture, {"Content-Length": str(said)})
+        else:
+            self.endless(0.5 if kind == "slow" else 0.0)
 
     def send(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
         self.send_response(status)
         for name, value in {"Content-Length": str(len(body)), **(headers or {})}.items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(body)
+        self.wfile.write(body[: len(body) // 2])
+        time.sleep(self.server.delay / 2)
+        self.wfile.write(body[len(body) // 2 :])
 
     def endless(self, pause: float) -> None:
         self.close_connection = True
@@ -96,86 +143,109 @@ def main() -> None:
     parser.add_argument("--pictures", type=Path, required=True)
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--delay", type=float, default=0.05, help="seconds before each answer")
-    parser.add_argument("--kills", type=int, default=5)
     parser.add_argument("--encoder", default="coordi-mini")
     arguments = parser.parse_args()
     files = sorted(p for p in arguments.pictures.rglob("*") if p.suffix.lower() in SUFFIXES)
     pictures = files[: arguments.count]
     with Shop(pictures, arguments.delay) as shop, tempfile.TemporaryDirectory() as folder:
         scratch, options = Path(folder), ["--encoder", arguments.encoder]
-        plain = write_feed(scratch / "feed.csv", shop, len(pictures))
+        plain = write_feed(scratch / "feed.xml", shop, len(pictures))
         print(f"{len(pictures)} pictures, {sum(p.stat().st_size for p in pictures):,} bytes")
         for what in ("fetch and ingest", "again"):
             shop.asked.clear()
-            seconds, report = ingest(plain, scratch / "whole", options)
-            print(f"{what}: {seconds:.1f} s, {counts(report)}, {shop.asked.total()} requests")
-        with_failures(shop, scratch, len(pictures), options)
-        shop.asked.clear()
-        killed(shop, scratch, plain, options, arguments.kills)
+            seconds, report, code = ingest(plain, scratch / "whole", options)
+            print(
+                f"{what}: {seconds:.1f} s, {counts(report)}, {shop.asked.total()} requests, "
+                f"{shop.asked.total() / seconds:.0f} pictures/s, exit code {code}"
+            )
+        each_failure(shop, scratch, options)
+        all_failures(shop, scratch, len(pictures), options)
+        beside_a_slow_host(shop, scratch, options)
 
 
-def with_failures(shop: Shop, scratch: Path, count: int, options: list[str]) -> None:
-    feed = write_feed(scratch / "failing.csv", shop, count, FAILURES)
-    seconds, report = ingest(feed, scratch / "failing", options)
-    print(f"with failures: {seconds:.1f} s, {counts(report)}")
-    for problem in report["problems"]:
-        print(f"  {problem['id']}: {problem['reason']}")
-    single = write_feed(scratch / "single.csv", shop, 1)
-    _, report = ingest(single, scratch / "refused", options, "--fetch")
-    print(f"  without --fetch-private: {report['problems'][0]['reason']}")
+def each_failure(shop: Shop, scratch: Path, options: list[str]) -> None:
+    """Each failure alone, in this process: what is lost is not hidden by a process's start."""
+    seconds, _ = within(shop, scratch / "none", {}, options)
+    print(f"40 items: {seconds:.1f} s")
+    for name, address in FAILURES.items():
+        took, report = within(shop, scratch / name, {name: address}, options)
+        said = "; ".join(problem.reason for problem in report.problems) or "it came"
+        print(f"  {name}: {took - seconds:+.1f} s, {report.added} added: {said}")
 
 
-def killed(shop: Shop, scratch: Path, feed: Path, options: list[str], kills: int) -> None:
-    store = scratch / "killed"
-    seconds = 0.0
-    arrived: Counter[str] = Counter()
-    for number in range(kills):
-        process = subprocess.Popen(
-            command(feed, store, options), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        wanted = len(shop.pictures) * (number + 1) // (kills + 1)
-        while kept(store) < wanted and process.poll() is None:
-            time.sleep(0.02)
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
-        time.sleep(0.5)  # answers that were under way
-        arrived[f"{kept(store)} kept"] = shop.asked.total()
-    seconds, report = ingest(feed, store, options)
-    print(f"after {kills} kills: {seconds:.1f} s, {counts(report)}")
-    print(f"  kept and asked for by each kill: {dict(arrived)}")
-    lost = shop.asked.total() - len(shop.pictures)
-    print(f"  asked for twice: {lost} (under way when killed: at most {4 * kills})")
-    print(f"  same items: {items(store) == items(scratch / 'whole')}")
-
-
-def kept(store: Path) -> int:
-    return sum(1 for path in (store / "fetched").glob("??/*") if path.is_file())
-
-
-def items(store: Path) -> dict[str, Any]:
+def within(
+    shop: Shop, folder: Path, failures: dict[str, str], options: list[str]
+) -> tuple[float, Any]:
     from coordi.engine import Engine
 
-    with Engine.open(store) as engine:
-        found = {
-            item.id: (item.title, dict(item.fields)) for item in engine.get(engine.store.ids())
-        }
-        vectors = {}
-        for ids, rows in engine.store.vectors(engine.encoder.fingerprint):
-            vectors |= {id_: row.tobytes() for id_, row in zip(ids, rows, strict=True)}
-    return {id_: (*found[id_], vectors[id_]) for id_ in found}
+    folder.mkdir()
+    shop.asked.clear()
+    feed = write_feed(folder / "feed.xml", shop, 40, failures)
+    with (
+        Engine.open(folder / "store", encoder=options[1], create=True) as engine,
+        engine.fetcher(private=True) as fetcher,
+    ):
+        since = time.monotonic()
+        report = engine.ingest(feed, fetch=fetcher)
+        return time.monotonic() - since, report
 
 
-def write_feed(path: Path, shop: Shop, count: int, failures: tuple[str, ...] = ()) -> Path:
+def all_failures(shop: Shop, scratch: Path, count: int, options: list[str]) -> None:
+    seconds, report, code = run_with(shop, scratch / "all", count, FAILURES, options)
+    print(f"{count} items and all failures: {seconds:.1f} s, {counts(report)}, exit code {code}")
+    _, report, code = run_with(shop, scratch / "public", 1, {}, options, "--fetch")
+    print(f"  without --fetch-private: exit code {code}: {report['problems'][0]['reason']}")
+
+
+def beside_a_slow_host(shop: Shop, scratch: Path, options: list[str]) -> None:
+    """Every second row's picture trickles from another host, 127.0.0.2."""
+    slow = {f"slow{n}": f"http://127.0.0.2:{shop.server_port}/fail/slow?{n}" for n in range(100)}
+    seconds, report, code = run_with(shop, scratch / "beside", 100, slow, options)
+    good = max(at for path, at in shop.asked_at.items() if "fail" not in path)
+    first = min(shop.asked_at.values())
+    print(
+        f"100 items, and 100 of a host that trickles: {seconds:.1f} s, {counts(report)}, exit code "
+        f"{code}; the good host's last picture was asked for after {good - first:.1f} s; requests "
+        f"to the other: {sum(n for path, n in shop.asked.items() if 'fail' in path)}"
+    )
+
+
+def run_with(
+    shop: Shop,
+    folder: Path,
+    count: int,
+    failures: dict[str, str],
+    options: list[str],
+    fetch: str = "--fetch-private",
+) -> tuple[float, dict[str, Any], int]:
+    folder.mkdir()
+    shop.asked.clear()
+    shop.asked_at.clear()
+    feed = write_feed(folder / "feed.xml", shop, count, failures)
+    return ingest(feed, folder / "store", options, fetch)
+
+
+def write_feed(path: Path, shop: Shop, count: int, failures: dict[str, str] | None = None) -> Path:
+    """Google's feed of garments: four items each, two colours in two sizes of one picture."""
     url = f"http://127.0.0.1:{shop.server_port}"
-    addresses = [(str(n), f"{url}/{n}.jpg") for n in range(count)]
-    for number, kind in enumerate(failures):
-        addresses.insert(number * count // len(failures), (kind, f"{url}/fail/{kind}"))
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(COLUMNS)
-        for id_, address in addresses:
-            row = (id_, f"Thing {id_}", f"{url}/p/{id_}", address, "19.90 EUR", f"G{id_}")
-            writer.writerow(row)
+    addresses = [(f"{n}", f"{url}/{n}.jpg", f"{url}/{(n + 1) % count}.jpg") for n in range(count)]
+    for number, (kind, address) in enumerate((failures or {}).items()):
+        place = (number + 1) * (count + len(failures or {})) // (len(failures or {}) + 1)
+        addresses.insert(place, (f"fail-{kind}", address.format(url=url), ""))
+    items = "".join(
+        f"<item><g:id>{id_}</g:id><g:title>Thing {id_}</g:title><g:link>{url}/p/{id_}</g:link>"
+        f"<g:image_link>{escape(address)}</g:image_link>"
+        f"<g:additional_image_link>{more}</g:additional_image_link>"
+        f"<g:price>{19 + number % 50}.90 EUR</g:price><g:availability>in stock</g:availability>"
+        f"<g:color>{'red' if number % 2 else 'blue'}</g:color><g:size>{SIZES[number % 3]}</g:size>"
+        f"<g:item_group_id>G{number // 4}</g:item_group_id></item>"
+        for number, (id_, address, more) in enumerate(addresses)
+    )
+    path.write_text(
+        '<?xml version="1.0"?><rss xmlns:g="http://base.google.com/ns/1.0" version="2.0"><channel>'
+        f"<title>Shop</title>{items}</channel></rss>",
+        encoding="utf-8",
+    )
     return path
 
 
@@ -187,7 +257,8 @@ def command(
 
 def ingest(
     feed: Path, store: Path, options: list[str], fetch: str = "--fetch-private"
-) -> tuple[float, dict[str, Any]]:
+) -> tuple[float, dict[str, Any], int]:
+    """Run the command line → seconds, its report, its exit code."""
     since = time.monotonic()
     done = subprocess.run(
         [*command(feed, store, options, fetch), "--json"],
@@ -197,7 +268,7 @@ def ingest(
     )
     if done.returncode not in (0, 3):
         raise SystemExit(done.stdout + done.stderr)
-    return time.monotonic() - since, json.loads(done.stdout)
+    return time.monotonic() - since, json.loads(done.stdout), done.returncode
 
 
 def counts(report: dict[str, Any]) -> str:

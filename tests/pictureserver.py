@@ -2,8 +2,9 @@
 
 import io
 import threading
+import time
 import zlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -32,11 +33,13 @@ class PictureServer(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Answer)
         self.asked: Counter[str] = Counter()
+        self.asked_at: defaultdict[str, list[float]] = defaultdict(list)
         self.headers: dict[str, str] = {}
         self.at_once = self.most_at_once = 0
         self.lock = threading.Lock()
         self.stopping = threading.Event()
         self.pause = 0.0
+        self.halt = 0.0  # seconds in the middle of each body
 
     @property
     def url(self) -> str:
@@ -57,6 +60,7 @@ class _Answer(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         with self.server.lock:
             self.server.asked[self.path] += 1
+            self.server.asked_at[self.path].append(time.monotonic())
             self.server.at_once += 1
             self.server.most_at_once = max(self.server.most_at_once, self.server.at_once)
             self.server.headers = dict(self.headers)
@@ -77,6 +81,13 @@ class _Answer(BaseHTTPRequestHandler):
                     self._send(jpeg())
             case "wait":
                 self._send(b"no", status=429, **{"Retry-After": path[1]})
+            case "rest":  # /rest/1: a pause of so many seconds, then the picture
+                if asked == 1:
+                    self._send(b"no", status=429, **{"Retry-After": path[1]})
+                else:
+                    self._send(jpeg())
+            case "where":
+                self._send(b"", status=302, Location=urlsplit(self.path).query)
             case "html":
                 self._send(b"\n<!DOCTYPE html><html><body>please log in</body></html>" * 50)
             case "svg":
@@ -110,7 +121,10 @@ class _Answer(BaseHTTPRequestHandler):
         for name, value in {"Content-Length": str(len(body)), **headers}.items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(body[: len(body) // 2] if cut else body)
+        half = len(body) // 2
+        self.wfile.write(body[:half])
+        self.server.stopping.wait(self.server.halt)
+        self.wfile.write(b"" if cut else body[half:])
         self.close_connection = cut
 
     def _endless(self, start: bytes, pause: float) -> None:

@@ -638,6 +638,35 @@ def test_demo_of_an_own_catalogue_keeps_its_own_store(catalog, tmp_path, monkeyp
     assert len(list((Path(tmp_path) / ".demo").glob("store-*"))) == 2
 
 
+@pytest.mark.parametrize(
+    ("image", "says"),
+    [
+        ("https://shop.example/a.jpg", "OPTIONS=--fetch"),
+        ("a.jpg", r"the first row that could not be used: image file .*a\.jpg is not there"),
+    ],
+)
+def test_a_demo_without_an_item_is_no_empty_page(tmp_path, monkeypatch, image, says):
+    import uvicorn
+
+    monkeypatch.setattr(uvicorn.Server, "run", lambda self, sockets: pytest.fail("served nothing"))
+    given = tmp_path / "shop.csv"
+    given.write_text(f"id,title,image\n1,Tee,{image}\n")
+    result = run("demo", given, "--port", "0", "--report", tmp_path / "report.json")
+    assert result.exit_code == 1
+    assert re.search(says, " ".join(result.stderr.split()))
+    assert json.loads((tmp_path / "report.json").read_text())["problem_count"] == 1
+    assert not list((Path(tmp_path) / ".demo").glob("store-*"))
+
+
+def test_a_demo_takes_the_folder_of_its_pictures(tmp_path, monkeypatch):
+    import uvicorn
+
+    monkeypatch.setattr(uvicorn.Server, "run", lambda self, sockets: None)
+    given = make_catalog(tmp_path / "shop", 2)
+    apart = given.rename(tmp_path / "apart.csv")
+    assert run_json("demo", apart, "--images", tmp_path / "shop", "--port", "0")["items"] == 2
+
+
 def test_progress_lines_where_no_bar_can_be_drawn(catalog, tmp_path, monkeypatch):
     monkeypatch.setattr("coordi.cli.ingestion.PLAIN_SECONDS", 0.0)
     result = run("ingest", catalog, "--store", tmp_path / "store")

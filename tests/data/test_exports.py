@@ -7,7 +7,7 @@ import json
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image as Pillow
 
@@ -37,6 +37,13 @@ ID,Type,SKU,Name,Published,Description,Regular price,Categories,Images,Parent,At
 13,variation,TEE-B-S,Tee - Blue,1,,24.95,,https://x.example/a2.jpg,TEE,Color,Blue,Size,S
 20,simple,CAP,Cap,1,,9.00,Hats,https://x.example/a3.jpg,,Color,Green,,
 """
+WOO_HEADERS = {
+    "German": "ID,Typ,Artikelnummer,Name,Veröffentlicht,Beschreibung,Regulärer Preis,Kategorien,Bilder,Übergeordnetes Produkt,Attribut 1 Name,Attribut 1 Wert(e),Attribut 2 Name,Attribut 2 Wert(e)",
+    "French": "ID,Type,UGS,Nom,Publié,Description,Tarif régulier,Catégories,Images,Parent,Nom de l’attribut 1,Valeur(s) de l’attribut 1,Nom de l’attribut 2,Valeur(s) de l’attribut 2",
+    "Italian": "ID,Tipo,COD,Nome,Pubblicato,Descrizione,Prezzo di listino,Categorie,Immagine,Genitore,Attributo 1 nome,Attributo 1 valore(i),Attributo 2 nome,Attributo 2 valuta(e)",
+    "Spanish": "ID,Tipo,SKU,Nombre,Publicado,Descripción,Precio normal,Categorías,Imágenes,Superior,Nombre del atributo 1,Valor(es) del atributo 1,Nombre del atributo 2,Valor(es) del atributo 2",
+}
+"""The columns of `WOO` as the exporter names them in shops of other languages."""
 MAGENTO = """\
 sku,name,product_type,categories,price,base_image,additional_images,additional_attributes,configurable_variations
 MH-S-Red,Hoodie-S-Red,simple,,49.0,/a/0/a0.jpg,/a/1/a1.jpg,"color=Red,size=S,material=Cotton, soft",
@@ -136,7 +143,7 @@ def told(items: list[Item | Problem]) -> list[tuple]:
 EXPORTS = [
     (
         "shopify.csv", SHOPIFY, "pics", "a Shopify export",
-        [("tee/Red", "tee", "0", "Red", "S;M", 18.9), ("tee/Blue", "tee", "1", "Blue", "S", 19.9),
+        [("tee/Red", "tee", "0", "Red", "S;M", 18.9), ("tee/Blue", "tee", "12", "Blue", "S", 19.9),
          ("cap", "cap", "3", None, None, 9.0)],
     ),
     (
@@ -149,12 +156,12 @@ EXPORTS = [
     ),
     (
         "woo.csv", WOO, "pics", "a WooCommerce export",
-        [("11", "10", "0", "Red", "S;M", 26.95), ("13", "10", "2", "Blue", "S", 24.95),
+        [("11", "10", "01", "Red", "S;M", 26.95), ("13", "10", "2", "Blue", "S", 24.95),
          ("20", "20", "3", "Green", None, 9.0)],
     ),
     (
         "magento.csv", MAGENTO, "pics", "a Magento export",
-        [("MH-S-Red", "MH", "01", "Red", "S;M", 49.0), ("MH-S-Blue", "MH", "2", "Blue", "S", 47.0),
+        [("MH-S-Red", "MH", "013", "Red", "S;M", 49.0), ("MH-S-Blue", "MH", "23", "Blue", "S", 47.0),
          ("BAG", "BAG", "4", None, None, 34.0)],
     ),
     (
@@ -177,7 +184,46 @@ def test_an_export_becomes_its_items(shop, name, text, images, said, wanted):
     catalog, rows = shop(name, text, images)
     assert told(rows) == wanted
     assert any(f"reads as {said}" in note for note in catalog.notes)
-    assert catalog.count == len(rows)
+    assert catalog.count == len(rows) + catalog.seen.folded
+
+
+def test_rows_that_become_one_item_are_counted(shop):
+    catalog, rows = shop("shopify.csv", SHOPIFY)
+    assert (catalog.count, len(rows), catalog.seen.folded) == (5, 3, 2)
+    catalog, rows = shop("woo.csv", WOO)  # the row of a variable product is no item either
+    assert (catalog.count, len(rows), catalog.seen.folded) == (5, 3, 2)
+    catalog, rows = shop("products.json", json.dumps(PRODUCTS_JSON))
+    assert (catalog.count, len(rows), catalog.seen.folded) == (2, 2, 0)
+
+
+@pytest.mark.parametrize("cents", ["{}", "{} EUR"])
+def test_prices_that_differ_between_sizes_are_said(shop, cents):
+    text = SHOPIFY.replace("18.90", cents.format("18.90")).replace("19.90", cents.format("19.90"))
+    catalog, rows = shop("shopify.csv", text)
+    assert [(row.fields["price"], row.fields["highest_price"]) for row in rows] == [
+        (18.9, 19.9), (19.9, None), (9.0, None)
+    ]  # fmt: skip
+    assert sum("1 items have sizes of several prices" in note for note in catalog.remarks()) == 1
+
+
+def test_a_type_that_names_the_garment_is_kept(shop):
+    _, rows = shop("c.csv", "id,tipo,nome,immagine,prezzo di listino\n1,Abito,Rosso,a0.jpg,9\n")
+    assert [(row.title, row.fields["category"], row.fields["price"]) for row in rows] == [
+        ("Rosso", "Abito", 9)
+    ]
+
+
+@pytest.mark.parametrize("language", WOO_HEADERS)
+def test_woocommerce_is_known_in_other_languages(shop, language):
+    header, rest = WOO.split("\n", 1)
+    catalog, rows = shop("woo.csv", f"{WOO_HEADERS[language]}\n{rest}")
+    in_english, as_wanted = shop("woo.csv", f"{header}\n{rest}")
+    assert told(rows) == told(as_wanted)
+    assert any("reads as a WooCommerce export" in note for note in catalog.notes)
+    assert [(row.title, row.description, row.fields["category"]) for row in rows] == [
+        (row.title, row.description, row.fields["category"]) for row in as_wanted
+    ]
+    assert len(catalog.fields) == len(in_english.fields)
 
 
 @pytest.mark.parametrize(
@@ -233,6 +279,7 @@ def test_the_order_of_rows_does_not_matter(shop, export):
         assert got == {one[2:] for one in wanted}
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(st.sampled_from("rgb"), st.sampled_from("SML"), st.sampled_from(["", "p", "q"])),
@@ -322,3 +369,74 @@ def test_how_a_workbook_is_read_is_said_where_nothing_reads_it(shop, monkeypatch
     monkeypatch.setitem(sys.modules, "openpyxl", None)
     with pytest.raises(CatalogError, match=r"pip install 'coordi\[excel\]'"):
         shop("catalog.xlsx", "x", None)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "wanted"),
+    [
+        (
+            "shopify.csv",
+            "Handle,Title,Option1 Name,Option1 Value,Variant Price,Variant Compare At Price,Image Src\n"
+            "tee,Tee,Color,Red,19.90,29.90,pics/a0.jpg\ncap,Cap,Title,Default Title,9.00,,pics/a1.jpg\n",
+            {"tee": {"price": 19.9, "compare_at_price": 29.9}, "cap": {"price": 9.0}},
+        ),
+        (
+            "products.json",
+            json.dumps(
+                {
+                    "products": [
+                        {
+                            "id": 1, "handle": "tee", "title": "Tee", "options": [{"name": "Title"}],
+                            "images": [{"src": "pics/a0.jpg"}],
+                            "variants": [
+                                {"id": 5, "option1": "Default Title", "price": "19.90",
+                                 "compare_at_price": "29.90"}
+                            ],
+                        }
+                    ]
+                }
+            ),
+            {"tee": {"price": 19.9, "compare_at_price": 29.9}},
+        ),
+        (
+            "woo.csv",
+            "ID,Type,SKU,Name,Published,Sale price,Regular price,Images,Parent,Attribute 1 name,Attribute 1 value(s)\n"
+            '10,variable,TEE,Tee,1,,,pics/a0.jpg,,Color,"Red, Blue"\n'
+            "11,variation,TEE-R,Tee,1,15.90,19.90,,id:10,Color,Red\n"
+            "12,variation,TEE-B,Tee,1,,19.90,pics/a1.jpg,id:10,Color,Blue\n",
+            {"11": {"price": 19.9, "Sale_price": 15.9}, "12": {"price": 19.9}},
+        ),
+        (
+            "magento.csv",
+            "sku,name,product_type,price,special_price,base_image,configurable_variations\n"
+            "MH-R,Hoodie,simple,49.0,39.0,pics/a0.jpg,\n"
+            'MH,Hoodie,configurable,,,pics/a0.jpg,"sku=MH-R,color=Red"\n',
+            {"MH-R": {"price": 49.0, "special_price": 39.0}},
+        ),
+    ],
+    ids=["shopify", "json", "woocommerce", "magento"],
+)  # fmt: skip
+def test_the_price_before_or_after_a_reduction_is_kept(shop, name, text, wanted):
+    items = {item.id: item for item in shop(name, text, None)[1]}
+    names = ("price", "compare_at_price", "Sale_price", "special_price")
+    found = {
+        id: {n: v for n in names if (v := item.fields.get(n)) is not None}
+        for id, item in items.items()
+    }
+    assert found == wanted
+
+
+def test_pictures_after_a_colours_own_are_that_colours():
+    origin = Origin("x", 1)
+    looks = [Variant(origin, {"Color": c}, [p]) for c, p in (("red", "a"), ("blue", "c"))]
+    made = Product(origin, "tee", pictures=["0", "a", "b", "c", "d"], variants=looks)
+    assert [r.values["image"] for r in records_of(made)] == [
+        ["a", "b", "0"],
+        ["c", "d", "0"],
+    ]
+    lone = Product(origin, "cap", pictures=["0", "a"], variants=[Variant(origin, {}, ["a"])])
+    assert records_of(lone)[0].values["image"] == ["a", "0"]
+    bare = Product(
+        origin, "hat", pictures=["0"], variants=[looks[0], Variant(origin, {"Color": "x"})]
+    )
+    assert [r.values["image"] for r in records_of(bare)] == [["a"], ["0"]]

@@ -1,5 +1,6 @@
 """Pictures by address: what comes, what does not and why, and what is never asked."""
 
+import errno
 import os
 import re
 import signal
@@ -9,6 +10,7 @@ import textwrap
 import time
 from pathlib import Path
 
+import fsspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,7 +21,7 @@ from coordi.data.catalog import open_catalog
 from coordi.data.download import Limits
 from coordi.data.fetching import Fetcher
 from coordi.data.remote import shown
-from coordi.errors import CatalogError, ImageError
+from coordi.errors import CatalogError, ImageError, StoreError
 from coordi.types import Item, Problem
 from pictureserver import jpeg, serving
 
@@ -41,11 +43,16 @@ def fetcher(tmp_path, server):
         yield fetcher
 
 
+def files(cache: Path) -> list[Path]:
+    """All that a cache holds, but for the lock of whoever uses it."""
+    return [path for path in cache.rglob("*") if path.is_file() and path.suffix != ".lock"]
+
+
 def test_a_picture_comes_whole_and_coordi_says_who_asks(fetcher, server):
     path = fetcher.path(f"{server.url}/a.jpg")
     assert path.read_bytes() == jpeg()
     assert server.headers["User-Agent"].startswith("coordi")
-    assert [file for file in fetcher.folder.rglob("*") if file.is_file()] == [path]
+    assert files(fetcher.folder) == [path]
 
 
 @pytest.mark.parametrize(
@@ -73,7 +80,7 @@ def test_what_does_not_come_says_why(fetcher, server, path, requests, reason):
         assert reason in str(failed.value)
         assert server.url in str(failed.value)
     assert server.asked[str(web_address(address).raw_path, "ascii")] == requests
-    assert not [file for file in fetcher.folder.rglob("*") if file.is_file()]
+    assert not files(fetcher.folder)
 
 
 @pytest.mark.parametrize(
@@ -92,6 +99,58 @@ def test_a_picture_that_trickles_is_given_up(tmp_path, server):
         fetcher.path(f"{server.url}/slow")
 
 
+def test_a_host_that_trickles_is_not_asked_for_ever(tmp_path, server):
+    server.asked.clear()
+    limits = Limits(seconds=0.2, backoff=0.001, dead_after=3, per_host=1)
+    with Fetcher(tmp_path, private=True, limits=limits) as fetcher:
+        reasons = []
+        for number in range(5):
+            with pytest.raises(ImageError) as failed:
+                fetcher.path(f"{server.url}/slow/{number}")
+            reasons.append(str(failed.value))
+    assert "took too long" in reasons[2]
+    assert "did not answer 3 times in a row, lastly: took too long; it is not asked" in reasons[3]
+    assert server.asked.total() <= 3
+
+
+def test_an_answer_of_any_kind_ends_a_row_of_failures(tmp_path, server):
+    limits = Limits(seconds=0.5, backoff=0.001, dead_after=2, per_host=1)
+    with Fetcher(tmp_path, private=True, limits=limits) as fetcher:
+        for name in ("slow/a", "status/404/9", "slow/b", "html/a"):
+            with pytest.raises(ImageError):
+                fetcher.path(f"{server.url}/{name}")
+        assert fetcher.path(f"{server.url}/a.jpg")
+
+
+def test_all_that_wait_for_a_host_let_it_rest(tmp_path, server):
+    """Also pictures that stood in the queue before the server asked for a pause."""
+    server.asked.clear()
+    server.pause = 0.02
+    limits = Limits(per_host=2, longest_wait=5)
+    with Fetcher(tmp_path, private=True, limits=limits) as fetcher:
+        fetcher.want(f"{server.url}/rest/1")
+        others = [f"{server.url}/resting-{number}.jpg" for number in range(20)]
+        for address in others:
+            fetcher.want(address)
+        fetcher.path(f"{server.url}/rest/1")
+        rested = server.asked_at["/rest/1"][0] + 0.9
+        early = [
+            path
+            for path, at in server.asked_at.items()
+            if path.startswith("/resting") and at[0] < rested
+        ]
+        for address in others:
+            fetcher.path(address)
+    server.pause = 0
+    assert len(early) < 10  # those that were asked for beside it; by the clock one or two
+
+
+@pytest.mark.parametrize("where", ["http://h.example:99999999/a.jpg", "http://[::1"])
+def test_a_redirect_to_what_is_no_address(fetcher, server, where):
+    with pytest.raises(ImageError, match=r"cannot be fetched: .*(no|not a) "):
+        fetcher.path(f"{server.url}/where?{where}")
+
+
 def test_a_host_that_is_not_there_is_not_asked_for_ever(tmp_path):
     tried = []
 
@@ -107,7 +166,9 @@ def test_a_host_that_is_not_there_is_not_asked_for_ever(tmp_path):
                 fetcher.path(f"http://gone.example/{number}.jpg")
             reasons.append(str(failed.value))
     assert "the name gone.example is not known (no such name)" in reasons[0]
-    assert "gone.example did not answer 3 times in a row" in reasons[-1]
+    assert (
+        "gone.example did not answer 3 times in a row, lastly: no connection: the " in reasons[-1]
+    )
     assert len(tried) == 3
 
 
@@ -291,6 +352,10 @@ def test_proxies_of_the_environment_are_not_used(tmp_path, server, monkeypatch):
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
     with Fetcher(tmp_path, private=True, limits=QUICK) as fetcher:
         assert fetcher.path(f"{server.url}/a.jpg")
+        assert "HTTP_PROXY" not in "".join(fetcher.remarks())
+        with pytest.raises(ImageError):
+            fetcher.path(f"{server.url}/status/404/9")
+        assert "the proxy of HTTP_PROXY was not used" in list(fetcher.remarks())[1]
 
 
 # --- catalogues
@@ -377,7 +442,7 @@ RUN = """
 
 def test_kill_9_leaves_whole_pictures_and_none_is_asked_again(tmp_path, server):
     server.asked.clear()
-    server.pause = 0.01
+    server.pause = 0.005
     path = catalog_of(tmp_path, [f"{server.url}/{n}.jpg" for n in range(120)])
     cache = tmp_path / "cache"
     command = [sys.executable, "-c", textwrap.dedent(RUN), str(path), str(cache)]
@@ -385,6 +450,10 @@ def test_kill_9_leaves_whole_pictures_and_none_is_asked_again(tmp_path, server):
     def there() -> list[Path]:
         return [file for file in cache.glob("??/*") if file.is_file()]
 
+    def unfinished() -> list[Path]:
+        return [file for file in cache.glob("parts/**/*") if file.is_file()]
+
+    server.halt = 0.005
     for wanted in (20, 60):
         process = subprocess.Popen(command, process_group=0)
         while len(there()) < wanted:
@@ -393,14 +462,51 @@ def test_kill_9_leaves_whole_pictures_and_none_is_asked_again(tmp_path, server):
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         assert all(file.read_bytes() == jpeg() for file in there())
-    server.pause = 0
+        assert unfinished()
+    server.pause = server.halt = 0
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     assert done.stdout.strip() == str([str(n) for n in range(120)])
     assert len(there()) == 120
+    assert not unfinished()
     # Only what was under way when the process was killed is asked again.
     again = {path: count for path, count in server.asked.items() if count > 1}
     assert len(again) <= 2 * QUICK.per_host
     assert len(server.asked) == 120
+
+
+def test_what_a_living_process_writes_is_not_tidied_away(tmp_path, server):
+    with Fetcher(tmp_path, private=True, limits=QUICK) as one:
+        one.want(f"{server.url}/slow/living")
+        while not files(tmp_path):
+            time.sleep(0.001)
+        with Fetcher(tmp_path, private=True, limits=QUICK) as other:
+            other.path(f"{server.url}/other.jpg")
+        assert [path for path in files(tmp_path) if "parts" in path.parts]
+    assert not [path for path in tmp_path.glob("parts/**/*") if path.is_file()]
+
+
+@pytest.mark.parametrize("store", ["web", "memory"])
+def test_a_cache_that_cannot_be_written_to_stops_the_run(tmp_path, server, monkeypatch, store):
+    """Each further picture would be asked for and lost."""
+    addresses = [f"{server.url}/full-{number}.jpg" for number in range(60)]
+    if store == "memory":
+        fsspec.filesystem("memory").pipe("memory://full/a.jpg", jpeg())
+        addresses = ["memory://full/a.jpg"]
+    server.asked.clear()
+    opened = Path.open
+
+    def full(self, *arguments, **options):
+        if "parts" in self.parts:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self))
+        return opened(self, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", full)
+    with Fetcher(tmp_path / "cache", private=True, limits=QUICK) as fetcher:
+        for one in addresses:
+            fetcher.want(one)
+        with pytest.raises(StoreError, match=r"cannot write to .*cache: No space left on device"):
+            fetcher.path(addresses[-1])
+    assert server.asked.total() <= 2 * QUICK.per_host
 
 
 def test_ctrl_c_stops_at_once(tmp_path, server):

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from coordi.data.catalog import open_catalog
 from coordi.data.columns import Column
 from coordi.data.guessing import BY_NAME, BY_VALUES, guess_roles, picture_columns
 from coordi.data.rolenames import USUAL_NAMES, bare
@@ -204,3 +205,10 @@ def test_kinds_of_product_are_no_category():
     table = {"Type": ["simple", "variable", "variation"], "Categories": ["Tees", "Caps", None]}
     assert guess_roles(columns(table))["category"][0] == "Categories"
     assert guess_roles(columns({"Type": ["Tee", "simple"]}))["category"][0] == "Type"
+
+
+def test_a_path_of_something_else_is_no_picture(tmp_path):
+    (tmp_path / "c.csv").write_text("path,name,code\nWomen:Dresses,Red dress,rd\n")
+    catalog = open_catalog(tmp_path / "c.csv")
+    assert [row.title for row in catalog.rows()] == ["Red dress"]
+    assert any("no column looks like a picture" in note for note in catalog.notes)

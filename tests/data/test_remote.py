@@ -1,5 +1,6 @@
 """Catalogues and pictures in cloud stores."""
 
+import gzip
 import uuid
 
 import fsspec
@@ -60,6 +61,19 @@ def test_several_files_of_a_catalogue(fetcher):
     assert [row.title for row in rows] == ["Tee", "Cap"]
 
 
+def test_several_files_of_a_catalogue_are_those_that_are_there_now(tmp_path):
+    """Of two folders' files of one name both, of all suffixes, and none that was removed."""
+    bucket = put(a__p_csv=b"id,title\n1,Tee\n", b__p_csv=b"id,title\n2,Cap\n")
+    memory = fsspec.filesystem("memory")
+    memory.pipe(f"{bucket}/c/p.csv.gz", gzip.compress(b"id,title\n3,Sock\n"))
+    with Fetcher(tmp_path / "of [all] shops") as fetcher:
+        rows = list(open_catalog(f"{bucket}/*/p.csv*", fetch=fetcher).rows())
+        assert [row.title for row in rows] == ["Tee", "Cap", "Sock"]
+        memory.rm(f"{bucket}/b/p.csv")
+        rows = list(open_catalog(f"{bucket}/*/p.csv*", fetch=fetcher).rows())
+        assert [row.title for row in rows] == ["Tee", "Sock"]
+
+
 @pytest.mark.parametrize(
     ("data", "reason"),
     [(b"<html>", "web page"), (b"", "it is empty"), (jpeg() + bytes(1 << 20), "larger than 1 MiB")],
@@ -69,7 +83,7 @@ def test_what_is_no_picture_is_not_kept(fetcher, data, reason):
     bucket = put(a_jpg=data)
     with pytest.raises(ImageError, match=reason):
         fetcher.path(f"{bucket}/a.jpg")
-    assert not [file for file in fetcher.folder.rglob("*") if file.is_file()]
+    assert not [path for path in fetcher.folder.glob("??/*") if path.is_file()]
 
 
 def test_catalogues_that_are_not_there(fetcher):

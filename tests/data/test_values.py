@@ -82,3 +82,11 @@ def test_a_date_is_found_in_its_order(date: datetime.date, sign: str):
 def test_what_is_no_date_is_none(text: str):
     for order in orders_of(text):
         assert datetime.datetime.fromisoformat(iso(text, order) or "")
+
+
+@pytest.mark.parametrize("name", ["Währung", "devise", "通貨"])
+def test_a_column_of_the_currency_is_known_in_other_languages(tmp_path, name):
+    (tmp_path / "c.csv").write_text(f"id,title,price,{name}\n1,Tee,19.90,EUR\n", "utf-8")
+    catalog = open_catalog(tmp_path / "c.csv")
+    assert [item.fields for item in catalog.rows()] == [{"price": 19.9, "currency": "EUR"}]
+    assert f"column {name} is the field currency" in catalog.notes

@@ -5,6 +5,7 @@ import io
 import re
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from functools import cache
 
 import numpy as np
 from PIL import Image as Pillow
@@ -52,6 +53,12 @@ def drawn_items() -> list[Item]:
         items.append(Item(ident, ImageRef(data=data), f"{color.title()} {kind}", "Soft.", fields))
     bare = {"category": "hat", "color": None, "price": None, "sale": None}
     return [*items, Item("plain", None, "Hat of words only", "", bare)]
+
+
+@cache
+def drawn_fields() -> frozenset[str]:
+    """Their fields; drawing them anew for each term and item took seconds a request."""
+    return frozenset(name for one in drawn_items() for name in one.fields)
 
 
 @dataclass(frozen=True)
@@ -325,9 +332,7 @@ def _term(item: Item, term: str) -> bool:
     match = TERM.fullmatch(term.strip().removeprefix("(").strip())
     if match is None:
         raise FilterError(f"cannot read the filter at {term!r}")
-    if match["field"] not in {name for one in drawn_items() for name in one.fields} | set(
-        item.fields
-    ):
+    if match["field"] not in drawn_fields() | set(item.fields):
         raise FilterError(f"no item has a field {match['field']!r}")
     have, value = item.fields.get(match["field"]), match["value"]
     if have is None:
@@ -337,8 +342,5 @@ def _term(item: Item, term: str) -> bool:
         return have in wanted
     if value in ("true", "false"):
         return have is (value == "true")
-    if value.startswith("'"):
-        return have == value[1:-1].replace("''", "'")
-    return {"=": have == float(value), ">=": have >= float(value), "<=": have <= float(value)}[
-        match["op"]
-    ]
+    bound = value[1:-1].replace("''", "'") if value.startswith("'") else float(value)
+    return {"=": have == bound, ">=": have >= bound, "<=": have <= bound}[match["op"]]

@@ -1,21 +1,27 @@
 """`coordi demo`: from nothing to a page in the browser with one command."""
 
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from coordi.cli.ingest import FetchOption, FetchPrivateOption, MapOption, RootOption
+from coordi.cli.ingest import (
+    FetchOption,
+    FetchPrivateOption,
+    ImagesOption,
+    MapOption,
+    ReportOption,
+    RootOption,
+)
 from coordi.cli.options import DebugOption, EncoderOption, JsonOption, mapping_of
 from coordi.cli.output import Output, reporting
+from coordi.cli.paths import check_writable
 from coordi.cli.serve import AllowHostOption, AllowOriginOption, HostOption, PortOption
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from coordi.data.fetching import Fetcher
-    from coordi.engine import Engine
+    from coordi.engine import IngestReport
 
 GARMENTS = 400
 """Garments of the drawn wardrobe."""
@@ -32,9 +38,11 @@ def demo(
         Path, typer.Option("--folder", metavar="DIR", help="Where wardrobe and store are kept.")
     ] = Path(".demo"),
     mapping: MapOption = None,
+    images: ImagesOption = None,
     root: RootOption = None,
     fetch: FetchOption = False,
     fetch_private: FetchPrivateOption = False,
+    report: ReportOption = None,
     encoder: EncoderOption = None,
     host: HostOption = "127.0.0.1",
     port: PortOption = 8000,
@@ -49,9 +57,12 @@ def demo(
     """
     with reporting(as_json, debug) as out:
         roles = mapping_of(mapping or [])
-        from coordi.cli.ingestion import no_store_left_behind
+        if report is not None:
+            check_writable(report, "--report")
+        from coordi.cli.ingestion import no_store_left_behind, run_ingest
         from coordi.cli.server import access_of, listen_near, run_server
         from coordi.engine import Engine
+        from coordi.errors import CatalogError
 
         access = access_of(host, allow_host, allow_origin)
         store = _store_folder(folder, catalog)
@@ -65,25 +76,38 @@ def demo(
                 fetcher = None
                 if fetch or fetch_private:
                     fetcher = stack.enter_context(engine.fetcher(private=fetch_private))
-                _ingest(engine, source, roles, root or (), fetcher, store, out)
+                ingest = partial(run_ingest, images=images, roots=root or (), fetch=fetcher)
+                done = ingest(engine, source, out, mapping=roles)
+            _tell(done, store, out, report)
+            if not engine.stats().items:
+                raise CatalogError(_nothing_to_show(source, done))
             run_server(engine, socket, host, out, access)
 
 
-def _ingest(
-    engine: "Engine",
-    source: str,
-    mapping: "Mapping[str, str]",
-    roots: "Sequence[Path]",
-    fetcher: "Fetcher | None",
-    store: Path,
-    out: Output,
-) -> None:
-    """Ingest and report; with --json the address is the one document, so this part is silent."""
-    from coordi.cli.ingestion import run_ingest, show_report
+def _tell(report: "IngestReport", store: Path, out: Output, file: Path | None) -> None:
+    """Say what went in; with --json the address is the one document, so this part is silent."""
+    from coordi.cli.ingestion import show_report, write_report
 
-    report = run_ingest(engine, source, out, mapping=mapping, roots=roots, fetch=fetcher)
+    if file is not None:
+        write_report(file, report, store)
     if not out.as_json:
-        show_report(out, report, store)
+        show_report(out, report, store, file=file)
+
+
+def _nothing_to_show(source: str, report: "IngestReport") -> str:
+    """Why there is no page, and what to do: an empty one would look like a fault of coordi."""
+    addresses = sum("--fetch" in problem.reason for problem in report.problems)
+    if not report.problems:
+        return f"{source} lists no items, so there is nothing to show"
+    if 2 * addresses > len(report.problems):
+        return (
+            f"no item of {source} went in, so there is nothing to show: its pictures are web "
+            "addresses. Run again with --fetch (make demo CATALOG=... OPTIONS=--fetch)"
+        )
+    return (
+        f"no item of {source} went in, so there is nothing to show: the first row that could not "
+        f"be used: {report.problems[0].reason}"
+    )
 
 
 def _store_folder(folder: Path, catalog: str | None) -> Path:

@@ -193,7 +193,7 @@ def finish(
 ) -> None:
     """Say what an ingest did and leave with its exit code, unless all went well."""
     if file is not None:
-        _write(file, report_json(report, store, interrupted=interrupted, most=None))
+        write_report(file, report, store, interrupted=interrupted)
     out.json(report_json(report, store, interrupted=interrupted))
     show_report(out, report, store, file=file)
     if interrupted:
@@ -240,7 +240,11 @@ def _said(report: "IngestReport") -> list[str]:
     return lines
 
 
-def _write(path: Path, document: "Mapping[str, Any]") -> None:
+def write_report(
+    path: Path, report: "IngestReport", store: Path, *, interrupted: bool = False
+) -> None:
+    """Write all that an ingest did, as JSON."""
+    document = report_json(report, store, interrupted=interrupted, most=None)
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False)
     path.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")

@@ -61,7 +61,7 @@ class Catalog:
     """Field → the column it comes from."""
     field_types: dict[str, Kind]
     count: int | None
-    """Rows, including those that will turn out to be problems."""
+    """Rows, also those that will turn out to be problems or go into the items of others."""
     notes: tuple[str, ...]
     """What to tell the user about how the files were read."""
     unused: frozenset[str]
@@ -76,7 +76,14 @@ class Catalog:
     """Columns with further pictures, beside that of the main one."""
     dates: dict[str, str] = field(default_factory=dict)
     """Columns of dates → the order of year, month and day in them."""
+    exports: tuple[ExportTable, ...] = ()
+    """Tables whose rows are folded into items."""
     seen: Seen = field(default_factory=Seen, compare=False)
+
+    @property
+    def folded(self) -> int:
+        """Rows that go into the item of another row."""
+        return sum(export.folded for export in self.exports)
 
     def rows(self) -> Iterator[Item | Problem]:
         """Stream the rows in the order of the files.
@@ -91,6 +98,7 @@ class Catalog:
         number = 0
         for table in self.tables:
             for record in table.records(self.unused):
+                self.seen.folded = self.folded
                 if isinstance(record, Problem):
                     number += record.rows
                     self.seen.unread += record.rows
@@ -113,6 +121,7 @@ class Catalog:
                 f"column {listed} lists several pictures: the first is the main one, "
                 f"{self.seen.further:,} further ones are kept"
             )
+        said += [remark for export in self.exports if (remark := export.remark)]
         if self.seen.respelled:
             said.append(
                 f"{self.seen.respelled:,} pictures were found under names that are spelled "
@@ -253,15 +262,15 @@ def open_catalog(
     kind, tables = open_tables(opened, encoding)
     if kind in ("csv", "jsonl", "xlsx", "xml"):
         tables = tuple(as_export(table, given.values()) for table in tables)
+    exports = tuple(table for table in tables if isinstance(table, ExportTable))
     columns, count = read_columns(tables)
     pictures = tuple(dict.fromkeys(name for table in tables for name in table.pictures))
     looking = PictureSource(columns, pictures, tables, images, fetch is not None)
     guessed = guess_roles(columns, pictures, looking.resolves)
-    for table in tables:
-        if isinstance(table, ExportTable):
-            stated = {role: c for role, c in table.roles.items() if c in columns}
-            free = {r: one for r, one in guessed.items() if one[0] not in stated.values()}
-            guessed = free | {role: (column, BY_EXPORT) for role, column in stated.items()}
+    for export in exports:
+        stated = {role: c for role, c in export.roles.items() if c in columns}
+        free = {r: one for r, one in guessed.items() if one[0] not in stated.values()}
+        guessed = free | {role: (column, BY_EXPORT) for role, column in stated.items()}
     roles = merge_mapping({role: one for role, (one, _) in guessed.items()}, given, tuple(columns))
     roles = looking.complete(roles, given)
     if "image" not in roles and "title" not in roles:
@@ -275,14 +284,14 @@ def open_catalog(
     fields = field_names((c for c in columns if c not in (*pictures, *further)), roles)
     types = _types(fields, columns)
     prices, said = read_prices(tables, columns, roles)
-    add_prices(fields, types, prices, columns, roles)
+    said += add_prices(fields, types, prices, columns, roles)
     catalog = Catalog(
         source=str(source),
         kind=kind,
         mapping=roles,
         fields=fields,
         field_types=types,
-        count=count,
+        count=count + sum(export.folded for export in exports),
         notes=(
             *(note for table in tables for note in table.notes),
             *looking.notes(roles, given, further),
@@ -300,6 +309,7 @@ def open_catalog(
         known_by=_known_by(roles, given, guessed if kind != "folder" else {}),
         prices=prices,
         further=tuple(further),
+        exports=exports,
         dates={name: min(c.orders) for name, c in columns.items() if c.kind == "date"},
     )
     return catalog if fetch is None else _fetching(catalog, fetch)

@@ -23,10 +23,14 @@ from coordi.errors import ImageError
 AGENT = "coordi (catalogue ingest; +https://pypi.org/project/coordi)"
 """How requests name who asks."""
 
-_CHUNK = 1 << 16
+_HEADERS = (
+    ("User-Agent", AGENT),
+    ("Accept-Encoding", "identity"),  # counted as it comes: packed, a picture hides its size
+)
 _HEAD = 1024  # bytes that tell what came
 _REDIRECTS = (301, 302, 303, 307, 308)
 _LATER = (408, 425, 429, 500, 502, 503, 504)
+_BROKEN = (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,8 @@ class Limits:
     """Seconds that a server may ask us to wait."""
     redirects: int = 5
     dead_after: int = 8
-    """Connections that fail one after the other until a host is not asked again."""
+    """Requests that no whole answer follows, one after the other, until a host is not asked again.
+    """
 
 
 class _LaterError(Exception):
@@ -66,11 +71,12 @@ class _LaterError(Exception):
 
 @dataclass(slots=True)
 class _Host:
-    """What is known of a host: who may ask, from when on, and how often it failed in a row."""
+    """What is known of a host: who may ask, from when on, how often it failed in a row and why."""
 
     turns: asyncio.Semaphore
     not_before: float = 0.0
     failed: int = 0
+    why: str = ""
 
     async def rest(self) -> None:
         """Wait until the host wants to be asked again."""
@@ -97,19 +103,22 @@ class Downloader:
     limits: Limits
     private: bool = False
     resolver: Resolver = resolve
-    _client: httpx.AsyncClient = field(init=False)
+    unusable: Exception | None = None
+    """Why nothing is to be asked for any more: each request that waits for its turn raises it."""
+    _pool: httpcore.AsyncConnectionPool = field(init=False)
     _turns: asyncio.Semaphore = field(init=False)
     _hosts: dict[str, _Host] = field(default_factory=dict, init=False)
 
     async def __aenter__(self) -> Self:
-        limits = self.limits
-        self._turns = asyncio.Semaphore(limits.at_once)
-        self._client = httpx.AsyncClient(
-            transport=_transport(Guard(private=self.private, resolver=self.resolver), limits),
-            # Content is counted as it comes: a packed picture gains nothing, and hides its size.
-            headers={"User-Agent": AGENT, "Accept": "image/*", "Accept-Encoding": "identity"},
-            timeout=httpx.Timeout(limits.idle_seconds, connect=limits.connect_seconds, pool=None),
-            trust_env=False,  # a proxy would resolve names itself, behind the guard
+        self._turns = asyncio.Semaphore(self.limits.at_once)
+        # httpcore itself, below httpx: it lets us open the connections, and knows no proxies of
+        # the environment, which would resolve names themselves, behind the guard.
+        self._pool = httpcore.AsyncConnectionPool(
+            ssl_context=httpx.create_ssl_context(),
+            max_connections=None,
+            max_keepalive_connections=2 * self.limits.at_once,
+            keepalive_expiry=5.0,
+            network_backend=Guard(private=self.private, resolver=self.resolver),
         )
         return self
 
@@ -119,7 +128,7 @@ class Downloader:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await self._client.aclose()
+        await self._pool.aclose()
 
     async def picture(self, url: httpx.URL, into: Path) -> None:
         """Write the picture at an address into a file; `ImageError` says why it does not come."""
@@ -137,18 +146,16 @@ class Downloader:
             try:
                 return await self._followed(wish)
             except _LaterError as later:
-                await self._wait(wish.url, later, number)
+                await self._wait(later, number)
         raise AssertionError("the last try raises")
 
-    async def _wait(self, url: httpx.URL, later: _LaterError, number: int) -> None:
+    async def _wait(self, later: _LaterError, number: int) -> None:
         """Wait before the next try; `ImageError` after the last, or where it would be too long."""
         if later.wait > self.limits.longest_wait:
             raise ImageError(f"{later} and asks to wait {later.wait:,.0f} s; run again later")
         if number == self.limits.tries:
             tries = "" if number == 1 else f", {number} times"
             raise ImageError(f"{later}{tries}; run again later")
-        if later.wait:  # the whole host is meant
-            self._host(url).not_before = time.monotonic() + later.wait
         pause = self.limits.backoff * 2 ** (number - 1) * random.uniform(0.5, 1.5)
         await asyncio.sleep(max(pause, later.wait))
 
@@ -173,38 +180,64 @@ class Downloader:
     async def _asked(self, url: httpx.URL, wish: _Wish) -> httpx.URL | None:
         """One request → where it redirects to; None where the picture came."""
         host = self._host(url)
-        await host.rest()
-        async with host.turns, self._turns:
-            if host.failed >= self.limits.dead_after:
-                raise ImageError(
-                    f"{url.host} did not answer {host.failed} times in a row and is not asked "
-                    "again in this run; run again later"
-                )
-            since = time.monotonic()
-            try:
-                async with asyncio.timeout(max(wish.seconds, 0)):
-                    answer = await self._taken(url, wish)
-            except TimeoutError:
-                raise ImageError("took too long; run again later") from None
-            except httpx.TransportError as error:
-                host.failed += 1
-                raise _LaterError(_said(error)) from error
-            finally:
-                wish.seconds -= time.monotonic() - since
+        async with host.turns:
+            await host.rest()  # within the turn: who waited for it knows of no rest asked for since
+            async with self._turns:
+                return await self._answered(host, url, wish)
+
+    async def _answered(self, host: _Host, url: httpx.URL, wish: _Wish) -> httpx.URL | None:
+        """One request within its time; what it tells of its host is noted."""
+        if self.unusable is not None:
+            raise self.unusable
+        if host.failed >= self.limits.dead_after:
+            raise ImageError(
+                f"{url.host} did not answer {host.failed} times in a row, lastly: {host.why}; it "
+                "is not asked again in this run; run again later"
+            )
+        since = time.monotonic()
+        try:
+            async with asyncio.timeout(max(wish.seconds, 0)):
+                answer = await self._taken(url, wish)
+        except TimeoutError:
+            host.failed, host.why = host.failed + 1, "took too long"
+            raise ImageError("took too long; run again later") from None
+        except _BROKEN as error:
+            host.failed, host.why = host.failed + 1, _said(error)
+            raise _LaterError(_said(error)) from error
+        except _LaterError as later:
+            if later.wait <= self.limits.longest_wait:  # the whole host is meant
+                host.not_before = max(host.not_before, time.monotonic() + later.wait)
             host.failed = 0
-            return answer
+            raise
+        except ImageError:  # it did answer
+            host.failed = 0
+            raise
+        finally:
+            wish.seconds -= time.monotonic() - since
+        host.failed = 0
+        return answer
 
     async def _taken(self, url: httpx.URL, wish: _Wish) -> httpx.URL | None:
-        async with self._client.stream("GET", url) as response:
-            status = f"the server answered {response.status_code} {response.reason_phrase}".strip()
-            if response.status_code in _REDIRECTS and "location" in response.headers:
-                return web_address(str(url.join(response.headers["location"])))
-            if response.status_code in _LATER:
-                raise _LaterError(status, _retry_after(response.headers.get("retry-after", "")))
-            if response.status_code != 200:
+        async with self._pool.stream(
+            "GET",
+            _core_url(url),
+            headers=[*_HEADERS, ("Accept", "image/*" if wish.picture else "*/*")],
+            extensions={"timeout": self._timeout()},
+        ) as response:
+            status = _status(response)
+            where = _header(response, b"location")
+            if response.status in _REDIRECTS and where:
+                return _joined(url, where)
+            if response.status in _LATER:
+                raise _LaterError(status, _retry_after(_header(response, b"retry-after")))
+            if response.status != 200:
                 raise ImageError(status)
             await _saved(response, wish)
             return None
+
+    def _timeout(self) -> dict[str, float]:
+        idle = self.limits.idle_seconds
+        return {"connect": self.limits.connect_seconds, "read": idle, "write": idle}
 
     def _host(self, url: httpx.URL) -> _Host:
         if url.host not in self._hosts:
@@ -212,20 +245,35 @@ class Downloader:
         return self._hosts[url.host]
 
 
-def _transport(guard: Guard, limits: Limits) -> httpx.AsyncHTTPTransport:
-    """httpx's own transport, whose pool opens connections by the guard alone."""
-    transport = httpx.AsyncHTTPTransport(trust_env=False)
-    transport._pool = httpcore.AsyncConnectionPool(
-        ssl_context=httpx.create_ssl_context(trust_env=False),
-        max_connections=None,
-        max_keepalive_connections=2 * limits.at_once,
-        keepalive_expiry=5.0,
-        network_backend=guard,
+def _core_url(url: httpx.URL) -> httpcore.URL:
+    return httpcore.URL(
+        scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
     )
-    return transport
 
 
-async def _saved(response: httpx.Response, wish: _Wish) -> None:
+def _joined(url: httpx.URL, where: str) -> httpx.URL:
+    """Where a redirect leads; `ImageError` if that is no address."""
+    try:
+        return web_address(str(url.join(where)))
+    except httpx.InvalidURL as error:
+        raise ImageError(f"redirected to {shown(where)}: not a web address ({error})") from error
+
+
+def _status(response: httpcore.Response) -> str:
+    phrase = response.extensions.get("reason_phrase", b"").decode("ascii", "replace")
+    return f"the server answered {response.status} {phrase}".strip()
+
+
+def _header(response: httpcore.Response, name: bytes) -> str:
+    """The first header of a name, in lower case; "" where there is none."""
+    value = next((value for key, value in response.headers if key.lower() == name), b"")
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
+
+
+async def _saved(response: httpcore.Response, wish: _Wish) -> None:
     """Write what comes as long as it is what is wished for, within the limit."""
     head, size, most = b"", 0, wish.most
     with wish.into.open("wb") as file:
@@ -243,17 +291,17 @@ async def _saved(response: httpx.Response, wish: _Wish) -> None:
         _check_head(head, whole=True)
 
 
-async def _unpacked(response: httpx.Response, most: int) -> AsyncIterator[bytes]:
+async def _unpacked(response: httpcore.Response, most: int) -> AsyncIterator[bytes]:
     """The body as it comes; packed by gzip, no more of it than the limit at a time."""
-    packed = response.headers.get("content-encoding", "identity").strip().lower()
+    packed = _header(response, b"content-encoding").strip().lower()
     if packed in ("", "identity"):
-        async for chunk in response.aiter_raw(_CHUNK):
+        async for chunk in response.aiter_stream():
             yield chunk
         return
     if packed not in ("gzip", "x-gzip"):
         raise ImageError(f"the server packed it ({packed[:20]}), which it was not asked to do")
     unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
-    async for chunk in response.aiter_raw(_CHUNK):
+    async for chunk in response.aiter_stream():
         try:
             yield unpacker.decompress(chunk, most + 1)
         except zlib.error as error:
@@ -285,14 +333,15 @@ def _retry_after(value: str) -> float:
     return max(0.0, (until - datetime.now(UTC)).total_seconds())
 
 
-def _said(error: httpx.TransportError) -> str:
-    if isinstance(error, httpx.ConnectTimeout):
+def _said(error: Exception) -> str:
+    if isinstance(error, httpcore.ConnectTimeout):
         return "the server does not answer"
-    if isinstance(error, httpx.TimeoutException):
+    if isinstance(error, httpcore.TimeoutException):
         return "the server stopped sending"
-    if isinstance(error, httpx.RemoteProtocolError | httpx.ReadError):
-        return f"the connection ended before the picture did ({_one_line(error)})"
-    return f"no connection ({_one_line(error)})"
+    if isinstance(error, httpcore.RemoteProtocolError | httpcore.ReadError):
+        text = _one_line(error)
+        return "the connection ended before the picture did" + (f" ({text})" if text else "")
+    return f"no connection: {_one_line(error) or type(error).__name__}"
 
 
 def _size(count: int) -> str:
@@ -300,4 +349,4 @@ def _size(count: int) -> str:
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    return " ".join(str(error).split())

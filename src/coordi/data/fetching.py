@@ -6,11 +6,14 @@ with Fetcher(Path("shop/fetched")) as fetcher:
 """
 
 import asyncio
+import glob
+import os
 import re
 import threading
 from collections import deque
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -24,11 +27,13 @@ from coordi.data.download import Downloader, Limits
 from coordi.data.fetchcache import FetchCache
 from coordi.data.readers.table import Record, Table
 from coordi.data.remote import copy_catalog, copy_picture, is_remote, shown
-from coordi.errors import CatalogError, ImageError
+from coordi.errors import CatalogError, ImageError, StoreError
 from coordi.types import Problem
 
 AHEAD = 512
 """Rows whose pictures are fetched before the first of them is needed."""
+
+_PROXIES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
 
 
 class Fetcher:
@@ -64,6 +69,7 @@ class Fetcher:
         self._stop = asyncio.Event()
         self._remote_turns = asyncio.Semaphore(self.limits.at_once)
         self._downloader: Downloader | None = None
+        self._unwritable: StoreError | None = None
         self._cache.tidy()
 
     def want(self, address: str) -> None:
@@ -72,7 +78,10 @@ class Fetcher:
             self._asked[address] = self._begun(address)
 
     def path(self, address: str) -> Path:
-        """The file of an address, once it is there; `ImageError` says why it does not come."""
+        """The file of an address, once it is there; `ImageError` says why it does not come.
+
+        `StoreError` where the cache cannot be written to, as none can then be kept.
+        """
         self.want(address)
         try:
             return self._asked[address].result()
@@ -89,15 +98,12 @@ class Fetcher:
         folder = self.folder / "catalogues" / FetchCache.key(source)
         if is_remote(source):
             copies = copy_catalog(source, folder)
-            return str(copies[0] if len(copies) == 1 else folder / f"*{copies[0].suffix}")
+            return str(copies[0] if len(copies) == 1 else Path(glob.escape(str(folder))) / "*")
         try:
             url = web_address(source)
             path = folder / (PurePosixPath(url.path).name or "catalogue")
-            folder.mkdir(parents=True, exist_ok=True)
-            part = path.with_name(f"{path.name}.part")
             loop = self._running()
-            asyncio.run_coroutine_threadsafe(self._file(url, part), loop).result()
-            part.replace(path)
+            asyncio.run_coroutine_threadsafe(self._file(url, path), loop).result()
         except ImageError as error:
             raise CatalogError(f"{shown(source)} cannot be fetched: {error}") from None
         return str(path)
@@ -114,6 +120,13 @@ class Fetcher:
         parts += [f"{self.kept:,} were there already"] if self.kept else []
         parts += [f"{self.failed:,} could not be fetched"] if self.failed else []
         yield ", ".join(parts)
+        proxies = [name for name in _PROXIES if os.environ.get(name)]
+        if self.failed and proxies:
+            yield (
+                f"the proxy of {proxies[0]} was not used: it would look up names itself, and the "
+                "check for private addresses be none; where only the proxy reaches the internet, "
+                "download the pictures by other means and give their folder with --images"
+            )
 
     def discard(self, path: Path) -> None:
         """Forget a fetched file that turned out to be damaged: the next run fetches it anew."""
@@ -126,6 +139,7 @@ class Fetcher:
             self._loop.call_soon_threadsafe(self._stop.set)
             self._thread.join()
             self._thread = None
+        self._cache.close()
 
     def __enter__(self) -> Self:
         return self
@@ -158,7 +172,7 @@ class Fetcher:
 
     async def _fetch(self, key: str) -> Path:
         try:
-            with self._cache.writing(key) as part:
+            with self._writing(self._cache.path(key)) as part:
                 if is_remote(key):
                     async with self._remote_turns:
                         await in_thread(partial(copy_picture, key, part, self.limits.max_bytes))
@@ -167,14 +181,28 @@ class Fetcher:
         except ImageError:
             self.failed += 1
             raise
-        except OSError as error:  # no space, no right to write
-            raise ImageError(f"cannot write to {self.folder}: {error.strerror}") from error
         self.fetched += 1
         return self._cache.path(key)
 
-    async def _file(self, url: httpx.URL, into: Path) -> None:
-        if self._downloader is not None:
-            await self._downloader.catalog(url, into)
+    async def _file(self, url: httpx.URL, path: Path) -> None:
+        with self._writing(path) as part:
+            if self._downloader is not None:
+                await self._downloader.catalog(url, part)
+
+    @contextmanager
+    def _writing(self, path: Path) -> Iterator[Path]:
+        """As the cache's; what keeps one file from being written will keep the next, too."""
+        if self._unwritable is not None:
+            raise self._unwritable
+        try:
+            with self._cache.writing(path) as part:
+                yield part
+        except OSError as error:
+            said = f"cannot write to {self.folder}: {error.strerror or error}"
+            self._unwritable = StoreError(f"{said}; what came stays, the same command goes on")
+            if self._downloader is not None:
+                self._downloader.unusable = self._unwritable
+            raise self._unwritable from error
 
     def _running(self) -> asyncio.AbstractEventLoop:
         """The event loop of the thread, which starts when the first picture is not there."""

@@ -71,7 +71,9 @@ def _guess_image(
     chosen = there or next(iter(likely), None)
     if chosen is None and named:
         chosen = _fullest(named, columns)
-        if _is_filled_otherwise(columns[chosen]):
+        # "path" and "file" may be of anything, such as a category; "photo" may not.
+        vague = not PICTURE_WORDS.search(chosen.casefold()) and columns[chosen].filled
+        if _is_filled_otherwise(columns[chosen]) or (vague and not resolves(chosen)):
             return None
     return None if chosen is None else (chosen, BY_NAME if chosen in named else BY_VALUES)
 

@@ -68,6 +68,9 @@ def _in_object(cell: Mapping[str, object], depth: int) -> Iterator[Entry]:
         if value and not isinstance(value, str):
             yield from _entries(value, depth - 1)
             return
+    for value in cell.values():  # under names of its own: {"image-group": [{"image": …}]}
+        if isinstance(value, Mapping | list | tuple):
+            yield from _entries(value, depth - 1)
 
 
 def _in_text(text: str, depth: int) -> Iterator[Entry]:

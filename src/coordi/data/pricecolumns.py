@@ -11,7 +11,16 @@ from coordi.data.rolenames import USUAL_NAMES, bare
 from coordi.types import FieldValue, Problem
 
 CURRENCY = "currency"
-"""Field that holds the currency of a price column whose cells state one."""
+"""Field that holds the currency of prices, stated in their cells or in a column of its own."""
+
+_CURRENCY_NAMES = frozenset(
+    (
+        *("currency", "currencycode", "pricecurrency", "währung", "waehrung", "devise", "moneda"),
+        *("divisa", "valuta", "moeda", "waluta", "měna", "mena", "pénznem", "valuutta", "通貨"),
+        *("통화", "货币", "貨幣", "валюта"),
+    )
+)
+"""Bare names of columns that hold it, in the usual languages of shops."""
 
 
 def read_prices(
@@ -76,15 +85,25 @@ def add_prices(
     prices: Mapping[str, PriceNotation],
     columns: Mapping[str, Column],
     roles: Mapping[str, str],
-) -> None:
-    """Make price columns numbers, and the main one's currency a field where there is none."""
+) -> list[str]:
+    """Make price columns numbers, and the main one's currency a field where there is none.
+
+    What was renamed is returned as notes.
+    """
     for name, column in fields.items():
         if column in prices:
             types[name] = "number"
     main = roles.get("price", "")
     stated = main in prices and prices[main].currencies
-    if stated and (CURRENCY not in fields or not columns[fields[CURRENCY]].filled):
+    if CURRENCY in fields and columns[fields[CURRENCY]].filled:
+        return []
+    named = [n for n, c in fields.items() if bare(c) in _CURRENCY_NAMES and columns[c].filled]
+    if named and not stated:
+        fields[CURRENCY], types[CURRENCY] = fields.pop(named[0]), types.pop(named[0])
+        return [f"column {fields[CURRENCY]} is the field {CURRENCY}"]
+    if stated:
         fields[CURRENCY], types[CURRENCY] = main, "text"
+    return []
 
 
 def price_of(value: FieldValue, notation: PriceNotation) -> tuple[float | None, str | None]:

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
+from urllib.parse import quote
 
 from coordi.data.images import begins_like_picture, looks_like
 from coordi.errors import CatalogError, ImageError, MissingExtraError, NotFoundError
@@ -49,26 +50,33 @@ def beside(catalog: str, name: str) -> str:
 
 def copy_picture(address: str, into: Path, most: int) -> None:
     """Copy a picture into a file; `ImageError` if it is not there, too large or no picture."""
-    try:
-        with _opened(address) as source, into.open("wb") as file:
-            size = 0
-            while chunk := source.read(_CHUNK):
-                if not size and not begins_like_picture(chunk):
-                    raise ImageError(f"it is no picture: {looks_like(chunk[:_HEAD])}")
-                size += len(chunk)
-                if size > most:
-                    raise ImageError(f"larger than {most >> 20} MiB")
-                file.write(chunk)
-    except (ImageError, MissingExtraError):
-        raise
-    except Exception as error:  # each of fsspec's file systems has errors of its own
-        raise ImageError(_why(error)) from error
+    size = 0
+    with into.open("wb") as file:  # its errors are those of this machine
+        for chunk in _chunks(address):
+            if not size and not begins_like_picture(chunk):
+                raise ImageError(f"it is no picture: {looks_like(chunk[:_HEAD])}")
+            size += len(chunk)
+            if size > most:
+                raise ImageError(f"larger than {most >> 20} MiB")
+            file.write(chunk)
     if not size:
         raise ImageError("it is empty")
 
 
+def _chunks(address: str) -> Iterator[bytes]:
+    """The bytes of a file in a cloud store; `ImageError` says why they do not come."""
+    try:
+        with _opened(address) as source:
+            while chunk := source.read(_CHUNK):
+                yield chunk
+    except (MissingExtraError, GeneratorExit):
+        raise
+    except Exception as error:  # each of fsspec's file systems has errors of its own
+        raise ImageError(_why(error)) from error
+
+
 def copy_catalog(address: str, folder: Path) -> list[Path]:
-    """Copy a catalogue, or all that match a glob, into a folder → its files.
+    """Copy a catalogue, or all that match a glob, into a folder → its files, and no others.
 
     Raises `NotFoundError` where there is none, `CatalogError` where it cannot be read, and
     `MissingExtraError`.
@@ -78,7 +86,10 @@ def copy_catalog(address: str, folder: Path) -> list[Path]:
         names = list(_matches(address))
         if not names:
             raise NotFoundError(f"no file matches {address}")
-        return [_copied(name, folder) for name in names]
+        copies = [_copied(name, folder / _file_name(name, address)) for name in names]
+        for former in set(folder.iterdir()) - set(copies):  # no longer there, or half a copy
+            former.unlink()
+        return copies
     except (NotFoundError, MissingExtraError):
         raise
     except FileNotFoundError:
@@ -87,8 +98,14 @@ def copy_catalog(address: str, folder: Path) -> list[Path]:
         raise CatalogError(f"{address} cannot be read: {_why(error)}") from error
 
 
-def _copied(address: str, folder: Path) -> Path:
-    path = folder / posixpath.basename(address)
+def _file_name(address: str, pattern: str) -> str:
+    """What a copy is called: its path below the last folder that the pattern names outright."""
+    path = address.partition("://")[2].strip("/")
+    stated = re.split(r"[*?\[]", pattern.partition("://")[2], maxsplit=1)[0].rpartition("/")[0]
+    return quote(path.removeprefix(stated.strip("/")).strip("/"), safe=" ")
+
+
+def _copied(address: str, path: Path) -> Path:
     part = path.with_name(path.name + ".part")
     with _opened(address) as source, part.open("wb") as file:
         shutil.copyfileobj(source, file, _CHUNK)

@@ -77,13 +77,14 @@ USUAL_NAMES: Mapping[str, tuple[str, ...]] = {
     "model": (
         *("model", "model_id", "model_number", "item_group_id", "parent_sku", "parent_id"),
         *("parent_asin", "group_id", "product_group_id", "style_number", "modell", "modelo"),
-        *("modèle", "modello", "モデル", "모델", "款号", "модель"),
+        *("modèle", "modello", "モデル", "모델", "款号", "модель", "parent"),
     ),
     "price": (
         *("price", "sale_price", "current_price", "variant_price", "unit_price", "list_price"),
         *("retail_price", "price_usd", "price_eur", "price_gbp", "original_price", "mrp"),
         *("regular_price", "selling_price", "preis", "verkaufspreis", "precio", "prix", "prezzo"),
         *("preço", "preco", "prijs", "cena", "hinta", "pris", "ár", "fiyat", "giá", "harga"),
+        "highest_price",
         *("価格", "販売価格", "値段", "가격", "판매가", "价格", "價格", "цена", "ราคา"),
     ),
     "url": (

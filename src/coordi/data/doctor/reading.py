@@ -32,10 +32,11 @@ def catalog_subject(catalog: Catalog, encoder: Encoder | None, progress: Progres
     """Read a catalogue, rows and pictures in one pass."""
     items: list[Item] = []
     problems: list[Problem] = []
+    total = catalog.count and catalog.count - catalog.folded
     seen = survey(
         _item_pictures(catalog, items, problems),
         encoder,
-        on_progress=lambda done: progress("pictures", done, catalog.count),
+        on_progress=lambda done: progress("pictures", done, total),
     )
     columns = {
         name: tuple(text(item.fields.get(name)) for item in items) for name in catalog.fields

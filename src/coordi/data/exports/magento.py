@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from coordi.data.exports.columns import Row, rest, split
 from coordi.data.exports.variants import COLOR, SIZE, Product, Variant
 from coordi.data.readers.table import Record
+from coordi.data.rolenames import bare
 
 NAMES = {
     "id": ("sku",),
@@ -86,7 +87,8 @@ def _product(sku: str, row: Row) -> Product:
 def _variant(sku: str, row: Row, options: dict[str, str]) -> Variant:
     known = {**_pairs(row.text("additionalattributes")), **options}
     shown = {n: v for n, v in known.items() if n in options or SIZE.search(n) or COLOR.search(n)}
-    return Variant(row.record.origin, shown, _pictures(row), row.get("price"), sku)
+    own = {n: v for n, v in row.record.values.items() if bare(n) == "specialprice"}
+    return Variant(row.record.origin, shown, _pictures(row), row.get("price"), sku, own)
 
 
 def _last(categories: str) -> str:

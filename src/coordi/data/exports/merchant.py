@@ -1,15 +1,17 @@
 """Google Merchant Center and what takes its feeds (Meta, Pinterest, TikTok, Bing)."""
 
+import re
 from collections.abc import Iterable, Iterator
 
 from coordi.data.exports.columns import Row, rest
 from coordi.data.exports.variants import Product, Variant
 from coordi.data.picturecells import entries
 from coordi.data.readers.table import Record
+from coordi.data.rolenames import bare
 
 NAMES = {
     "id": ("id",),
-    "image": ("imagelink",),
+    "image": ("imagelink", "image0url"),
     "title": ("title",),
     "description": ("description",),
     "category": ("producttype", "googleproductcategory"),
@@ -17,6 +19,8 @@ NAMES = {
     "url": ("link",),
 }
 
+_NUMBERED = re.compile(r"image\d+url$")
+"""Meta's columns of several pictures: "image[0].url"."""
 _DROPPED = frozenset(
     ("id", "title", "description", "imagelink", "additionalimagelink", "price", "itemgroupid",
      "size", "link", "producttype", "googleproductcategory")
@@ -25,9 +29,9 @@ _DROPPED = frozenset(
 
 def is_feed(columns: frozenset[str]) -> bool:
     """Whether bare column names are those of the feed's specification."""
-    return {"id", "title", "imagelink"} <= columns and bool(
-        {"link", "availability", "itemgroupid", "additionalimagelink"} & columns
-    )
+    beside = {"link", "availability", "itemgroupid", "additionalimagelink"} & columns
+    pictured = {"imagelink", "image0url"} & columns
+    return {"id", "title"} <= columns and bool(beside and pictured)
 
 
 def products(records: Iterable[Record]) -> Iterator[Product]:
@@ -62,12 +66,14 @@ def _variant(row: Row, *, grouped: bool) -> Variant:
     options = {"size": row.text("size")}
     if grouped:
         options |= {name: row.text(name) for name in ("color", "colour", "pattern", "material")}
-    pictures = [p for name in ("imagelink", "additionalimagelink") for p in entries(row.get(name))]
+    names = ("imagelink", "additionalimagelink", *filter(_NUMBERED.match, row.cells))
+    pictures = [picture for name in names for picture in entries(row.get(name))]
+    others = {n: v for n, v in rest(row, _DROPPED).items() if not _NUMBERED.match(bare(n))}
     return Variant(
         row.record.origin,
         {name: value for name, value in options.items() if value},
         list(pictures),
         row.get("price"),
         row.text("id"),
-        {"title": row.get("title"), "url": row.get("link"), **rest(row, _DROPPED)},
+        {"title": row.get("title"), "url": row.get("link"), **others},
     )

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from coordi.data.exports import builders, magento, merchant, shopify, woocommerce
-from coordi.data.exports.variants import Product, records_of
+from coordi.data.exports import magento, magento1, merchant, shopify, systems, woocommerce
+from coordi.data.exports.layouts import Layout
+from coordi.data.exports.variants import HIGHEST, Product, records_of
 from coordi.data.readers.table import Record, Table
 from coordi.data.rolenames import bare
 from coordi.types import Problem
@@ -18,19 +19,26 @@ _PEEK = 3  # rows that tell what objects without a header hold
 Names = Mapping[str, tuple[str, ...]]
 """Role → bare names of the columns that it is taken from, the likeliest first."""
 
+_LAYOUTS: tuple[tuple[str, Callable[[frozenset[str]], bool], Layout], ...] = (
+    ("a Squarespace export", systems.is_squarespace, systems.SQUARESPACE),
+    ("a Wix export", systems.is_wix, systems.WIX),
+    ("an Amazon flat file", systems.is_amazon, systems.AMAZON),
+    ("a BigCommerce export", systems.is_bigcommerce, systems.BIGCOMMERCE),
+    ("an Ecwid export", systems.is_ecwid, systems.ECWID),
+    ("a Shopware export", systems.is_shopware, systems.SHOPWARE),
+    ("a Lightspeed export", systems.is_lightspeed, systems.LIGHTSPEED),
+    ("an Etsy export", systems.is_etsy, systems.ETSY),
+    ("an eBay file", systems.is_ebay, systems.EBAY),
+    ("a Rakuten export", systems.is_rakuten, systems.RAKUTEN),
+    ("a Cafe24 export", systems.is_cafe24, systems.CAFE24),
+)
 _BY_COLUMNS: tuple[tuple[str, Callable[[frozenset[str]], bool], Read, Names], ...] = (
     ("a Shopify export", shopify.is_csv, shopify.csv_products, shopify.NAMES),
     ("a WooCommerce export", woocommerce.is_csv, woocommerce.products, woocommerce.NAMES),
     ("a Magento export", magento.is_csv, magento.products, magento.NAMES),
+    ("a Magento 1 export", magento1.is_csv, magento1.products, magento1.NAMES),
     ("a Google Merchant feed", merchant.is_feed, merchant.products, merchant.NAMES),
-    (
-        "a Squarespace export",
-        builders.is_squarespace,
-        builders.squarespace_products,
-        builders.SQUARESPACE,
-    ),
-    ("a Wix export", builders.is_wix, builders.wix_products, builders.WIX),
-    ("an Amazon flat file", builders.is_amazon, builders.amazon_products, builders.AMAZON),
+    *((name, fits, layout.products, layout.names) for name, fits, layout in _LAYOUTS),
 )
 
 
@@ -46,6 +54,10 @@ class ExportTable:
     """Role → the file's own column for it, under which items have it."""
     said: str = field(default="", init=False)
     """What the latest pass folded."""
+    folded: int = field(default=0, init=False)
+    """Rows that the latest pass put into the item of another."""
+    ranges: int = field(default=0, init=False)
+    """Items of the latest pass whose sizes differ in price."""
 
     columns: tuple[str, ...] = field(default=(), init=False)
 
@@ -74,15 +86,24 @@ class ExportTable:
             else:
                 rows.append(row)
         products = list(self.read(rows))
-        items = 0
-        for product in products:
-            for record in records_of(product):
-                items += 1
-                yield self._as_in_file(record)
+        records = [record for product in products for record in records_of(product)]
+        self.folded = max(0, len(rows) - len(records))
+        self.ranges = sum(HIGHEST in record.values for record in records)
         self.said = (
-            f"{len(rows):,} rows are {len(products):,} products in {items:,} looks; sizes of one "
-            "look are one item, further pictures are kept"
-            if len(rows) != items
+            f"{len(rows):,} rows are {len(products):,} products in {len(records):,} looks; sizes "
+            "of one look are one item, further pictures are kept"
+            if len(rows) != len(records)
+            else ""
+        )
+        yield from map(self._as_in_file, records)
+
+    @property
+    def remark(self) -> str:
+        """What the latest pass made of prices, "" where no item has several."""
+        return (
+            f"{self.ranges:,} items have sizes of several prices: their price is the lowest, "
+            f"the field {HIGHEST} the highest"
+            if self.ranges
             else ""
         )
 

@@ -24,6 +24,9 @@ JSON_NAMES = {
     "brand": ("vendor",),
 }
 
+FORMER = "compare_at_price"
+"""Field with the price before a reduction."""
+
 NO_OPTION = "Default Title"
 """What Shopify writes for a product that has no options."""
 
@@ -85,7 +88,9 @@ def _product_values(head: Row) -> dict[str, object]:
     dropped |= {f"option{n}{part}" for n in (1, 2, 3) for part in ("name", "value", "linkedto")}
     values = rest(head, dropped)
     category = head.get("productcategory") or head.get("type")
-    return {"category": category, "brand": head.get("vendor"), **values}
+    former = head.get("variantcompareatprice", "compareatprice")
+    found = {"category": category, "brand": head.get("vendor"), **values}
+    return found if former is None else {**found, FORMER: former}
 
 
 def _csv_variant(row: Row, names: list[str], values: list[str]) -> Variant:
@@ -101,7 +106,7 @@ def _csv_variant(row: Row, names: list[str], values: list[str]) -> Variant:
         options,
         [picture] if picture else [],
         row.get("variantprice", "price"),
-        values={"sku": sku} if sku else {},
+        values={"sku": sku, FORMER: row.get("variantcompareatprice", "compareatprice")},
     )
 
 
@@ -157,8 +162,7 @@ def _json_variant(
         ids = image.get("variant_ids")
         if isinstance(ids, list) and found.get("id") in ids:
             own.append(image["src"])
-    sku = found.get("sku")
-    values: dict[str, object] = {"sku": sku} if sku else {}
+    values: dict[str, object] = {"sku": found.get("sku"), FORMER: found.get("compare_at_price")}
     if "available" in found:
         values["available"] = found["available"]
     return Variant(record.origin, options, own, found.get("price"), values=values)

@@ -26,6 +26,9 @@ COLOR = re.compile(
 )
 """Names of options that say a colour."""
 
+HIGHEST = "highest_price"
+"""Field with the highest price of an item whose sizes differ in price."""
+
 
 @dataclass(slots=True)
 class Variant:
@@ -63,8 +66,36 @@ def records_of(product: Product) -> list[Record]:
     groups: dict[tuple[object, ...], list[Variant]] = {}
     for variant in product.variants or [Variant(product.origin)]:
         groups.setdefault(_looks(variant), []).append(variant)
-    ids = _ids(product, list(groups.values()))
-    return [_record(product, group, id) for id, group in zip(ids, groups.values(), strict=True)]
+    looks = list(groups.values())
+    pictures = _pictures_of(product, [group[0] for group in looks])
+    return [
+        _record(product, group, id, shown)
+        for group, id, shown in zip(looks, _ids(product, looks), pictures, strict=True)
+    ]
+
+
+def _pictures_of(product: Product, looks: Sequence[Variant]) -> list[list[object]]:
+    """The pictures of each look, its own first, then those of the product that may show it.
+
+    Where the product's pictures hold a look's own one, those that follow it, up to another look's
+    own, belong to that look alone, as shops order them. All others belong to every look, or, where
+    looks have no picture of their own, to those alone.
+    """
+    shared = list(dict.fromkeys(map(_hashable, product.pictures)))
+    own = [list(dict.fromkeys(map(_hashable, look.pictures))) for look in looks]
+    starts = {pictures[0]: n for n, pictures in enumerate(own) if pictures}
+    owner: int | None = None
+    followers: dict[int | None, list[object]] = {}
+    for picture in shared:
+        owner = starts.get(picture, owner)
+        followers.setdefault(owner, []).append(picture)
+    if len(looks) == 1:
+        return [list(dict.fromkeys((*own[0], *shared)))]
+    common = followers.get(None, []) if all(own) else []
+    return [
+        list(dict.fromkeys((*pictures, *followers.get(n, ()), *common))) if pictures else shared
+        for n, pictures in enumerate(own)
+    ]
 
 
 def sizes_of(variants: Iterable[Variant]) -> list[str]:
@@ -96,15 +127,17 @@ def _named(variant: Variant) -> list[str]:
     return [value for name, value in variant.options.items() if value and not SIZE.search(name)]
 
 
-def _record(product: Product, group: Sequence[Variant], id: str) -> Record:
+def _record(
+    product: Product, group: Sequence[Variant], id: str, pictures: Sequence[object]
+) -> Record:
     first = group[0]
-    own = list(dict.fromkeys(map(_hashable, first.pictures)))
+    lowest, highest = price_range([v.price for v in group if _filled(v.price)])
     values: dict[str, object] = {
         "id": id,
-        "image": own or list(dict.fromkeys(map(_hashable, product.pictures))),
+        "image": list(pictures),
         "title": product.title,
         "description": product.description,
-        "price": lowest([v.price for v in group if _filled(v.price)]) or product.price,
+        "price": lowest or product.price,
         "model": product.model,
     }
     values |= {name: value for name, value in product.values.items() if name not in values}
@@ -114,15 +147,23 @@ def _record(product: Product, group: Sequence[Variant], id: str) -> Record:
             values["color" if COLOR.search(name) else name] = value
     if sizes := sizes_of(group):
         values["sizes"] = ";".join(sizes)
+    if highest is not None:
+        values[HIGHEST] = highest
     return Record(first.origin, values)
 
 
-def lowest(prices: Sequence[object]) -> object:
-    """The lowest of prices in whatever notation; the first where they cannot be compared."""
+def price_range(prices: Sequence[object]) -> tuple[object, object]:
+    """The lowest of prices in whatever notation, and the highest where it differs, else None.
+
+    Where they cannot be compared the first stands for all; (None, None) where there are none.
+    """
     texts = [str(price) for price in prices]
     notation = find_notation(Counter(texts))
     known = {n: read[0] for n, text in enumerate(texts) if (read := notation.read(text))}
-    return prices[min(known, key=known.__getitem__, default=0)] if prices else None
+    if not prices or not known:
+        return (prices[0] if prices else None), None
+    low, high = min(known, key=known.__getitem__), max(known, key=known.__getitem__)
+    return prices[low], prices[high] if known[high] > known[low] else None
 
 
 def _filled(value: object) -> bool:

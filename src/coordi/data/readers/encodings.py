@@ -44,7 +44,7 @@ _NAMES = {
 """Encodings of one byte a letter, among which `charset-normalizer` decides → names for people."""
 
 _LATIN = frozenset(("cp1250", "cp1254", "cp1257", "iso8859_2"))
-_WESTERN_LETTERS = frozenset("àâäáãåæçéèêëíîïñóôöõøœúùûüßÀÂÄÁÃÅÆÇÉÈÊËÍÎÏÑÓÔÖÕØŒÚÙÛÜªº")
+_WESTERN_LETTERS = frozenset("àâäáãåæçéèêëíìîïñóòôöõøœúùûüßÀÂÄÁÃÅÆÇÉÈÊËÍÎÏÑÓÔÖÕØŒÚÙÛÜªº")
 """Letters that Western European languages use, and seldom others written in Latin letters."""
 
 _MISREAD_POLISH = (
@@ -52,6 +52,26 @@ _MISREAD_POLISH = (
     ("cp1250", re.compile(r"[a-zà-ÿ][¹³¿][a-zà-ÿ]")),
 )
 """Encoding → what its Polish letters within words become in Windows-1252."""
+
+_CENTRAL = re.compile(
+    # ř before a vowel that Danish has not, ě and ů before a letter, č before a vowel or two others
+    r"ø[íìáùý]|ì[a-zø\x9a\x9e]|ù[a-zø\x9a\x9e]|è[aáeéiíìoóuúùý]"
+    r"|(?<![a-zà-ÿ])è[bcdfghjklmnprstvz]{2}"
+    # ť, ľ or ž, the ľ of ISO 8859-2, Romanian ş
+    r"|[a-zà-ÿ][\x8d\x9d]|[a-zà-ÿ][¾µ][a-zà-ÿ]|[a-zâãî]º[a-zâãî]"
+)
+"""What no Western text holds: letters of Windows-1250 and ISO 8859-2 as Latin-1 reads them."""
+_CONTESTED = re.compile(r"[àèêëìîïñãåæòõøùû¾º]")
+"""Letters that are others in Windows-1250."""
+_HOOKED = re.compile(r"[\x8a\x8e\x9a\x9e]")
+"""š and ž as Windows writes them."""
+_BESIDE_HOOKED = re.compile(r"[øìùè]")
+_HUNGARIAN = re.compile(r"õ(?!e)|û")
+_HUNGARIAN_TOO = re.compile(r"[áéíóú]")
+_NEITHER = re.compile(r"[ãçêàâîëïñåæ]")
+"""Letters that neither Hungarian nor Czech text has."""
+_WINDOWS = re.compile(r"[\x8a-\x8f\x9a-\x9f]")
+_ISO = re.compile(r"[a-zà-ÿ][¹»µ]|¹[a-zà-ÿ]")
 
 _TELLING = 64 * 1024  # bytes of lines with letters beyond ASCII, which tell enough
 _BEYOND_ASCII = re.compile(r"[^\W\d_\x00-\x7f]")
@@ -80,6 +100,9 @@ def _of_single_bytes(sample: bytes) -> str:
     # A line that no Western text holds is a damaged one where most others are none.
     telling = b"".join(whole if 2 * len(whole) > len(lines) else lines)[:_TELLING]
     western = telling.decode(WESTERN, "replace")
+    central = _central_european(b"".join(lines)[:_TELLING])
+    if central:
+        return central
     for codec, misread in _MISREAD_POLISH:
         if misread.search(western):
             return codec
@@ -94,6 +117,31 @@ def _of_single_bytes(sample: bytes) -> str:
         m.encoding for m in found if (m.chaos, m.coherence) == (best.chaos, best.coherence)
     ]
     return WESTERN if WESTERN in as_likely or str(best) == western else best.encoding
+
+
+def _central_european(data: bytes) -> str:
+    """The encoding of Czech, Slovak, Slovene, Romanian, Hungarian, Lithuanian text, "" of others.
+
+    Their letters are as likely to a statistic of languages as Western ones in a list of names; but
+    some stand where no Western language writes what they would be there.
+    """
+    text = data.decode("latin-1").lower()
+    if _dense(data):
+        return ""
+    if re.search(r"[ðþ]", text) and not _HOOKED.search(text):
+        # Lithuanian š and ž beside č, ė or ų; Icelandic has none of those.
+        return "cp1257" if re.search(r"[èëø]", text) and not re.search(r"[áíóúý]", text) else ""
+    other = _NEITHER.search(text) is not None
+    hooked = not other and _HOOKED.search(text) and _BESIDE_HOOKED.search(text)
+    hungarian = not other and _HUNGARIAN.search(text) and _HUNGARIAN_TOO.search(text)
+    # One slip of the pen in a French catalogue is no Czech.
+    central = len(_CENTRAL.findall(text)) * 5 >= max(5, len(_CONTESTED.findall(text)))
+    if not (hooked or hungarian or central):
+        return ""
+    if _WINDOWS.search(text):
+        return "cp1250"
+    czech_iso = "¾" in text and re.search(r"[ìøù]", text)  # ž there; Czech has no ľ
+    return "iso8859_2" if czech_iso or _ISO.search(text) else "cp1250"
 
 
 def _fits(sample: bytes, spelling: _Spelling) -> bool:

@@ -14,6 +14,10 @@ _ITEMS = frozenset(("item", "entry", "product", "offer", "shopitem", "article", 
 """Names of elements that are one item each."""
 
 
+_ADDRESSED = ("href", "url", "src", "path")
+"""Attributes that say what an empty element stands for, such as <image path="a.jpg"/>."""
+
+
 @dataclass(frozen=True, slots=True)
 class XmlTable:
     """A feed; an element's children are its columns, repeated ones a list."""
@@ -88,11 +92,11 @@ def _cells(element: Any) -> dict[str, object]:
 
 
 def _value(element: Any) -> object:
-    """An element's text; where it has children only, their texts; an Atom link's address."""
+    """An element's text; where it has children only, their texts; an address in an attribute."""
     said = (element.text or "").strip()
     if said:
         return said
     if len(element):
         inner = _cells(element)
         return inner or None
-    return element.get("href") or element.get("url") or element.get("src")
+    return next((element.get(name) for name in _ADDRESSED if element.get(name)), None)

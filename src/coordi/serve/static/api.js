@@ -74,9 +74,10 @@ export function results(state, photo, garments, offset, signal) {
 }
 
 async function browse(page, signal) {
-  const found = await call(`/v1/items?${query(page)}`, { signal });
+  const asked = [page, ...(page.fold && !page.offset ? [{ where: page.where, limit: 1 }] : [])];
+  const [found, apart] = await Promise.all(asked.map((one) => call(`/v1/items?${query(one)}`, { signal })));
   const hits = found.items.map((one, at) => ({ item: one, score: null, parts: null, duplicates: [], variants: found.variants[at] }));
-  return { hits, total: found.total, filtered_out: 0, more: found.more, browse: true };
+  return { hits, total: found.total, apart: apart?.total ?? found.total, filtered_out: 0, more: found.more, browse: true };
 }
 
 function byPhoto(photo, words, fields, signal) {

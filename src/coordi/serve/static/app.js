@@ -3,8 +3,8 @@
 import * as api from "./api.js";
 import { createDetail } from "./detail.js";
 import { byId, debounce, fillIcons, h } from "./dom.js";
-import { offered, orders, showFilters, showPills } from "./filters.js";
-import { formatCount, nameOf } from "./format.js";
+import { chosenCurrencies, currenciesOf, offered, orders, showFilters, showPills } from "./filters.js";
+import { formatCount, isMoney, leafOf, nameOf } from "./format.js";
 import { createGallery } from "./gallery.js";
 import { showFailure, showNothing, showRemarks } from "./notices.js";
 import { listen, takeIn } from "./photo.js";
@@ -18,7 +18,8 @@ let state = addresses.read(location.search);
 let photo = null;
 let facets = []; // the fields of the whole catalogue
 let live = []; // the same, counted under the filters
-let counted = "{}"; // the filters that `live` is of
+const ALL = JSON.stringify([{}, ""]);
+let counted = ALL; // the filters and the item searched with that `live` is of
 let counting = null;
 let limits = { upload_bytes: Infinity };
 let asked = null; // the search under way
@@ -38,6 +39,8 @@ const gallery = createGallery(byId("gallery"), {
 const detail = createDetail(byId("detail"), {
   addressOf: (id) => addresses.write({ ...state, item: id }),
   open: (id) => go({ item: id }),
+  // Colours of one garment are one step: Back leads to where the garment was opened.
+  change: (id) => go({ item: id }, { replace: true }),
   like: searchLike,
   closed,
 });
@@ -53,7 +56,8 @@ function closed() {
 
 function go(changes, { replace = false, from = "" } = {}) {
   state = { ...state, ...changes };
-  const entry = { photo: photo?.key ?? null, opened: Boolean(state.item) && !detail.open };
+  const opened = replace && state.item ? history.state?.opened : state.item && !detail.open;
+  const entry = { photo: photo?.key ?? null, opened: Boolean(opened) };
   const change = replace ? "replaceState" : "pushState";
   history[change](entry, "", addresses.write(state));
   render(from);
@@ -90,7 +94,8 @@ function render(from = "") {
   place.welcome.hidden = searching || addresses.countFilters(state.filters) > 0;
   if (from !== "filters") drawFilters();
   countFacets();
-  showPills(place.pills, state.filters, (filters) => go({ filters }));
+  const [currency, another] = currenciesNow();
+  showPills(place.pills, state.filters, another ? "" : currency, (filters) => go({ filters }));
   const used = addresses.countFilters(state.filters);
   byId("open-filters-label").textContent = used ? `Filters (${used})` : "Filters";
   drawQuery();
@@ -102,19 +107,24 @@ function drawFilters() {
   showFilters(place.filters, facets, live, {
     chosen: () => state.filters,
     change: (filters) => go({ filters }, { from: "filters" }),
-    inside: async (field, contains) => (await api.facets(state.filters, { field, contains }))[0],
+    inside: async (field, contains) => (await api.facets(state.filters, { ...narrowing(), field, contains }))[0],
   });
 }
 
-// The values that can still be chosen, and how often there are, follow the filters.
+const currenciesNow = () => currenciesOf(chosenCurrencies(facets, state.filters));
+
+// What leaves out items besides the filters: an item does not find itself. Words leave out none.
+const narrowing = () => ({ item: photo ? "" : state.like });
+
+// The values that can still be chosen, and how often there are, follow the query and its filters.
 async function countFacets() {
-  const wanted = JSON.stringify(state.filters);
+  const wanted = JSON.stringify([state.filters, photo ? "" : state.like]);
   if (wanted === counted || !facets.length) return;
   counted = wanted;
   counting?.abort();
   counting = new AbortController();
   try {
-    live = wanted === "{}" ? facets : await api.facets(state.filters, {}, counting.signal);
+    live = wanted === ALL ? facets : await api.facets(state.filters, narrowing(), counting.signal);
     drawFilters();
   } catch (error) {
     if (error.name !== "AbortError") counted = ""; // the search reports what is wrong
@@ -179,8 +189,10 @@ function setHeading() {
 function setCount(found) {
   const folded = found.browse && garments();
   const items = (count) => `${formatCount(count)} ${folded ? "garment" : "item"}${count === 1 ? "" : "s"}`;
+  // The filters count items: how many of them the garments hold explains their figures.
+  const inColors = folded && found.apart > found.total ? ` in ${formatCount(found.apart)} colours` : "";
   const left = found.total - found.filtered_out;
-  place.count.textContent = found.browse ? items(found.total) : found.hits.length ? (state.sort ? items(left) : `Best of ${items(left)}`) : "Nothing found";
+  place.count.textContent = found.browse ? items(found.total) + inColors : found.hits.length ? (state.sort ? items(left) : `Best of ${items(left)}`) : "Nothing found";
 }
 
 // --- searching -------------------------------------------------------------------------------
@@ -212,11 +224,14 @@ function draw(found) {
   place.notice.hidden = true;
   gallery.show(found.hits);
   setCount(found);
-  showRemarks(place.remarks, found);
+  showRemarks(place.remarks, found, ordersByNumbers() ? currenciesNow() : []);
   byId("more-place").hidden = !found.more;
   drawQuery();
   if (!found.hits.length) showNothing(place.notice, whatIsAsked(), actions);
 }
+
+// Prices of several currencies have no order but that of their numbers, which is said.
+const ordersByNumbers = () => isMoney(state.sort.replace(/^-/, "")) && currenciesNow().length > 1;
 
 function fail(error) {
   shown = "";
@@ -313,8 +328,9 @@ function drawIdeas() {
   const kinds = ["type", "articleType", "category", "label"].map((name) => text.find((facet) => facet.name === name)).find(Boolean);
   const colors = text.find((facet) => /colou?r/i.test(facet.name));
   if (!kinds) return;
-  const short = kinds.values.filter(({ value }) => /^[\p{L} -]{3,18}$/u.test(value));
-  const ideas = short.slice(0, 6).map(({ value }, index) => {
+  const names = [...new Set(kinds.values.map(({ value }) => leafOf(value)))];
+  const short = names.filter((value) => /^[\p{L} -]{3,18}$/u.test(value));
+  const ideas = short.slice(0, 6).map((value, index) => {
     const color = colors && colors !== kinds ? colors.values[(index * 3 + 1) % colors.values.length].value : "";
     return `${color} ${value}`.trim().toLowerCase();
   });
@@ -369,7 +385,7 @@ async function fetchFacets() {
   try {
     [facets, limits] = await Promise.all([api.facets(), api.limits()]);
     live = facets;
-    counted = "{}";
+    counted = ALL;
     drawFilters();
     drawIdeas();
   } catch {

@@ -2,15 +2,22 @@
 
 import * as api from "./api.js";
 import { h, icon } from "./dom.js";
-import { fieldName, fieldValue, formatScore, formatShare, lineOf, nameOf, priceOf, sentence, variantName, variantWord as wordOf } from "./format.js";
+import { fieldName, fieldValue, formatScore, formatShare, lineOf, nameOf, pricesOf, sentence, sizesOf, variantName, variantWord as wordOf } from "./format.js";
+import { before } from "./gallery.js";
 
 const PARTS = { image: "Your photo", text: "Your words", item: "The item you chose" };
 const MOST_TWINS = 12;
 
+const FIRST = ["color", "sizes", "category", "brand", "price"]; // what is asked for first
+const SWIPE = 40; // pixels
+
 const isAddress = (value) => typeof value === "string" && /^https?:\/\//.test(value);
 
 function fieldList(item) {
-  const rows = Object.entries(item.fields).filter(([, value]) => value !== null && value !== "" && !isAddress(value));
+  // The currency stands with the price.
+  const told = ([name, value]) => value !== null && value !== "" && !isAddress(value) && !(name === "currency" && typeof item.fields.price === "number");
+  const place = ([name]) => (FIRST.includes(name) ? FIRST.indexOf(name) : FIRST.length);
+  const rows = Object.entries(item.fields).filter(told).sort((a, b) => place(a) - place(b));
   const pairs = rows.map(([name, value]) => h("div", { class: "fact" }, h("dt", {}, fieldName(name)), h("dd", {}, fieldValue(name, value, item))));
   pairs.push(h("div", { class: "fact" }, h("dt", {}, "Id"), h("dd", { class: "fact-id" }, item.id)));
   return h("dl", { class: "facts" }, pairs);
@@ -38,7 +45,13 @@ function reasons(hit) {
   );
 }
 
-const variantWord = (item, count) => sentence(`more ${wordOf(item, count)}`);
+// The garment's colours side by side, this one among them, so that one looks from one to another.
+function colors(item, variants, on) {
+  const all = [item, ...variants].sort((a, b) => (a.id < b.id ? -1 : 1)); // they keep their places
+  const row = strip(sentence(wordOf(item, all.length)), all, { ...on, open: on.change }, variantName, "strip colors");
+  row.querySelectorAll("a")[all.indexOf(item)].setAttribute("aria-current", "true");
+  return row;
+}
 
 function mini(address) {
   const image = h("img", { src: address, alt: "", loading: "lazy", decoding: "async" });
@@ -46,7 +59,7 @@ function mini(address) {
   return image;
 }
 
-function strip(title, items, on, named = nameOf) {
+function strip(title, items, on, named = nameOf, kind = "strip") {
   const cards = items.map((item) => {
     const card = h(
       "a",
@@ -61,7 +74,7 @@ function strip(title, items, on, named = nameOf) {
     });
     return h("li", {}, card);
   });
-  return h("section", { class: "strip" }, h("h3", {}, title), h("ul", { class: "strip-row" }, cards));
+  return h("section", { class: kind }, h("h3", {}, title), h("ul", { class: "strip-row" }, cards));
 }
 
 const gone = () => h("span", { class: "bare" }, icon("broken"), "The picture cannot be shown");
@@ -81,17 +94,39 @@ function pictures(item) {
   const more = item.more ?? [];
   if (!more.length) return frame;
   const all = [{ image: item.image, thumbnail: item.thumbnail }, ...more];
-  const buttons = all.map(({ image, thumbnail }, index) => {
-    const label = `Picture ${index + 1} of ${all.length}`;
-    const choose = () => {
-      frame.replaceChildren(large(item, image, `${name}, ${label.toLowerCase()}`));
-      for (const one of buttons) one.setAttribute("aria-pressed", String(one === button));
-    };
-    const button = h("button", { type: "button", class: "angle", "aria-label": label, "aria-pressed": String(!index), onclick: choose }, mini(thumbnail));
-    return button;
-  });
+  const labels = all.map((_, index) => `Picture ${index + 1} of ${all.length}`);
+  let shown = 0;
+  const choose = (index) => {
+    shown = (index + all.length) % all.length;
+    frame.replaceChildren(large(item, all[shown].image, `${name}, ${labels[shown].toLowerCase()}`));
+    buttons.forEach((one, at) => one.setAttribute("aria-pressed", String(at === shown)));
+    buttons[shown].scrollIntoView({ block: "nearest", inline: "nearest" });
+  };
+  const buttons = all.map(({ thumbnail }, index) =>
+    h("button", { type: "button", class: "angle", "aria-label": labels[index], "aria-pressed": String(!index), onclick: () => choose(index) }, mini(thumbnail)),
+  );
   const list = h("ul", { class: "angles", "aria-label": "Pictures" }, buttons.map((button) => h("li", {}, button)));
+  list.addEventListener("keydown", (event) => {
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!step) return;
+    event.preventDefault();
+    choose(shown + step);
+    buttons[shown].focus();
+  });
+  swiped(frame, (step) => choose(shown + step));
   return h("div", { class: "detail-pictures" }, frame, list);
+}
+
+// Calls `turn` with 1 for a finger drawn to the left over `place`, -1 for one to the right.
+function swiped(place, turn) {
+  let start = null;
+  place.addEventListener("touchstart", ({ touches: [touch, second] }) => (start = second ? null : touch), { passive: true });
+  place.addEventListener("touchend", ({ changedTouches: [touch] }) => {
+    if (!start) return;
+    const [across, down] = [touch.clientX - start.clientX, touch.clientY - start.clientY];
+    start = null;
+    if (Math.abs(across) > SWIPE && Math.abs(across) > 2 * Math.abs(down)) turn(across < 0 ? 1 : -1);
+  });
 }
 
 function copyButton(id) {
@@ -109,7 +144,7 @@ function copyButton(id) {
   return button;
 }
 
-// `on` has addressOf(id), open(id), like(id) and closed().
+// `on` has addressOf(id), open(id), change(id) to another of the same garment, like(id), closed().
 export function createDetail(dialog, on) {
   let asked = null;
 
@@ -123,7 +158,8 @@ export function createDetail(dialog, on) {
   function body(item, hit) {
     const link = Object.values(item.fields).find(isAddress);
     const line = lineOf(item);
-    const price = priceOf(item);
+    const price = pricesOf(item);
+    const sizes = sizesOf(item);
     return h(
       "div",
       { class: "detail-body" },
@@ -133,7 +169,9 @@ export function createDetail(dialog, on) {
         { class: "detail-words" },
         line ? h("p", { class: "detail-line" }, line) : null,
         h("h2", { id: "detail-title", tabindex: "-1" }, nameOf(item)),
-        price ? h("p", { class: "detail-price" }, price) : null,
+        price.now ? h("p", { class: "detail-price" }, h("span", {}, price.now), before(price)) : null,
+        sizes.length ? h("ul", { class: "sizes", "aria-label": "Sizes" }, sizes.map((size) => h("li", {}, size))) : null,
+        h("div", { class: "detail-colors" }),
         item.description ? h("p", { class: "detail-description" }, item.description) : null,
         h(
           "div",
@@ -155,8 +193,8 @@ export function createDetail(dialog, on) {
     // One strip that cannot be had is no reason to show none.
     const [same, variants, alike] = (await Promise.allSettled(asked)).map(({ value }) => value ?? []);
     if (signal.aborted) return;
+    if (variants.length) dialog.querySelector(".detail-colors").replaceChildren(colors(item, variants, on));
     place.replaceChildren(
-      ...(variants.length ? [strip(variantWord(item, 2), variants, on, variantName)] : []),
       ...(same.length ? [strip("Looks the same", same, on)] : []),
       ...(alike.length ? [strip("Similar", alike.map((one) => one.item), on)] : []),
     );

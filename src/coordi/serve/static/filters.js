@@ -2,33 +2,51 @@
 
 import * as api from "./api.js";
 import { debounce, h, icon } from "./dom.js";
-import { calm, fieldName, formatCount } from "./format.js";
+import { calm, DATED, fieldName, formatCount, formatDay, isMoney, money, pathOf } from "./format.js";
 import { countFilters, withFilter } from "./state.js";
 
-const FIRST = ["category", "color", "price", "brand", "type", "family", "sale"];
+const FIRST = ["category", "color", "sizes", "price", "currency", "brand", "type", "family", "sale"];
 const KEYS = /(^|_)(id|ids|sku|ean|gtin|code|key|uuid|model|number|index|image|link|url)$/i;
 const CHIPS = 8; // up to this many short values are chips, more become a list
 const FIND = 8; // a list longer than this can be searched
 const SHORT = 20; // letters
-const SHOWN = 3; // fields that are open at first
+const SHOWN = 4; // fields that are open at first
 const MOST = 14;
 const MOST_ORDERS = 6; // numbers besides the price
 
 // Fields that tell nothing (one value) or everything (a key) help nobody.
-function useful(facet) {
+function useful(facet, most) {
   if (KEYS.test(facet.name)) return false;
+  if (isDated(facet)) return true;
   if (facet.kind === "text") return facet.distinct > 1 && facet.values.length > 1 && facet.values[0].count > 1;
-  if (facet.kind === "boolean") return facet.values.some(({ value }) => value.toLowerCase() === "true");
-  return facet.minimum !== null && facet.minimum < facet.maximum;
+  if (facet.kind === "boolean") return facet.values.some(({ value, count }) => value.toLowerCase() === "true" && (facet.distinct > 1 || count < most));
+  return spread(facet);
 }
+
+const isDated = (facet) => facet.kind === "text" && !facet.many && facet.distinct > 1 && facet.values.length > 0 && facet.values.every(({ value }) => DATED.test(value));
+const sumOf = (facet) => facet.values.reduce((sum, { count }) => sum + count, 0);
+
+// The currencies of the prices under the filters; one of them where the prices can be compared.
+export const currenciesOf = (facets) => facets.find(({ name }) => name === "currency")?.values.filter(({ count }) => count).map(({ value }) => value) ?? [];
 
 const rank = (facet) => (FIRST.includes(facet.name) ? FIRST.indexOf(facet.name) : FIRST.length);
 
-export const offered = (facets) =>
-  facets
-    .filter(useful)
+export function offered(facets) {
+  const most = Math.max(0, ...facets.filter(({ many }) => !many).map(sumOf)); // at least so many items
+  return facets
+    .filter((facet) => useful(facet, most))
     .sort((a, b) => rank(a) - rank(b))
     .slice(0, MOST);
+}
+
+const SIZES = ["XXXS", "XXS", "XS", "S", "M", "L", "XL", "XXL", "2XL", "XXXL", "3XL", "4XL", "5XL"];
+const sizeAt = ({ value }) => (SIZES.includes(value.toUpperCase()) ? SIZES.indexOf(value.toUpperCase()) : Number(value.replace(",", ".")));
+
+// Sizes stand from small to large where all of them are there; everything else by how often it is.
+function inOrder(facet) {
+  if (!/^sizes?$/i.test(facet.name) || facet.more || facet.values.some((one) => Number.isNaN(sizeAt(one)))) return facet;
+  return { ...facet, values: [...facet.values].sort((a, b) => sizeAt(a) - sizeAt(b)) };
+}
 
 const swatchable = (facet) => /colou?r/i.test(facet.name);
 
@@ -40,20 +58,21 @@ function swatch(value) {
   return dot;
 }
 
-const DATED = /^\d{4}-\d\d-\d\d/;
-
 // What results can be ordered by besides relevance: [the service's parameter, words].
 export function orders(facets) {
   const found = [];
   const named = (test) => facets.filter((facet) => !KEYS.test(facet.name) && test(facet));
-  const numeric = (facet) => facet.minimum !== null && facet.minimum < facet.maximum;
-  for (const { name } of named((facet) => facet.name === "price" && numeric(facet))) {
-    found.push([name, "Price, lowest first"], [`-${name}`, "Price, highest first"]);
+  const paid = ({ name }) => name === "price" || isMoney(name);
+  for (const { name } of named((facet) => paid(facet) && spread(facet)).sort((a, b) => rank(a) - rank(b))) {
+    found.push([name, `${fieldName(name)}, lowest first`], [`-${name}`, `${fieldName(name)}, highest first`]);
   }
-  const dated = named((facet) => facet.kind === "text" && !facet.many && facet.distinct > 1 && facet.values.every(({ value }) => DATED.test(value)));
+  const dated = named(isDated);
   for (const [place, { name }] of dated.entries()) found.push([`-${name}`, place ? `${fieldName(name)}, newest first` : "Newest first"]);
-  for (const { name } of named((facet) => facet.name !== "price" && numeric(facet)).slice(0, MOST_ORDERS)) {
+  for (const { name } of named((facet) => !paid(facet) && spread(facet)).slice(0, MOST_ORDERS)) {
     found.push([`-${name}`, `${fieldName(name)}, highest first`]);
+  }
+  for (const { name } of offered(facets).filter((facet) => facet.kind === "text" && !facet.many && !isDated(facet))) {
+    found.push([name, `${fieldName(name)}, A to Z`]);
   }
   return found;
 }
@@ -80,12 +99,22 @@ function values(facet, chosen, change, inside) {
   return h("div", {}, find, place);
 }
 
+// How values read: ways to categories without the part that all of them share.
+function namesOf(facet, rows) {
+  if (facet.many || facet.name === "currency") return (value) => value;
+  const paths = rows.map(({ value }) => pathOf(value));
+  let shared = 0;
+  while (paths.length > 1 && paths.every((path) => path.length > shared + 1 && path[shared] === paths[0][shared])) shared += 1;
+  return (value) => pathOf(value).slice(shared).map((part) => calm(part.trim())).join(" › ");
+}
+
 function choices(facet, chosen, change) {
   const taken = new Set(chosen.values ?? []);
   // A value from a shared address may be missing among the most frequent ones.
   const known = new Set(facet.values.map(({ value }) => value));
   const rows = [...[...taken].filter((value) => !known.has(value)).map((value) => ({ value, count: null })), ...facet.values];
   const chips = rows.length <= CHIPS && rows.every(({ value }) => value.length <= SHORT);
+  const named = namesOf(facet, rows);
   const options = rows.map(({ value, count }) => {
     const box = h("input", { type: "checkbox", value, checked: taken.has(value) });
     box.addEventListener("change", () => {
@@ -99,7 +128,7 @@ function choices(facet, chosen, change) {
       { class: "choice" },
       box,
       swatchable(facet) ? swatch(value) : null,
-      h("span", { class: "choice-name" }, facet.many || facet.name === "currency" ? value : calm(value)),
+      h("span", { class: "choice-name" }, named(value)),
       count === null ? null : h("span", { class: "choice-count" }, formatCount(count)),
     );
   });
@@ -155,6 +184,17 @@ function range(facet, chosen, change) {
   return h("div", {}, track, h("div", { class: "bounds" }, from, to));
 }
 
+// Two days, the calendar being the browser's.
+function days(facet, chosen, change) {
+  const name = fieldName(facet.name);
+  const field = (label, bound) => {
+    const input = h("input", { type: "date", value: chosen[bound], "aria-label": `${name} ${label.toLowerCase()}` });
+    input.addEventListener("change", () => change({ [bound]: input.value || undefined }));
+    return h("label", { class: "bound" }, h("span", {}, label), input);
+  };
+  return h("div", { class: "bounds days" }, field("From", "min"), field("To", "max"));
+}
+
 function toggle(facet, chosen, change) {
   const box = h("input", { type: "checkbox", role: "switch", checked: Boolean(chosen.yes) });
   box.addEventListener("change", () => change({ yes: box.checked || undefined }));
@@ -168,7 +208,7 @@ export function showFilters(place, facets, live, on) {
   const open = new Set([...place.querySelectorAll("details[open]")].map((one) => one.dataset.field));
   const fresh = !place.childElementCount;
   const held = heldBy(place);
-  const currency = facets.find((facet) => facet.name === "currency" && facet.distinct === 1)?.values[0].value;
+  const currencies = currenciesOf(chosenCurrencies(live, on.chosen()));
   place.replaceChildren(
     ...offered(facets).map((whole, index) => {
       const now = live.find((facet) => facet.name === whole.name) ?? whole;
@@ -176,18 +216,35 @@ export function showFilters(place, facets, live, on) {
       const change = (next) => on.change(withFilter(on.chosen(), whole.name, next));
       if (whole.kind === "boolean") return h("div", { class: "filter lone", "data-field": whole.name }, toggle(now, chosen, change));
       // Sliders and their numbers stay while they are in use.
-      if (whole.kind !== "text" && held?.field === whole.name) return held.filter;
+      if ((whole.kind !== "text" || isDated(whole)) && held?.field === whole.name) return held.filter;
       const used = whole.name in on.chosen();
-      const title = whole.name === "price" && currency ? `${fieldName(whole.name)} (${currency})` : fieldName(whole.name);
+      const title = isMoney(whole.name) && currencies.length ? `${fieldName(whole.name)} (${currencies.join(", ")})` : fieldName(whole.name);
+      const mixed = isMoney(whole.name) && currencies.length > 1 ? h("p", { class: "choice-none" }, MIXED) : null;
       return h(
         "details",
-        { class: "filter", "data-field": whole.name, open: used || open.has(whole.name) || (fresh && index < SHOWN) },
+        { class: "filter", "data-field": whole.name, open: used || open.has(whole.name) || (fresh && (index < SHOWN || (whole.name === "currency" && currencies.length > 1))) },
         h("summary", {}, title),
-        whole.kind === "text" ? values(now, chosen, change, (text) => on.inside(whole.name, text)) : range(spread(now) ? now : whole, chosen, change),
+        control(whole, now, chosen, change, on),
+        mixed,
       );
     }),
   );
   held?.again();
+}
+
+function control(whole, now, chosen, change, on) {
+  if (isDated(whole)) return days(whole, chosen, change);
+  if (whole.kind === "text") return values(inOrder(now), chosen, change, (text) => on.inside(whole.name, text));
+  return range(spread(now) ? now : whole, chosen, change);
+}
+
+const MIXED = "Prices in several currencies count as their bare numbers here. Choose one under Currency.";
+
+// A field's own filter leaves its counts alone, so the currencies chosen are put in their place.
+export function chosenCurrencies(facets, filters) {
+  const { values } = filters.currency ?? {};
+  if (!values?.length) return facets;
+  return facets.map((facet) => (facet.name === "currency" ? { ...facet, values: facet.values.filter(({ value }) => values.includes(value)) } : facet));
 }
 
 const spread = (facet) => facet.minimum !== null && facet.minimum < facet.maximum;
@@ -211,16 +268,18 @@ function heldBy(place) {
 const pill = (label, remove) =>
   h("li", {}, h("button", { class: "pill", type: "button", "aria-label": `Remove filter ${label}`, onclick: remove }, label, icon("close")));
 
-export function showPills(place, filters, onChange) {
+// `currency` is that of all prices, where there is one.
+export function showPills(place, filters, currency, onChange) {
   const pills = [];
   for (const [name, choice] of Object.entries(filters)) {
     for (const value of choice.values ?? []) {
       const rest = choice.values.filter((one) => one !== value);
-      pills.push(pill(`${fieldName(name)}: ${choice.many ? value : calm(value)}`, () => onChange(withFilter(filters, name, { values: rest }))));
+      pills.push(pill(`${fieldName(name)}: ${choice.many || name === "currency" ? value : calm(value)}`, () => onChange(withFilter(filters, name, { values: rest }))));
     }
     if (choice.yes) pills.push(pill(fieldName(name), () => onChange(withFilter(filters, name, { yes: undefined }))));
     if (choice.min !== undefined || choice.max !== undefined) {
-      const bounds = [choice.min === undefined ? "" : `from ${choice.min}`, choice.max === undefined ? "" : `up to ${choice.max}`];
+      const read = (bound) => (typeof bound === "string" ? formatDay(bound) : isMoney(name) ? money(bound, currency) : bound);
+      const bounds = [choice.min === undefined ? "" : `from ${read(choice.min)}`, choice.max === undefined ? "" : `up to ${read(choice.max)}`];
       const label = `${fieldName(name)} ${bounds.filter(Boolean).join(" ")}`;
       pills.push(pill(label, () => onChange(withFilter(filters, name, { min: undefined, max: undefined }))));
     }

@@ -1,7 +1,7 @@
 // Results in justified rows: every row fills the width, and no picture is cut.
 
 import { h, icon } from "./dom.js";
-import { formatScore, formatShare, lineOf, nameOf, priceOf, variantWord } from "./format.js";
+import { formatScore, formatShare, lineOf, nameOf, pricesOf, sizesOf as sizesOfItem, variantWord } from "./format.js";
 
 const BARE = 0.75; // width over height of an item without a picture
 const SLIMMEST = 0.42;
@@ -58,6 +58,9 @@ export function picture(item, width) {
   return image;
 }
 
+// What a reduced item cost before, struck out.
+export const before = (price) => (price.before ? h("s", { class: "was" }, h("span", { class: "unseen" }, "before "), price.before) : null);
+
 // `on` has addressOf(id), open(id, hit) and like(id).
 export function createGallery(list, on) {
   let hits = [];
@@ -92,7 +95,8 @@ export function createGallery(list, on) {
   function tile(hit) {
     const { item, duplicates, variants = [] } = hit;
     const name = nameOf(item);
-    const price = priceOf(item);
+    const price = pricesOf(item);
+    const sizes = sizesOfItem(item);
     const line = lineOf(item);
     const link = h(
       "a",
@@ -102,10 +106,12 @@ export function createGallery(list, on) {
       h(
         "span",
         { class: "tile-line" },
-        price ? h("span", { class: "tile-price" }, price) : null,
+        price.now ? h("span", { class: "tile-price" }, price.now) : null,
+        before(price),
         line ? h("span", { class: "tile-kind" }, line) : null,
         scoreOf(hit),
       ),
+      sizes.length ? h("span", { class: "tile-sizes" }, h("span", { class: "unseen" }, "Sizes "), sizes.join(" · ")) : null,
     );
     link.addEventListener("click", (event) => {
       if (event.metaKey || event.ctrlKey || event.shiftKey || event.button !== 0) return;

@@ -36,11 +36,15 @@ export function showFailure(place, error, asked, on) {
 }
 
 // What the asker should know of an answer that there is: words nobody knows, items not searched.
-export function showRemarks(place, found) {
+// `currencies` are given where the order puts prices of several beside one another.
+export function showRemarks(place, found, currencies = []) {
   const { notes = [], without_vector: missing = 0, total = 0 } = found;
   const all = [...notes];
   if (missing && !found.browse) {
     all.push(`${formatCount(missing)} of ${formatCount(total + missing)} items have no vector of this encoder yet, so they cannot be found.`);
+  }
+  if (currencies.length && found.hits?.length) {
+    all.push(`Prices are in ${currencies.join(" and ")}, and are ordered by their numbers alone. Choose one currency to compare like with like.`);
   }
   place.replaceChildren(...all.map((words) => h("p", { class: "remark" }, words)));
 }

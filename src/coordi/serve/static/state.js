@@ -3,6 +3,8 @@
 
 export const EVEN = 50; // the slider's middle: photo and words count alike
 
+const DAY = /^\d{4}-\d\d-\d\d$/;
+
 export const empty = () => ({ q: "", like: "", item: "", words: EVEN, fold: false, apart: false, sort: "", filters: {} });
 
 export function read(search) {
@@ -16,8 +18,8 @@ export function read(search) {
     else if (kind === "has") Object.assign(choice(state, name), { many: true, values: [...(choice(state, name).values ?? []), value] });
     else if (kind === "yes") choice(state, name).yes = true;
     else if (kind === "min" || kind === "max") {
-      const bound = Number(value);
-      if (value !== "" && Number.isFinite(bound)) choice(state, name)[kind] = bound;
+      const bound = DAY.test(value) ? value : Number(value);
+      if (bound === value || (value !== "" && Number.isFinite(bound))) choice(state, name)[kind] = bound;
     }
   }
   return state;
