@@ -59,7 +59,7 @@ def main() -> None:
 
 
 def drawn(scratch: Path, count: int) -> Path:
-    from coordi.data.drawn import write_wardrobe
+    from coordi.drawn import write_wardrobe
 
     write_wardrobe(scratch / "wardrobe", count=count)
     return scratch / "wardrobe"

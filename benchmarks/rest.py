@@ -58,7 +58,7 @@ def main() -> None:
 
 def draw_catalog(folder: Path, items: int) -> Path:
     """Draw a wardrobe."""
-    from coordi.data.drawn import write_wardrobe
+    from coordi.drawn import write_wardrobe
 
     return write_wardrobe(folder, count=items)
 

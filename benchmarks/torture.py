@@ -123,7 +123,7 @@ def scratch(name: str) -> Iterator[Path]:
 
 def drawn_wardrobe(folder: Path, items: int, seed: int = 0) -> Path:
     """A catalogue of drawn garments with pictures; its CSV file."""
-    from coordi.data.drawn import write_wardrobe
+    from coordi.drawn import write_wardrobe
 
     return write_wardrobe(folder, count=items, seed=seed)
 

@@ -12,12 +12,12 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image as Pillow
 
 from coordi.data.collection import Collection, Trial
-from coordi.data.doctor import Finding, examine, worst
-from coordi.data.doctor.colors import contradicted, lab, measured_words
-from coordi.data.doctor.duplicates import alike, near_pairs
-from coordi.data.doctor.looks import LOOK
-from coordi.data.doctor.neighbors import nearest, suspects
-from coordi.data.doctor.tables import balance, is_no_label
+from coordi.doctor import Finding, examine, worst
+from coordi.doctor.colors import contradicted, lab, measured_words
+from coordi.doctor.duplicates import alike, near_pairs
+from coordi.doctor.looks import LOOK
+from coordi.doctor.neighbors import nearest, suspects
+from coordi.doctor.tables import balance, is_no_label
 from coordi.types import ImageRef, Origin, Photo, Problem
 from fakes import ColorHistogram
 

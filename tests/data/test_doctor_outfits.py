@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from conftest import paint
-from coordi.data.doctor import examine
-from coordi.data.doctor.blanks import _won, blank_shortcuts, order_auc
-from coordi.data.doctor.edits import PUBLISHED, read_edits
+from coordi.doctor import examine
+from coordi.doctor.blanks import _won, blank_shortcuts, order_auc
+from coordi.doctor.edits import PUBLISHED, read_edits
 from coordi.errors import CatalogError
 
 KINDS = ("top", "trousers", "shoes")
@@ -171,9 +171,9 @@ def test_ties_count_by_their_share():
 
 
 def test_blanks_need_outfits():
-    from coordi.data.doctor.looks import LOOK
-    from coordi.data.doctor.outfits import OutfitSubject
-    from coordi.data.doctor.subject import Subject
+    from coordi.doctor.looks import LOOK
+    from coordi.doctor.outfits import OutfitSubject
+    from coordi.doctor.subject import Subject
 
     items = Subject("none", (), {}, np.zeros(0, LOOK), lambda rows: {})
     assert list(blank_shortcuts(OutfitSubject(items, (), ()))) == []
@@ -229,7 +229,7 @@ class Edits:
     def audit(self):
         folder = self.write()
         counts = read_edits(folder).counts
-        self.monkeypatch.setattr("coordi.data.doctor.edits.PUBLISHED", counts)
+        self.monkeypatch.setattr("coordi.doctor.edits.PUBLISHED", counts)
         return examine(folder)
 
 

@@ -9,8 +9,9 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 
-from coordi.data.doctor import examine
-from coordi.data.drawn import (
+from coordi.data.specs import CollectionSpec
+from coordi.doctor import examine
+from coordi.drawn import (
     COLORS,
     KINDS,
     Garment,
@@ -21,10 +22,10 @@ from coordi.data.drawn import (
     goes_together,
     write_wardrobe,
 )
-from coordi.data.drawn.edits import EDITABLE
-from coordi.data.drawn.garments import NECKLINE_WORDS, PATTERN_WORDS, SLEEVE_WORDS
-from coordi.data.drawn.palette import contrast
-from coordi.data.specs import CollectionSpec, load_collection
+from coordi.drawn.collections import load_collection
+from coordi.drawn.edits import EDITABLE
+from coordi.drawn.garments import NECKLINE_WORDS, PATTERN_WORDS, SLEEVE_WORDS
+from coordi.drawn.palette import contrast
 from coordi.errors import InputError
 
 SIZE = 64
@@ -336,7 +337,7 @@ def test_a_broken_off_write_leaves_nothing(tmp_path, monkeypatch):
     def fail(*args):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("coordi.data.drawn.folder.draw_street", fail)
+    monkeypatch.setattr("coordi.drawn.folder.draw_street", fail)
     with pytest.raises(KeyboardInterrupt):
         write_wardrobe(tmp_path / "shop", count=2, size=32)
     assert list(tmp_path.iterdir()) == []

@@ -9,9 +9,10 @@ from PIL import Image as Pillow
 
 from coordi.data.benchmarks import READERS
 from coordi.data.collection import group_of
-from coordi.data.drawn import draw_garment, draw_wardrobe
 from coordi.data.features import photo_features
-from coordi.data.specs import CollectionSpec, load_collection
+from coordi.data.specs import CollectionSpec
+from coordi.drawn import draw_garment, draw_wardrobe
+from coordi.drawn.collections import load_collection
 from coordi.models.encoders.controls import CONTROLS
 
 COUNT = 40

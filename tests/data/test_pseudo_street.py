@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 from PIL import Image as Pillow
 from PIL import ImageDraw
 
-from coordi.data.drawn import draw_garment, draw_wardrobe
 from coordi.data.images import decode_image, encode_jpeg, read_bytes
-from coordi.data.pseudo_street import (
+from coordi.data.rendering import Job, render
+from coordi.data.splits import split_of
+from coordi.drawn import draw_garment, draw_wardrobe
+from coordi.drawn.street_views import (
     Backdrop,
     DrawnBackdrops,
     StreetBackdrops,
@@ -20,10 +22,8 @@ from coordi.data.pseudo_street import (
     render_views,
     street_view,
 )
-from coordi.data.pseudo_street.light import relight
-from coordi.data.pseudo_street.render import jittered
-from coordi.data.rendering import Job, render
-from coordi.data.splits import split_of
+from coordi.drawn.street_views.light import relight
+from coordi.drawn.street_views.render import jittered
 from coordi.errors import CatalogError, ImageError
 from coordi.types import ImageRef, Photo
 

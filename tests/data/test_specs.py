@@ -11,16 +11,16 @@ from hypothesis import strategies as st
 from PIL import Image as Pillow
 
 from coordi.data.collection import checked, group_of, key_of
-from coordi.data.drawn import draw_garment, draw_wardrobe
 from coordi.data.specs import (
     COLLECTIONS,
     CollectionSpec,
     PseudoStreet,
     list_collections,
-    load_collection,
     load_spec,
 )
 from coordi.data.splits import split_of
+from coordi.drawn import draw_garment, draw_wardrobe
+from coordi.drawn.collections import load_collection
 from coordi.errors import InputError, UnknownNameError
 
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from coordi.data.drawn import draw_garment, draw_wardrobe
+from coordi.drawn import draw_garment, draw_wardrobe
 from coordi.engine import Engine
 from coordi.errors import InputError, UnknownNameError
 from coordi.models.batches import PhotoBatch

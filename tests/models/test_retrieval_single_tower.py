@@ -62,9 +62,7 @@ def test_the_loss_is_of_the_pairs_that_the_miner_picks() -> None:
     picked = make_miner("semihard", margin=0.3)(rows, labels)
     expected = make_loss("triplet", dim=12, classes=6, margin=0.3)(rows, labels, picked)
     torch.testing.assert_close(mined(rows, labels), expected)
-    everything = MinedLoss(
-        MinedSettings(loss="triplet", loss_settings=margin), dim=12, classes=6
-    )
+    everything = MinedLoss(MinedSettings(loss="triplet", loss_settings=margin), dim=12, classes=6)
     assert everything(rows, labels) != mined(rows, labels)
 
 

@@ -14,8 +14,8 @@ import yaml
 from safetensors.numpy import load_file
 from transformers import MobileNetV2Config, MobileNetV2Model
 
-from coordi.data.drawn import draw_garment, draw_wardrobe, write_wardrobe
 from coordi.data.splits import split_of
+from coordi.drawn import draw_garment, draw_wardrobe, write_wardrobe
 from coordi.errors import RecipeError
 from coordi.geometry import similarities, top_k
 from coordi.models.encoders import open_encoder

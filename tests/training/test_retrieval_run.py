@@ -15,9 +15,9 @@ import torch
 import yaml
 from safetensors.numpy import load_file
 
-from coordi.data.drawn import draw_garment, draw_wardrobe
 from coordi.data.images import encode_jpeg
 from coordi.data.splits import split_of
+from coordi.drawn import draw_garment, draw_wardrobe
 from coordi.engine import Engine
 from coordi.errors import RecipeError
 from coordi.models.encoders import open_encoder

@@ -21,7 +21,7 @@ from safetensors.numpy import load_file
 from test_validation import collection
 
 from coordi.data.collection import Trial
-from coordi.data.drawn import write_wardrobe
+from coordi.drawn import write_wardrobe
 from coordi.errors import CoordiError, InputError, RecipeError
 from coordi.evaluation.truth import truth_of
 from coordi.training.fit import run

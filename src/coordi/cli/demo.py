@@ -122,7 +122,7 @@ def _store_folder(folder: Path, catalog: str | None) -> Path:
 
 def _wardrobe(folder: Path, out: Output) -> Path:
     """The catalogue of the drawn wardrobe, drawn unless an earlier start has done so."""
-    from coordi.data.drawn import write_wardrobe
+    from coordi.drawn import write_wardrobe
 
     out.note(f"the wardrobe: {GARMENTS} drawn garments in {folder / 'wardrobe'}")
     return write_wardrobe(folder / "wardrobe", count=GARMENTS)

@@ -16,7 +16,7 @@ from coordi.cli.output import WITH_PROBLEMS, Output, printable, reporting
 from coordi.cli.paths import check_writable
 
 if TYPE_CHECKING:
-    from coordi.data.doctor import Audit, Figures, Finding
+    from coordi.doctor import Audit, Figures, Finding
     from coordi.types import Encoder
 
     Progress = Callable[[str, int, int | None], None]
@@ -94,8 +94,8 @@ def doctor(
     """
     with reporting(as_json, debug) as out:
         roles = mapping_of(mapping or [])
-        from coordi.data.doctor import examine, worst, write_page
-        from coordi.data.doctor.named import find_dataset
+        from coordi.doctor import examine, worst, write_page
+        from coordi.doctor.named import find_dataset
 
         if html is not None and not html.absolute().parent.is_dir():
             raise typer.BadParameter(f"there is no folder {html.parent}", param_hint="--html")

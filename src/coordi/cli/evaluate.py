@@ -84,7 +84,8 @@ def evaluate(
 
 def _collection(benchmark: str, root: Path, cache: Path, say: Any) -> "Collection":
     from coordi.data.benchmarks import READERS
-    from coordi.data.specs import COLLECTIONS, CollectionSpec, load_collection, load_spec
+    from coordi.data.specs import COLLECTIONS, CollectionSpec, load_spec
+    from coordi.drawn.collections import load_collection
     from coordi.errors import UnknownNameError
 
     if benchmark in COLLECTIONS or Path(benchmark).suffix in {".yaml", ".yml"}:

@@ -1,8 +1,7 @@
 """From a collection's spec to its photos, split and trials."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
@@ -11,36 +10,23 @@ import numpy as np
 
 from coordi.data.catalog import open_catalog
 from coordi.data.collection import Collection, PhotoRows, Trial, checked, group_of, key_of
-from coordi.data.drawn import Garment, draw_garment, draw_street, draw_wardrobe
-from coordi.data.pseudo_street import Backdrops, DrawnBackdrops, StreetBackdrops, render_views
-from coordi.data.pseudo_street.render import street_photos
-from coordi.data.rendering import Job, Rendered, render
-from coordi.data.specs import CollectionSpec, PseudoStreet
+from coordi.data.specs import CollectionSpec
 from coordi.data.splits import Split, split_of
 from coordi.data.vocabulary import without_colors
 from coordi.errors import InputError, UnknownNameError
-from coordi.types import Box, Image, ImageRef, Item, Origin, Photo, Problem, Say
+from coordi.types import Item, Origin, Photo, Problem, Say
 
 KINDS = ("catalog", "pairs", "drawn")
 """Kinds of collections beside the benchmarks' readers."""
 
 
-def assemble(spec: CollectionSpec, root: Path, cache: Path, say: Say) -> Collection:
-    """Read what a spec describes; see `coordi.data.specs.load_collection`."""
-    if spec.kind == "drawn":
-        return _drawn(spec, cache, say)
+def assemble(spec: CollectionSpec, root: Path, say: Say) -> Collection:
+    """Read what a spec describes, but for what is drawn: see `coordi.drawn.collections`."""
     if spec.kind == "pairs":
         return _pairs(spec, root, say)
     if spec.kind != "catalog":
         return _benchmark(spec, root)
-    read = catalog_photos(spec, root)
-    say(
-        f"{spec.name}: {len(read.photos)} photos, of which {len(read.missing)} lack their picture; "
-        f"{len(read.problems)} rows that cannot be used"
-    )
-    if spec.pseudo_street is not None:
-        return _with_views(spec, root, cache, say, read)
-    return among_themselves(spec, read, say)
+    return among_themselves(spec, catalog_photos(spec, root, say), say)
 
 
 class Reading(NamedTuple):
@@ -54,7 +40,7 @@ class Reading(NamedTuple):
     """Id of a photo → why its picture is not there."""
 
 
-def catalog_photos(spec: CollectionSpec, root: Path) -> Reading:
+def catalog_photos(spec: CollectionSpec, root: Path, say: Say = lambda _: None) -> Reading:
     """Read the photos of a spec's catalogue.
 
     Raises `InputError` where a pattern or attribute names a field that the catalogue lacks.
@@ -79,6 +65,10 @@ def catalog_photos(spec: CollectionSpec, root: Path) -> Reading:
         photos[made.id] = made
         if absent:
             missing[made.id] = replace(absent, item=None)
+    say(
+        f"{spec.name}: {len(photos)} photos, of which {len(missing)} lack their picture; "
+        f"{len(problems)} rows that cannot be used"
+    )
     return Reading(tuple(photos.values()), tuple(problems), missing)
 
 
@@ -185,105 +175,6 @@ def with_street(spec: CollectionSpec, read: Reading, street: Sequence[Photo]) ->
         for side in ("val", "test")
     }
     return _collection(spec, read._replace(photos=photos), sides["train"], trials, {})
-
-
-def _with_views(
-    spec: CollectionSpec, root: Path, cache: Path, say: Say, read: Reading
-) -> Collection:
-    """Packshots, and street views made of them."""
-    assert spec.pseudo_street is not None
-    how, photos = spec.pseudo_street, read.photos
-    views = {"train": how.views, "val": how.asked, "test": how.asked}
-    sides = [side_of(spec, group_of(photo)) for photo in photos]
-    backdrops: dict[str, Backdrops] = {}
-    for side in sorted(set(sides)):
-        backdrops[side] = _backdrops(spec, root, side)
-    say(f"{spec.name}: street views of {len(photos)} packshots, those that the cache lacks")
-    street, failed = render_views(
-        photos,
-        views,
-        backdrops,
-        sides,
-        cache,
-        seed=how.seed,
-        size=_upright(how.size),
-        on_progress=_every_tenth(spec.name, say),
-    )
-    say(f"{spec.name}: {len(street)} views, of which {len(failed)} could not be made")
-    return with_street(spec, read._replace(missing={**read.missing, **failed}), street)
-
-
-def _backdrops(spec: CollectionSpec, root: Path, side: Split) -> Backdrops:
-    assert spec.pseudo_street is not None
-    folder = spec.pseudo_street.backgrounds
-    if not folder:
-        return DrawnBackdrops(side)
-    return StreetBackdrops(root / folder, side, val=spec.val, test=spec.test)
-
-
-def _upright(height: int) -> tuple[int, int]:
-    return round(height * 3 / 4), height
-
-
-def _every_tenth(name: str, say: Say) -> Callable[[int, int], None]:
-    told = [0]
-
-    def on_progress(done: int, total: int) -> None:
-        if done * 10 // total > told[0]:
-            told[0] = done * 10 // total
-            say(f"{name}: {done} of {total} packshots")
-
-    return on_progress
-
-
-def _drawn(spec: CollectionSpec, cache: Path, say: Say) -> Collection:
-    """Garments of the drawn wardrobe, and figures that wear them."""
-    garments = draw_wardrobe(spec.count, spec.seed).garments
-    how = spec.pseudo_street or PseudoStreet()
-    say(f"{spec.name}: {len(garments)} garments to draw, those that the cache lacks")
-    jobs = []
-    for garment in garments:
-        side = side_of(spec, garment.id)
-        views = how.views if side == "train" else how.asked
-        name = f"{_DRAWN} {garment} {spec.size} {how.size} {how.seed} {views}"
-        jobs.append(Job(name, partial(_draw, garment, spec.size, how, views)))
-    outcomes = render(jobs, cache / "drawn", _every_tenth(spec.name, say))
-    packshots, street = [], []
-    for garment, made in zip(garments, outcomes, strict=True):
-        packshot = _drawn_photo(garment, made.files[0], spec)
-        packshots.append(packshot)
-        street += street_photos(packshot, Rendered(made.files[1:], made.boxes[1:]))
-    read = Reading(tuple(packshots))
-    return (
-        among_themselves(spec, read, say)
-        if spec.match != "item"
-        else with_street(spec, read, street)
-    )
-
-
-_DRAWN = 1  # raise it whenever drawings come out otherwise
-
-
-def _draw(
-    garment: Garment, size: int, how: PseudoStreet, views: int
-) -> list[tuple[Image, Box | None]]:
-    """The packshot of a garment, then figures that wear it."""
-    street = (
-        draw_street(garment, 1000 * how.seed + number, _upright(how.size))
-        for number in range(views)
-    )
-    return [(draw_garment(garment, size), None), *street]
-
-
-def _drawn_photo(garment: Garment, file: Path, spec: CollectionSpec) -> Photo:
-    known = {name: str(getattr(garment, name, "")) for name in spec.attributes}
-    return Photo(
-        id=garment.id,
-        image=ImageRef(file),
-        item=garment.id,
-        category=garment.kind,
-        attributes={name: value for name, value in known.items() if value},
-    )
 
 
 def _pairs(spec: CollectionSpec, root: Path, say: Say) -> Collection:

@@ -14,9 +14,7 @@ from typing import Any, Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from coordi.data.collection import Collection
 from coordi.errors import InputError, UnknownNameError
-from coordi.types import Say
 
 COLLECTIONS = (
     "closet-label",
@@ -175,16 +173,3 @@ def _spec(text: str, name: str, where: str) -> CollectionSpec:
 
 def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())[:300]
-
-
-def load_collection(
-    spec: CollectionSpec, root: Path, *, cache: Path, say: Say = lambda _: None
-) -> Collection:
-    """Read the photos of a collection; paths start from `root`, views are drawn into `cache`.
-
-    `say` is told what takes long and what was left out. Raises `InputError` or `NotFoundError`
-    where nothing usable is there; single photos that fail are the collection's problems.
-    """
-    from coordi.data.assembly import assemble
-
-    return assemble(spec, root, cache, say)

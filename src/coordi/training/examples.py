@@ -100,7 +100,8 @@ def _add_views(
     source: Source, root: Path, cache: Path, examples: list[Example], pictures: list[Image]
 ) -> tuple[tuple[tuple[int, ...], ...], int]:
     """Append the street views of a source's pictures → their rows, and how many are unreadable."""
-    from coordi.data.specs import load_collection, load_spec
+    from coordi.data.specs import load_spec
+    from coordi.drawn.collections import load_collection
 
     collection = load_collection(load_spec(source.views or ""), root, cache=cache)
     rows = {example.id: row for row, example in enumerate(examples)}
@@ -249,7 +250,7 @@ def _lab(rgb: NDArray[np.floating] | NDArray[np.integer]) -> NDArray[np.float64]
 
 
 def _from_drawn(source: Source, root: Path) -> Iterator[Readable]:  # noqa: ARG001
-    from coordi.data.drawn import draw_garment, draw_wardrobe
+    from coordi.drawn import draw_garment, draw_wardrobe
 
     for garment in draw_wardrobe(count=source.count, seed=source.seed).garments:
         yield (

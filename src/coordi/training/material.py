@@ -12,7 +12,7 @@ from torch import Tensor
 from coordi.data.collection import Collection, PhotoRows, Trial, key_of
 from coordi.data.features import photo_features
 from coordi.data.samplers import Sampler, make_sampler
-from coordi.data.specs import load_collection
+from coordi.drawn.collections import load_collection
 from coordi.errors import RecipeError
 from coordi.models.encoders import open_encoder
 from coordi.models.encoders.backbone import Backbone, open_backbone

@@ -1,0 +1,228 @@
+"""Checks for the same picture twice: exactly, nearly, under two labels, on two sides of a split."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from coordi.data.splits import connected_groups
+from coordi.doctor.findings import Exhibit, Finding, Result
+from coordi.doctor.looks import TINY
+from coordi.doctor.subject import Subject, label_columns
+
+_SHOWN = 12
+_ROW = 8
+_BLOCK = 256
+_INNER = 3 * (TINY - 2) ** 2
+MOST, AVERAGE = 24, 2.0
+"""Levels by which thumbnails of near duplicates may differ: any pixel, and on average."""
+Groups = list[tuple[int, ...]]
+
+
+def exact_duplicates(subject: Subject) -> Iterator[Result]:
+    """Pictures whose pixels are those of another."""
+    groups = pixel_groups(subject.looks)
+    if groups:
+        rows = sum(map(len, groups))
+        yield Finding(
+            "duplicate pictures",
+            "warning",
+            f"{rows:,} pictures are pixel for pixel the same as another ({len(groups):,} groups)",
+            "Keep each group on one side of a split, and count its members as one answer.",
+            rows,
+            len(subject.readable),
+            {"groups": len(groups), "superfluous": rows - len(groups)},
+            _exhibits(subject, groups),
+        )
+    yield from _label_conflicts(subject, groups)
+    yield from _across_sides(subject, groups, "duplicate pictures", "the same picture")
+
+
+def pixel_groups(looks: NDArray[np.void]) -> Groups:
+    """Rows of pictures with the same pixels, groups of two and more, in the order of rows."""
+    same: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for row in np.flatnonzero(looks["ok"]).tolist():
+        high, low = looks["content"][row].tolist()
+        same[high, low].append(row)
+    return [tuple(rows) for rows in same.values() if len(rows) > 1]
+
+
+def _label_conflicts(subject: Subject, groups: Groups) -> Iterator[Result]:
+    for name, cells in label_columns(subject).items():
+        torn = [g for g in groups if len({cells[row] for row in g} - {""}) > 1]
+        if torn:
+            yield Finding(
+                "duplicate pictures",
+                "warning",
+                f"{name}: {len(torn):,} groups of identical pictures carry different labels",
+                "One of the labels is wrong, or the column does not describe the picture.",
+                sum(map(len, torn)),
+                len(subject.readable),
+                {"groups": len(torn)},
+                tuple(
+                    Exhibit(" / ".join(cells[row] or "(empty)" for row in g[:_ROW]), g[:_ROW])
+                    for g in torn[:_SHOWN]
+                ),
+            )
+
+
+def _across_sides(
+    subject: Subject, groups: Iterable[Sequence[int]], check: str, what: str
+) -> Iterator[Result]:
+    """Groups that stand on two sides of the split: what was learned is asked about."""
+    if not subject.sides:
+        return
+    torn = [g for g in groups if len({subject.sides[row] for row in g} - {""}) > 1]
+    if torn:
+        asked = sum(subject.sides[row] not in ("train", "") for g in torn for row in g)
+        yield Finding(
+            check,
+            "error",
+            f"{what} stands on two sides of the split in {len(torn):,} groups",
+            "Leave these rows out of training: a model is asked about what it has seen.",
+            asked,
+            sum(side not in ("train", "") for side in subject.sides),
+            {"groups": len(torn)},
+            tuple(
+                Exhibit(" / ".join(subject.sides[row] for row in g[:_ROW]), tuple(g[:_ROW]))
+                for g in torn[:_SHOWN]
+            ),
+        )
+
+
+def _exhibits(subject: Subject, groups: Groups) -> tuple[Exhibit, ...]:
+    largest = sorted(groups, key=len, reverse=True)[:_SHOWN]
+    return tuple(Exhibit(_names(subject, g), g[:_ROW]) for g in largest)
+
+
+def _names(subject: Subject, rows: Sequence[int]) -> str:
+    rest = f" … {len(rows) - 3} more" if len(rows) > 3 else ""
+    return ", ".join(subject.ids[row] for row in rows[:3]) + rest
+
+
+def leaking_groups(subject: Subject) -> Iterator[Result]:
+    """Groups (garments, titles, senders) that are trained on and asked about."""
+    if not subject.groups:
+        return
+    trained: dict[str, int] = {subject.groups[row]: row for row in reversed(subject.train)}
+    for name, trial in subject.trials.items():
+        asked: dict[str, int] = {subject.groups[row]: row for row in reversed(trial.query)}
+        rows = [row for row in trial.query.tolist() if subject.groups[row] in trained]
+        if rows:
+            yield Finding(
+                "leaks across the split",
+                "error",
+                f"{name}: {len(rows):,} queries show what is trained on",
+                "Leave their groups out of training: a model is asked about what it has seen.",
+                len(rows),
+                len(trial.query),
+                {"groups": len(trained.keys() & asked.keys())},
+                tuple(
+                    Exhibit(group, (trained[group], asked[group]))
+                    for group in sorted(trained.keys() & asked.keys())[:_SHOWN]
+                ),
+            )
+
+
+def repeated_titles_across(subject: Subject) -> Iterator[Result]:
+    """Items with one title on two sides of the split."""
+    members: dict[str, list[int]] = defaultdict(list)
+    for row, title in enumerate(subject.titles):
+        if title:
+            members[title.casefold()].append(row)
+    yield from _across_sides(subject, members.values(), "leaks across the split", "one title")
+
+
+def copies_in_gallery(subject: Subject) -> Iterator[Result]:
+    """Queries whose very picture stands in the gallery under another id."""
+    groups = pixel_groups(subject.looks)
+    for name, trial in subject.trials.items():
+        asked, gallery = set(trial.query.tolist()), set(trial.gallery.tolist())
+        found = [
+            (row, *others)
+            for group in groups
+            for row in group
+            if row in asked and (others := [r for r in group if r in gallery and r != row])
+        ]
+        if found:
+            yield Finding(
+                "copies in the gallery",
+                "error",
+                f"{name}: {len(found):,} queries find their own picture in the gallery",
+                "Leave one of the two out: pixels alone answer such a query.",
+                len(found),
+                len(asked),
+                exhibits=tuple(Exhibit(_names(subject, g), g[:_ROW]) for g in found[:_SHOWN]),
+            )
+
+
+def near_duplicates(subject: Subject) -> Iterator[Result]:
+    """Pictures of the same thing: moved, framed differently, compressed again, retouched.
+
+    What stands before the background is cut out and compared as a 12 × 12 thumbnail; see
+    `alike`. On packshots a hash of the whole picture would call all white shirts alike.
+    """
+    groups = _near_groups(subject.looks)
+    if groups:
+        rows = sum(map(len, groups))
+        yield Finding(
+            "near duplicates",
+            "warning",
+            f"{rows:,} pictures nearly are those of another item ({len(groups):,} groups)",
+            "Keep each group on one side of a split, and do not count its members as wrong answers "
+            "for each other.",
+            rows,
+            len(subject.readable),
+            {"groups": len(groups)},
+            _exhibits(subject, groups),
+        )
+    yield from _across_sides(subject, groups, "near duplicates", "nearly the same picture")
+
+
+def _near_groups(looks: NDArray[np.void]) -> Groups:
+    """Connected groups of rows whose garments look the same; of pixel duplicates one stands in."""
+    doubles = {row for group in pixel_groups(looks) for row in group[1:]}
+    usable = np.flatnonzero(looks["ok"] & (looks["filled"] > 0)).tolist()
+    rows = np.array([row for row in usable if row not in doubles], np.int64)
+    links = [(int(rows[a]), int(rows[b])) for a, b in near_pairs(looks[rows])]
+    linked = sorted({row for link in links for row in link})
+    members: dict[int, list[int]] = defaultdict(list)
+    for row, first in connected_groups(linked, links).items():
+        members[first].append(row)
+    return [tuple(group) for group in members.values()]
+
+
+def near_pairs(looks: NDArray[np.void]) -> Iterator[tuple[int, int]]:
+    """All pairs that are `alike`.
+
+    Thumbnails that differ by 2 levels on average have means within 2 levels, so only rows of
+    about one mean are compared.
+    """
+    inner = looks["tiny"][:, 1:-1, 1:-1].reshape(len(looks), _INNER).astype(np.float32)
+    mean = inner.mean(1)
+    order = np.argsort(mean, kind="stable")
+    for start in range(0, len(order), _BLOCK):
+        block = order[start : start + _BLOCK]
+        end = np.searchsorted(mean[order], mean[block[-1]] + AVERAGE, side="right")
+        others = order[start:end]
+        squares = (inner[block] ** 2).sum(1)[:, None] + (inner[others] ** 2).sum(1)
+        distances = squares - 2 * inner[block] @ inner[others].T
+        # Squares of differences are at most their sum times the largest of them.
+        close = np.argwhere(distances <= 1.01 * MOST * AVERAGE * inner.shape[1] + 1)
+        close = close[close[:, 0] < close[:, 1]]  # `others` begins with the block itself
+        first, second = block[close[:, 0]], others[close[:, 1]]
+        same = alike(looks[first], looks[second])
+        yield from zip(first[same].tolist(), second[same].tolist(), strict=True)
+
+
+def alike(first: NDArray[np.void], second: NDArray[np.void]) -> NDArray[np.bool_]:
+    """Which of two lists of pictures (n,) nearly are the same.
+
+    Their boxes have one shape within 3%; no pixel of the thumbnails is further apart than 24
+    levels, nor the average one than 2. The rim, which takes in the background, does not count.
+    """
+    gaps = np.abs(first["tiny"].astype(np.int16) - second["tiny"])[:, 1:-1, 1:-1]
+    gaps = gaps.reshape(len(first), _INNER)
+    shape = np.abs(np.log(first["aspect"] / second["aspect"]))
+    return np.asarray((gaps.max(1) <= MOST) & (gaps.mean(1) <= AVERAGE) & (shape <= 0.03), bool)

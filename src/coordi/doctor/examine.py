@@ -1,0 +1,218 @@
+"""The checks that every kind of dataset goes through, and the audit that they make."""
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from coordi.data.catalog import open_catalog
+from coordi.data.collection import Collection
+from coordi.doctor import (
+    blanks,
+    colorlabels,
+    duplicates,
+    edits,
+    neighbors,
+    outfits,
+    shortcuts,
+    tables,
+    variants,
+)
+from coordi.doctor.edits import EditSubject
+from coordi.doctor.findings import Audit, Figures, Finding, Result, ordered
+from coordi.doctor.outfits import OutfitSubject
+from coordi.doctor.reading import (
+    catalog_subject,
+    collection_subject,
+    is_outfit_file,
+    outfit_subject,
+)
+from coordi.doctor.subject import Subject
+from coordi.types import Encoder, ImageRef
+
+S = TypeVar("S")
+Check = Callable[[S], Iterable[Result]]
+Progress = Callable[[str, int, int | None], None]
+"""Called with (what is being done, how many, of how many or None)."""
+
+COMPARED = 100_000
+"""Pictures up to which all are compared with all: minutes on two cores."""
+
+ITEM_CHECKS: Mapping[str, Check[Subject]] = {
+    "published counts": tables.published_counts,
+    "reading": tables.reading_notes,
+    "missing and damaged pictures": lambda subject: (
+        *tables.pictures(subject),
+        *tables.missing_in_trials(subject),
+    ),
+    "repeated ids": tables.repeated_ids,
+    "leaks across the split": duplicates.leaking_groups,
+    "titles across the split": duplicates.repeated_titles_across,
+    "duplicate pictures": duplicates.exact_duplicates,
+    "near duplicates": duplicates.near_duplicates,
+    "copies in the gallery": duplicates.copies_in_gallery,
+    "label noise": neighbors.label_noise,
+    "labels that are none": tables.no_labels,
+    "spellings": tables.spellings,
+    "colour labels": colorlabels.color_labels,
+    "shortcuts": shortcuts.label_shortcuts,
+    "shortcuts of the trials": shortcuts.trial_shortcuts,
+    "class imbalance": tables.imbalance,
+    "split keys": variants.split_keys,
+    "colour variants": variants.color_variants,
+    "repeated titles": tables.repeated_titles,
+    "empty columns": tables.empty_columns,
+    "one-value columns": tables.constant_columns,
+}
+"""Name → check of items and photos, in the order of the report."""
+
+OUTFIT_CHECKS: Mapping[str, Check[OutfitSubject]] = {
+    "missing and damaged pictures": lambda subject: tables.pictures(subject.items),
+    "duplicate pictures": lambda subject: duplicates.exact_duplicates(subject.items),
+    "unknown items": outfits.unknown_items,
+    "odd outfits": outfits.odd_outfits,
+    "duplicate outfits": outfits.duplicate_outfits,
+    "shared items": outfits.shared_items,
+    "popularity": outfits.popularity,
+    "order": blanks.telling_order,
+    "fill in the blank": blanks.blank_shortcuts,
+}
+"""Name → check of outfits."""
+
+EDIT_CHECKS: Mapping[str, Check[EditSubject]] = {
+    "published counts": edits.published_counts,
+    "unusable entries": edits.unusable,
+    "leaks across the split": edits.cross_category_leaks,
+    "strangers": edits.strangers,
+    "galleries": edits.galleries,
+    "captions": edits.short_captions,
+    "unclear triplets": edits.unclear_triplets,
+    "one labelled answer": edits.one_answer,
+    "shortcuts": edits.popular_targets,
+}
+"""Name → check of composed retrieval's text."""
+
+
+def examine(
+    source: Path | str | Collection,
+    *,
+    encoder: Encoder | None = None,
+    mapping: Mapping[str, str] | None = None,
+    images: Path | None = None,
+    catalog: Path | None = None,
+    on_progress: Progress | None = None,
+) -> Audit:
+    """Audit a dataset: a `Collection`, FashionIQ's folder, an outfits file, or any catalogue.
+
+    `encoder` gives the vectors for the check of label noise, which is skipped without one;
+    `mapping` and `images` are those of `open_catalog`; `catalog` is the catalogue of an outfits
+    file, by default the one other catalogue file beside it that holds its items.
+    """
+    progress = on_progress or _silent
+    if isinstance(source, Collection):
+        return examine_items(collection_subject(source, encoder, progress), "collection", progress)
+    path = Path(source).expanduser()
+    if path.is_dir() and edits.is_edit_folder(path):
+        return _audit_edits(edits.read_edits(path), progress)
+    if path.is_file() and is_outfit_file(path):
+        return _audit_outfits(outfit_subject(path, catalog, images, mapping, progress), progress)
+    opened = open_catalog(source, mapping=mapping, images=images)
+    return examine_items(catalog_subject(opened, encoder, progress), "catalogue", progress)
+
+
+def _silent(what: str, done: int, total: int | None) -> None:
+    """Report progress to no one."""
+
+
+def examine_items(subject: Subject, kind: str, progress: Progress) -> Audit:
+    """Audit items or photos."""
+    facts = {
+        "items" if kind == "catalogue" else "photos": subject.count,
+        "pictures": len(subject.readable),
+        "columns": len(subject.columns),
+    }
+    return _audit(subject, kind, ITEM_CHECKS, subject, facts, _not_run(subject), progress)
+
+
+def _audit_outfits(subject: OutfitSubject, progress: Progress) -> Audit:
+    facts = {
+        "outfits": len(subject.outfits),
+        "items": subject.items.count,
+        "pictures": len(subject.items.readable),
+    }
+    return _audit(subject.items, "outfits", OUTFIT_CHECKS, subject, facts, {}, progress)
+
+
+def _audit_edits(subject: EditSubject, progress: Progress) -> Audit:
+    facts = {
+        "categories": len(subject.categories),
+        "triplets": sum(map(len, subject.triplets.values())),
+        "images": len(frozenset().union(*subject.galleries.values())),
+    }
+    return _audit(subject, "edits", EDIT_CHECKS, subject, facts, {}, progress)
+
+
+def _not_run(subject: Subject) -> dict[str, str]:
+    """Checks that have nothing to look at, and why."""
+    out: dict[str, str] = {}
+    if subject.vectors is None:
+        out["label noise"] = "needs an encoder"
+    if subject.count > COMPARED:
+        reason = f"compares every picture with every other, which it does up to {COMPARED:,}"
+        out["label noise"] = reason
+    if not subject.groups:
+        out["leaks across the split"] = "the dataset states no split of groups"
+    if not subject.sides:
+        out["titles across the split"] = "the dataset states no split"
+    if not subject.trials:
+        reason = "the dataset states no queries and gallery"
+        out |= {"copies in the gallery": reason, "shortcuts of the trials": reason}
+    if not subject.published:
+        out["published counts"] = "nobody has published counts of it"
+    return out
+
+
+def _audit(
+    shown: Subject | EditSubject,
+    kind: str,
+    checks: Mapping[str, Check[S]],
+    subject: S,
+    facts: Mapping[str, int],
+    skipped: Mapping[str, str],
+    progress: Progress,
+) -> Audit:
+    findings: list[Finding] = []
+    figures: list[Figures] = []
+    clean: list[str] = []
+    run = {name: check for name, check in checks.items() if name not in skipped}
+    for done, (name, check) in enumerate(run.items()):
+        progress(name, done, len(run))
+        results = list(check(subject))
+        found = [result for result in results if isinstance(result, Finding)]
+        findings += found
+        figures += [result for result in results if isinstance(result, Figures)]
+        if not found:
+            clean.append(name)
+    progress("done", len(run), len(run))
+    pictures, captions = _pictures(shown, findings)
+    return Audit(
+        shown.name,
+        kind,
+        facts,
+        ordered(findings),
+        tuple(figures),
+        tuple(clean),
+        skipped,
+        pictures,
+        captions,
+    )
+
+
+def _pictures(
+    subject: Subject | EditSubject, findings: Iterable[Finding]
+) -> tuple[dict[int, ImageRef], dict[int, str]]:
+    """Pictures and ids of the rows that exhibits show."""
+    if not isinstance(subject, Subject):
+        return {}, {}
+    rows = {row for finding in findings for exhibit in finding.exhibits for row in exhibit.rows}
+    captions = {row: subject.ids[row] for row in sorted(rows)}
+    return (subject.images(rows) if rows else {}), captions

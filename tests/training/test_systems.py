@@ -1,0 +1,87 @@
+"""What holds for every system under its own recipe, and the example of docs/adding-a-system.md."""
+
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import torch
+
+from coordi.models.encoders import open_encoder
+from coordi.models.retrieval import SYSTEMS
+from coordi.models.system import System
+from coordi.training import recipes
+from coordi.training.batches import PhotoBatches
+from coordi.training.fit import run
+from coordi.training.material import Material, gather
+from coordi.training.recipes import load_recipe
+
+SMALL = (
+    "collection={kind: drawn, count: 60, size: 64, val: 0.2, test: 0.1,"
+    " attributes: [color, sleeve], pseudo_street: {views: 3, asked: 1, size: 64}}"
+)
+PAGE = Path(__file__).parents[2] / "docs/adding-a-system.md"
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Views and features that all systems share."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Layers as small as these are slower on several threads, much so on a busy machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def material_of(name: str, cache: Path) -> tuple[Material, System]:
+    recipe = load_recipe(name, [SMALL])
+    assert not isinstance(recipe, recipes.DualRecipe)
+    found = gather(recipe, cache, lambda _: None)
+    torch.manual_seed(0)
+    system = SYSTEMS[name](found.feature_dim, found.labels.sizes, recipe.model)
+    system.fit_input(found.plain(found.collection.train))
+    return found, system
+
+
+@pytest.mark.parametrize("name", sorted(SYSTEMS))
+def test_every_part_of_a_loss_counts_under_its_own_recipe(name: str, cache: Path) -> None:
+    found, system = material_of(name, cache)
+    batches = PhotoBatches(found.inputs, found.labels, found.sampler, 4)
+    seen: dict[str, float] = {}
+    for progress in (0.0, 0.99):
+        for batch in batches:
+            for part, value in system.losses(batch.inputs, batch, progress).items():
+                assert value.isfinite(), part
+                seen[part] = seen.get(part, 0.0) + abs(value.item())
+    assert {part for part, value in seen.items() if value == 0} == set()
+
+
+@pytest.fixture
+def center(monkeypatch: pytest.MonkeyPatch) -> str:
+    """The recipe of the page's example, whose system is in the table."""
+    text = PAGE.read_text("utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    (recipe,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    module = ModuleType("center")
+    monkeypatch.setitem(sys.modules, "center", module)
+    exec(compile(code, str(PAGE), "exec"), module.__dict__)
+    monkeypatch.setitem(SYSTEMS, "center", module.Center)
+    return recipe
+
+
+def test_the_pages_example_trains_and_serves(center: str, cache: Path, tmp_path: Path) -> None:
+    own = tmp_path / "center.yaml"
+    own.write_text(center, "utf-8")
+    said: list[str] = []
+    options = [SMALL, "steps=60", "batch=64", "warmup=5", "validate_every=10", f"cache={cache}"]
+    artifact = run(str(own), options, output=tmp_path / "run", say=said.append, quiet=True)
+    before, best = map(float, re.findall(r"R@1 on val: ([\d.]+) untrained, ([\d.]+)", said[-1])[0])
+    assert best > before
+    assert open_encoder(str(artifact)).dim == 256
