@@ -41,7 +41,7 @@ def one_thread() -> Iterator[None]:
 
 
 def material_of(name: str, cache: Path) -> tuple[Material, System]:
-    recipe = load_recipe(name, [SMALL])
+    recipe = load_recipe(name, [SMALL, "batch=64"])  # else items come twice in a batch
     assert not isinstance(recipe, recipes.DualRecipe)
     found = gather(recipe, cache, lambda _: None)
     torch.manual_seed(0)
