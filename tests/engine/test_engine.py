@@ -280,7 +280,8 @@ def test_pixel_sizes_stand_upright(engine, catalog, form):
         assert engine.picture_info(Item("lying", ref)).size == (40, 60)
 
 
-def test_pixel_size_never_raises_and_follows_the_file(engine, catalog):
+def test_pixel_size_never_raises_and_follows_the_file(engine, catalog, monkeypatch):
+    monkeypatch.setattr(pictures, "LOOK_AGAIN", 0.0)
     path = catalog.parent / "images/0.png"
     item = engine.get(["item-0"])[0]
     assert engine.picture_info(item).size == (40, 60)
@@ -298,6 +299,19 @@ def test_pixel_size_never_raises_and_follows_the_file(engine, catalog):
         patch.setattr(Pillow, "MAX_IMAGE_PIXELS", 10)
         paint(path, "red", 1)
         assert engine.picture_info(item).size is None
+
+
+def test_a_file_is_looked_at_once_in_a_while(engine, catalog, monkeypatch):
+    clock = [100.0]
+    monkeypatch.setattr(pictures, "monotonic", lambda: clock[0])
+    item = engine.get(["item-0"])[0]
+    before = engine.picture_info(item)
+    paint(catalog.parent / "images/0.png", "red", 1, size=(50, 70))
+    clock[0] += 0.9 * pictures.LOOK_AGAIN
+    assert engine.picture_info(item) == before
+    clock[0] += 0.2 * pictures.LOOK_AGAIN
+    after = engine.picture_info(item)
+    assert (after.size, after.version == before.version) == ((50, 70), False)
 
 
 def test_known_pixel_sizes_are_not_read_again(engine, monkeypatch):

@@ -8,6 +8,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
+from time import monotonic
 from typing import Generic, TypeVar
 
 import xxhash
@@ -23,6 +24,10 @@ THUMBNAIL_BYTES = 128 * 1024 * 1024
 
 _REMEMBERED = 100_000
 """Pictures whose size and media type are remembered."""
+
+LOOK_AGAIN = 1.0
+"""Seconds after which a file is looked at anew, to see whether the picture is still the same: a
+page of hits would spend as long on that as on finding them."""
 
 V = TypeVar("V")
 
@@ -67,6 +72,7 @@ class Pictures:
         self._thumbnails: Cache[bytes] = Cache(THUMBNAIL_BYTES, len)
         self._types: Cache[str | ImageError] = Cache(_REMEMBERED, _one)
         self._infos: Cache[PictureInfo] = Cache(_REMEMBERED, _one)
+        self._seen: dict[ImageRef, tuple[float, PictureInfo]] = {}
 
     def image(self, item: Item, number: int = 0) -> tuple[bytes, str]:
         """The bytes of picture `number` (0 is the main one) and its media type.
@@ -88,10 +94,25 @@ class Pictures:
         )
 
     def info(self, item: Item, number: int = 0) -> PictureInfo:
-        """The version and upright size of a picture, from one look at its file; never raises.
+        """The version and upright size of a picture; never raises.
 
-        Both are empty where there is no picture; the size is, where it cannot be read.
+        Both are empty where there is no picture; the size is, where it cannot be read. A change
+        of its file shows after `LOOK_AGAIN` seconds.
         """
+        ref = item.image
+        if number or ref is None or ref.path is None:
+            return self._info(item, number)
+        until, info = self._seen.get(ref, (0.0, None))
+        now = monotonic()
+        if info is None or now >= until:
+            info = self._info(item, number)
+            if len(self._seen) >= _REMEMBERED:
+                self._seen = {}
+            if info.size is not None:
+                self._seen[ref] = (now + LOOK_AGAIN, info)
+        return info
+
+    def _info(self, item: Item, number: int) -> PictureInfo:
         key = _key(item, number)
         if not key:
             return PictureInfo("", None)
