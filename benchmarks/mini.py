@@ -20,10 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coordi.data.vocabulary import CATEGORIES, ancestors
-from coordi.evaluation.intervals import cluster_bootstrap, interval
-from coordi.evaluation.metrics import neighbour_hits
 from coordi.geometry import similarities, top_k, truncate, unit_rows
 from coordi.models.encoders import open_encoder
+from coordi.ranking.intervals import cluster_bootstrap, interval
+from coordi.ranking.metrics import neighbour_hits
 from coordi.training.examples import Example, ExampleSet, load_source
 from coordi.training.recipes import load_recipe
 from coordi.types import Encoder, Image, Vectors

@@ -14,7 +14,7 @@ import numpy as np
 from coordi.data.collection import Collection, Trial
 from coordi.evaluation.measure import measure
 from coordi.evaluation.protocols import Protocol
-from coordi.evaluation.rankings import rank_chunks
+from coordi.ranking.rankings import rank_chunks
 from coordi.types import ImageRef, Photo
 
 

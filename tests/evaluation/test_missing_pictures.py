@@ -15,13 +15,13 @@ from coordi.data.collection import Collection, Trial
 from coordi.errors import InputError
 from coordi.evaluation import run
 from coordi.evaluation.compare import compare, compare_common, missing_note
-from coordi.evaluation.metrics import average_precision_at_r, found_rank, hit_at, reciprocal_rank
 from coordi.evaluation.page import page
-from coordi.evaluation.rankings import joined, rank, rank_chunks
 from coordi.evaluation.report import Report
-from coordi.evaluation.rerank import reranked
 from coordi.evaluation.tables import benchmark_markdown, results_markdown
-from coordi.evaluation.truth import truth_of
+from coordi.ranking.metrics import average_precision_at_r, found_rank, hit_at, reciprocal_rank
+from coordi.ranking.rankings import joined, rank, rank_chunks
+from coordi.ranking.rerank import reranked
+from coordi.ranking.truth import truth_of
 from coordi.types import ImageRef, Origin, Photo, Problem
 
 
@@ -52,7 +52,7 @@ def test_missing_is_a_miss_for_every_metric_as_a_slow_loop_has_it(seed, share, r
     queries[lost_query], gallery[lost_gallery] = 0, 0
     parts = rank_chunks(collection, trial, queries, gallery, depth=10, chunk=5)
     if turned:
-        parts = reranked(parts, Judge(), queries, gallery, depth=4)
+        parts = reranked(parts, Judge().score, queries, gallery, depth=4)
     parts = list(parts)
     got = joined(parts, max(part.ranked.shape[1] for part in parts))
     np.testing.assert_array_equal(got.answers, answers)  # what is missing remains an answer
@@ -92,7 +92,7 @@ def test_barred_photos_take_no_places_of_a_reranker():
             return super().score(query, items)
 
     chunks = rank_chunks(collection, trial, queries, gallery, depth=10, all_answers=False)
-    got = joined(list(reranked(chunks, Counting(), queries, gallery, depth=3)), 10)
+    got = joined(list(reranked(chunks, Counting().score, queries, gallery, depth=3)), 10)
     assert all(len(items) == 3 and items.any(axis=1).all() for items in seen)
     np.testing.assert_array_equal(np.sort(got.ranked[:, :3]), np.sort(plain.ranked[:, :3]))
 

@@ -2,17 +2,17 @@ import numpy as np
 import pytest
 from worlds import slow_average_precision_at_r, slow_ranking, vectors_with_ties, world
 
-import coordi.evaluation.rankings as rankings_module
+import coordi.ranking.rankings as rankings_module
 from coordi.data.collection import Trial
 from coordi.errors import InputError
-from coordi.evaluation.metrics import (
+from coordi.ranking.metrics import (
     average_precision_at_r,
     found_rank,
     hit_at,
     ndcg_at,
     reciprocal_rank,
 )
-from coordi.evaluation.rankings import joined, rank, rank_chunks
+from coordi.ranking.rankings import joined, rank, rank_chunks
 
 RULES = [
     {"match": "item"},

@@ -14,10 +14,10 @@ from coordi.errors import FingerprintError, InputError
 from coordi.evaluation import run
 from coordi.evaluation.compare import compare
 from coordi.evaluation.page import page
-from coordi.evaluation.rankings import rank, rank_chunks
 from coordi.evaluation.report import Report, Value
-from coordi.evaluation.rerank import reranked
 from coordi.evaluation.tables import benchmark_markdown, results_markdown
+from coordi.ranking.rankings import rank, rank_chunks
+from coordi.ranking.rerank import reranked
 from coordi.types import ImageRef, Photo
 
 
@@ -211,7 +211,7 @@ def test_a_reranker_orders_the_head_as_a_slow_loop_does():
 
     before = rank(collection, trial, queries, gallery, depth=40)
     chunks = rank_chunks(collection, trial, queries, gallery, depth=40, chunk=7, all_answers=False)
-    for part in reranked(chunks, Judge(), queries, gallery, depth=10):
+    for part in reranked(chunks, Judge().score, queries, gallery, depth=10):
         for row, query in enumerate(part.query):
             old = before.ranked[query].tolist()
             head = sorted(

@@ -18,15 +18,11 @@ import torch
 import yaml
 from filelock import FileLock
 from safetensors.numpy import load_file
-from test_validation import collection
 
-from coordi.data.collection import Trial
 from coordi.drawn import write_wardrobe
 from coordi.errors import CoordiError, InputError, RecipeError
-from coordi.evaluation.truth import truth_of
 from coordi.training.fit import run
 from coordi.training.trainer import last_checkpoint, steps_done
-from coordi.training.validation import RecallAtOne
 
 RECIPE: dict[str, Any] = {
     "system": "head",
@@ -194,42 +190,6 @@ def test_nothing_to_learn_from_is_told_before_the_start(
     with pytest.raises(InputError, match=said):
         start(folder, name, f"data={wardrobe}", f"collection={spec}", *overrides)
     assert not (folder / name).exists()
-
-
-def test_the_same_queries_are_left_out_as_in_an_evaluation() -> None:
-    for seed in range(20):
-        photos, rng = collection(30, seed), np.random.default_rng(seed)
-        for match in ("item", "color"):
-            for apart in ("photo", "group"):
-                for within in ("all", "category"):
-                    gallery = rng.permutation(30)[:20]
-                    trial = Trial(np.arange(30), gallery, match, apart, within)  # type: ignore[arg-type]
-                    expected = truth_of(photos, trial).answers() > 0
-                    np.testing.assert_array_equal(RecallAtOne(photos, trial).answerable(), expected)
-
-
-def test_barred_and_unreadable_photos_take_no_place_of_a_reranker() -> None:
-    """The query's own photo, and one that nobody can read, are nearest; the answer comes next."""
-    photos = collection(120, 3)
-    answer = next(n for n in range(6, 120) if photos.photos[n].item == "a")
-    query = next(n for n in range(answer + 1, 120) if photos.photos[n].item == "a")
-    gallery = np.array([n for n in range(6, 120) if photos.photos[n].item != "a" or n == answer])
-    barred = [n for n in gallery if photos.photos[n].group == "g" and n != answer]
-    nearness = np.zeros(120, np.float32)
-    nearness[barred], nearness[answer] = 2, 1
-    readable = ~np.isin(np.arange(120), barred)
-    recall = RecallAtOne(photos, Trial(np.array([query]), gallery), readable)
-    asked: list[int] = []
-
-    def reorder(row: int, items: Any) -> Any:
-        asked.extend(items)
-        return (items == answer).astype(np.float32)
-
-    scores = lambda queries, rows: np.repeat(nearness[None, rows], len(queries), 0)  # noqa: E731
-    assert recall(scores, reorder) == 1
-    assert not set(barred) & set(asked)
-    unread = RecallAtOne(photos, recall.trial, np.arange(120) != query)
-    assert unread(scores, reorder) == 0
 
 
 def test_one_process_at_a_time(folder: Path) -> None:

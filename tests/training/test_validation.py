@@ -6,64 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from coordi.data.collection import Collection, Trial, group_of, key_of
 from coordi.training.collapse import spread_of
-from coordi.training.validation import RecallAtOne, Validation, restore
-from coordi.types import ImageRef, Photo
-
-
-def collection(count: int = 40, seed: int = 0) -> Collection:
-    rng = np.random.default_rng(seed)
-    photos = tuple(
-        Photo(
-            f"p{number // 2 if number < 6 else number}",  # some photos stand there twice
-            ImageRef(data=b"x"),
-            item=rng.choice(["", "a", "b", "c", "d", "e"]),
-            category=rng.choice(["dress", "shirt"]),
-            attributes={"color": "red"} if rng.random() < 0.5 else {},
-            group=rng.choice(["", "g", "h", "i"]),
-        )
-        for number in range(count)
-    )
-    return Collection("random", photos, np.empty(0, np.int64), Trial(np.arange(2), np.arange(2)))
-
-
-def slow_recall(collection: Collection, trial: Trial, scores: np.ndarray) -> float:
-    """The trial's definition, photo by photo."""
-    hits = 0
-    for query in trial.query:
-        best, found = -np.inf, None
-        one = collection.photos[query]
-        for row in trial.gallery:
-            other = collection.photos[row]
-            same = (
-                one.id == other.id if trial.apart == "photo" else group_of(one) == group_of(other)
-            )
-            if same or (trial.within == "category" and one.category != other.category):
-                continue
-            if scores[query, row] > best:
-                best, found = scores[query, row], other
-        key = key_of(one, trial.match)
-        hits += found is not None and key != "" and key_of(found, trial.match) == key
-    return hits / len(trial.query)
-
-
-@pytest.mark.parametrize("match", ["item", "category", "color"])
-@pytest.mark.parametrize("apart", ["photo", "group"])
-@pytest.mark.parametrize("within", ["all", "category"])
-def test_recall_is_what_a_slow_loop_finds(match: str, apart: Any, within: Any) -> None:
-    photos, rng = collection(), np.random.default_rng(1)
-    scores = rng.integers(0, 6, (40, 40)).astype(np.float32)  # with many ties
-    trial = Trial(np.arange(0, 40, 2), rng.permutation(40)[:25], match, apart, within)
-    recall = RecallAtOne(photos, trial)
-    found = recall(lambda queries, gallery: scores[np.ix_(queries, gallery)])
-    assert found == pytest.approx(slow_recall(photos, trial, scores))
-
-
-def test_a_query_without_candidates_is_a_miss() -> None:
-    photos = collection()
-    trial = Trial(np.array([7]), np.array([7]), "category")
-    assert RecallAtOne(photos, trial)(lambda q, g: np.ones((len(q), len(g)), np.float32)) == 0
+from coordi.training.validation import Validation, restore
 
 
 class Fake:

@@ -7,10 +7,10 @@ from typing import TypeVar
 import numpy as np
 
 from coordi.errors import InputError
-from coordi.evaluation.intervals import cluster_bootstrap, interval
 from coordi.evaluation.measure import MEDIAN
 from coordi.evaluation.report import Report
 from coordi.evaluation.tables import missing_text
+from coordi.ranking.intervals import cluster_bootstrap, interval
 
 T = TypeVar("T")
 

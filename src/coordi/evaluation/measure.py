@@ -9,18 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coordi.evaluation import chance
-from coordi.evaluation.intervals import cluster_bootstrap, interval, median_bootstrap
-from coordi.evaluation.metrics import (
+from coordi.evaluation.protocols import Protocol
+from coordi.evaluation.report import Slice, Value
+from coordi.ranking.intervals import cluster_bootstrap, interval, median_bootstrap
+from coordi.ranking.metrics import (
     average_precision_at_r,
     found_rank,
     hit_at,
     ndcg_at,
     reciprocal_rank,
 )
-from coordi.evaluation.protocols import Protocol
-from coordi.evaluation.rankings import Positions, Rankings, joined
-from coordi.evaluation.report import Slice, Value
-from coordi.evaluation.truth import Truth
+from coordi.ranking.rankings import Positions, Rankings, joined
+from coordi.ranking.truth import Truth
 
 MEDIAN = "median rank"
 CATEGORY_ONLY = "category-only"

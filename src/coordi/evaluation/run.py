@@ -15,13 +15,13 @@ from coordi.errors import FingerprintError, InputError
 from coordi.evaluation import measure as measuring
 from coordi.evaluation.features import photo_vectors
 from coordi.evaluation.protocols import Protocol, protocol_of
-from coordi.evaluation.rankings import Rankings, rank_chunks
 from coordi.evaluation.report import FoundPhoto, Report, ShownQuery, Terms
-from coordi.evaluation.rerank import reranked
-from coordi.evaluation.truth import truth_of
 from coordi.models.encoders import list_encoders, open_encoder
 from coordi.models.encoders.controls import CONTROLS
 from coordi.models.retrieval.reranking import open_reranker
+from coordi.ranking.rankings import Rankings, rank_chunks
+from coordi.ranking.rerank import reranked
+from coordi.ranking.truth import truth_of
 from coordi.types import RERANK_DEPTH, Encoder, Problem, Say, Vectors
 
 IMAGENET = "google/mobilenet_v2_1.0_224"
@@ -115,7 +115,7 @@ def _measured(bench: Bench, name: str, *, control: bool) -> Report:
         bench.collection, bench.trial, sides.queries, sides.gallery, depth=RERANK_DEPTH
     )
     if reranker is not None:
-        chunks = reranked(chunks, reranker, sides.queries, sides.gallery)
+        chunks = reranked(chunks, reranker.score, sides.queries, sides.gallery)
     report = _report(bench, measuring.measure(chunks, bench.protocol), name, control, sides)
     seed, recipe = _recipe(name)
     described = replace(report, model=_label(name, recipe), seed=seed, recipe=recipe)

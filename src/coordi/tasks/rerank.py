@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coordi.errors import FingerprintError, QueryError
+from coordi.ranking.rerank import order_of
 from coordi.types import RERANK_DEPTH, Encoder, Query, Reranker, Vectors
 
 DEEPEST = 1000
@@ -58,14 +59,12 @@ def reorder(
     """Put items (K, dim) in the order of their match with a query (dim,).
 
     → positions in `items` (K,), the best match first and equal ones in the order given, and the
-    probability of a match of each, in the new order (K,). The order is that of the log-odds: a
-    probability near 1 has too few digits to tell two good matches apart.
+    probability of a match of each, in the new order (K,).
     """
     if len(items) == 0:
         return np.empty(0, np.int64), np.empty(0, np.float64)
-    logits = np.asarray(reranker.score(query, items), np.float64)
-    order = np.argsort(-logits, kind="stable")
-    return order, probability(logits[order])
+    order, logits = order_of(query, items, reranker.score)
+    return order, probability(np.asarray(logits, np.float64))
 
 
 def probability(logits: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -16,10 +16,10 @@ from coordi.drawn.collections import load_collection
 from coordi.errors import RecipeError
 from coordi.models.encoders import open_encoder
 from coordi.models.encoders.backbone import Backbone, open_backbone
+from coordi.ranking.truth import truth_of
 from coordi.training.batches import Inputs, PhotoLabels, cached, number_labels
 from coordi.training.pixels import load_pixels
 from coordi.training.retrieval_recipe import RetrievalRecipe
-from coordi.training.validation import RecallAtOne
 from coordi.types import Encoder, Problem, Say
 
 _SHOWN = 3
@@ -100,7 +100,7 @@ def gather(recipe: RetrievalRecipe, cache: Path, say: Say) -> Material:
 
 def _answerable(collection: Collection, val: Trial, say: Say) -> Trial:
     """The val trial without the queries that nothing in its gallery answers."""
-    kept = RecallAtOne(collection, val).answerable()
+    kept = truth_of(collection, val).answers() > 0
     if len(kept) and not kept.any():
         raise RecipeError(
             f"{collection.name}: no query of the val trial has an answer in the gallery "

@@ -12,17 +12,16 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from coordi.data.collection import PhotoRows
-from coordi.geometry import similarities
 from coordi.models.batches import PhotoBatch
 from coordi.models.encoders.backbone import Backbone
 from coordi.models.system import EmbeddingSystem, RerankingSystem, System
 from coordi.objectives.grad_cache import cached_backward
+from coordi.ranking.metrics import recall_at_1
 from coordi.training.batches import PhotoBatches
 from coordi.training.material import Material
 from coordi.training.retrieval_recipe import RetrievalRecipe
 from coordi.training.stopping import require_finite, require_finite_weights
 from coordi.training.trainer import LOG_EVERY
-from coordi.training.validation import RecallAtOne, Scorer
 from coordi.types import Vectors
 
 _CHUNK = 256
@@ -55,10 +54,6 @@ class RetrievalModule(lightning.LightningModule):
         self.recipe, self.net, self.material = recipe, net, material
         self.start, self.gathered = start, 0
         self.parts: dict[str, Tensor] = {}
-        val = material.collection.val
-        self.recall = (
-            None if val is None else RecallAtOne(material.collection, val, material.readable)
-        )
 
     def train_dataloader(self) -> DataLoader[PhotoBatch]:
         """This device's batches from `start` on."""
@@ -191,27 +186,24 @@ class RetrievalModule(lightning.LightningModule):
 
     def recall_at_1(self) -> float:
         """R@1 on the val trial as the weights stand."""
-        assert self.recall is not None
         require_finite_weights(self.net, self.trainer.global_step)
-        trial = self.recall.trial
-        rows = np.unique(np.concatenate([trial.query, trial.gallery]))
+        collection, readable = self.material.collection, self.material.readable
+        assert collection.val is not None
+        rows = np.unique(np.concatenate([collection.val.query, collection.val.gallery]))
+        rows = rows[readable[rows]]
         reranks = isinstance(self.net.system, RerankingSystem)
         made = self.features_of(rows) if reranks else self.vectors_of(rows)
-        table = np.zeros((len(self.material.collection.photos), made.shape[1]), np.float32)
+        table = np.zeros((len(collection.photos), made.shape[1]), np.float32)
         table[rows] = made.numpy()
-        if not reranks:
-            return self.recall(_by_cosine(table))
-        return self.recall(
-            _by_cosine(table), lambda query, items: self._pairs(table[query], table[items])
-        )
+        return recall_at_1(collection, collection.val, table, self.score_pairs if reranks else None)
 
     @torch.no_grad()
-    def _pairs(self, query: Vectors, items: Vectors) -> Any:
+    def score_pairs(self, query: Vectors, items: Vectors) -> Any:
         """Logits (k,) of one query's features (D,) with those of items (k, D)."""
         system = self.net.system
         assert isinstance(system, RerankingSystem)
         with _evaluating(self.net):
-            others = torch.from_numpy(items).to(self.device)
+            others = torch.from_numpy(np.ascontiguousarray(items)).to(self.device)
             same = torch.from_numpy(query).to(self.device).expand_as(others)
             return system.score(same, others).float().cpu().numpy()
 
@@ -225,7 +217,3 @@ def _evaluating(module: nn.Module) -> Iterator[None]:
         yield
     finally:
         module.train(before)
-
-
-def _by_cosine(table: Vectors) -> Scorer:
-    return lambda queries, gallery: similarities(table[queries], table[gallery])

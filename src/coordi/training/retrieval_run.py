@@ -110,7 +110,8 @@ def _first_look(module: RetrievalModule, train: PhotoRows) -> None:
 def _validation(recipe: RetrievalRecipe, module: RetrievalModule, say: Say) -> Validation | None:
     if recipe.validate_every == 0:
         return None
-    if module.recall is None or len(module.recall.trial.query) == 0:
+    val = module.material.collection.val
+    if val is None or len(val.query) == 0:
         say(
             f"collection {module.material.collection.name} has no val trial: the last weights are "
             "kept, and nothing says when to stop"

@@ -1,7 +1,7 @@
 import numpy as np
 
-from coordi.evaluation.metrics import neighbour_hits
 from coordi.geometry import unit_rows
+from coordi.ranking.metrics import neighbour_hits
 
 
 def test_neighbour_hits_equal_a_slow_loop() -> None:

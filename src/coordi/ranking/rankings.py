@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from coordi.data.collection import Collection, Trial
 from coordi.errors import InputError
-from coordi.evaluation.truth import Truth, truth_of
 from coordi.geometry import similarities, top_k
+from coordi.ranking.truth import Truth, truth_of
 from coordi.types import Vectors
 
 BLOCK = 1 << 24

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from coordi.errors import InputError
-from coordi.evaluation import intervals
-from coordi.evaluation.intervals import cluster_bootstrap, interval, median_bootstrap
+from coordi.ranking import intervals
+from coordi.ranking.intervals import cluster_bootstrap, interval, median_bootstrap
 
 
 def test_draws_equal_a_slow_loop(monkeypatch):

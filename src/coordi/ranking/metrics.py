@@ -5,10 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from coordi.data.collection import Collection, Trial
 from coordi.errors import InputError
-from coordi.evaluation.rankings import Rankings
 from coordi.geometry import similarities, top_k
-from coordi.types import Vectors
+from coordi.ranking.rankings import Rankings, rank
+from coordi.ranking.rerank import PairScorer, reranked
+from coordi.types import RERANK_DEPTH, Vectors
 
 
 def neighbour_hits(
@@ -36,6 +38,24 @@ def neighbour_hits(
         nearest = labels[top_k(scores, k)]  # (rows, k)
         shares[rows] = (nearest == np.asarray(query_labels[rows])[:, None]).mean(1)
     return shares
+
+
+def recall_at_1(
+    collection: Collection, trial: Trial, vectors: Vectors, score: PairScorer | None = None
+) -> float:
+    """R@1 of a trial by the vectors (n, d) of all photos of a collection, zeros where unreadable.
+
+    A query without any candidate is a miss; 0 where nothing is asked. `score`, a re-ranker's, has
+    the last word on the nearest `RERANK_DEPTH` candidates.
+    """
+    if len(trial.query) == 0:
+        return 0.0
+    queries, gallery = vectors[trial.query], vectors[trial.gallery]
+    depth = RERANK_DEPTH if score else 1
+    rankings = rank(collection, trial, queries, gallery, depth=depth)
+    if score:
+        (rankings,) = reranked([rankings], score, queries, gallery)
+    return float(hit_at(rankings, 1).mean())
 
 
 def hit_at(rankings: Rankings, k: int) -> NDArray[np.float64]:

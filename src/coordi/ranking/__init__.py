@@ -1,0 +1,1 @@
+"""Trials ranked, measured and re-ranked: the one home of that arithmetic."""
