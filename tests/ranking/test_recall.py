@@ -89,11 +89,11 @@ def test_barred_and_unreadable_photos_take_no_place_of_a_reranker() -> None:
 
     def score(_: np.ndarray, items: np.ndarray) -> np.ndarray:
         asked.append(items)
-        return items[:, 1] > 0.7  # whatever is not the answer
+        return (items[:, 1] > 0.7).astype(np.float32)  # whatever is not the answer
 
     assert recall_at_1(photos, trial, rows) == 1
     assert recall_at_1(photos, trial, rows, score) == 0
-    assert recall_at_1(photos, trial, rows, lambda q, items: -score(q, items).astype(float)) == 1
+    assert recall_at_1(photos, trial, rows, lambda q, items: -score(q, items)) == 1
     assert all(items.any(1).all() for items in asked)
     rows[query] = 0
     assert recall_at_1(photos, trial, rows, score) == 0
