@@ -14,8 +14,10 @@ import coordi.models.encoders
 from conftest import make_catalog, paint, write_rows
 from coordi.cli import ingestion
 from coordi.cli.app import make_app
+from coordi.cli.output import Output
 from coordi.cli.server import listen, listen_near
 from coordi.data.catalog import Catalog
+from coordi.engine.report import IngestReport
 from coordi.errors import InputError
 from fakes import open_fake
 
@@ -257,6 +259,26 @@ def test_a_failed_ingest_leaves_no_store_behind(catalog, tmp_path, more):
     (mine / "letter.txt").write_text("dear")
     assert run("ingest", source, "--store", mine, *more).exit_code == 1
     assert (mine / "letter.txt").exists()
+
+
+def test_neither_does_one_that_fails_as_nobody_foresaw(catalog, tmp_path, monkeypatch):
+    def fail(*_, **__):
+        raise ImportError("a library that is half there")
+
+    monkeypatch.setattr(ingestion, "run_ingest", fail)
+    assert run("ingest", catalog, "--store", tmp_path / "store").exit_code == 1
+    assert not (tmp_path / "store").exists()
+
+
+def test_an_ingest_that_is_stopped_before_its_first_item_says_so(tmp_path, capsys):
+    counts = dict.fromkeys(("read", "added", "updated", "unchanged", "failed", "pruned"), 0)
+    report = IngestReport(
+        "c.csv", "csv", {}, "fake", "0" * 16, **counts, text_only=0, problems=(),
+        seconds=5.8, images_per_second=0.0,
+    )  # fmt: skip
+    for interrupted, said in ((True, "nothing stored yet"), (False, "nothing to do")):
+        ingestion.show_report(Output(), report, tmp_path, interrupted=interrupted)
+        assert f"{tmp_path}: {said} in 5.8 s" in capsys.readouterr().out
 
 
 def test_views_from_the_command_line(catalog, tmp_path):

@@ -32,13 +32,15 @@ PLAIN_SECONDS = 10.0
 @contextmanager
 def no_store_left_behind(folder: Path) -> Iterator[None]:
     """Take an empty store away again where the ingest that was to fill it fails."""
-    from coordi.errors import CoordiError, StoreLockedError
+    from coordi.errors import StoreLockedError
     from coordi.store import discard
 
     there = folder.exists()
     try:
         yield
-    except (CoordiError, OSError):
+    except typer.Exit:  # it is done, and said what it had to say
+        raise
+    except Exception:
         if not there:
             with suppress(StoreLockedError):  # somebody else fills it
                 discard(folder)
@@ -195,7 +197,7 @@ def finish(
     if file is not None:
         write_report(file, report, store, interrupted=interrupted)
     out.json(report_json(report, store, interrupted=interrupted))
-    show_report(out, report, store, file=file)
+    show_report(out, report, store, interrupted=interrupted, file=file)
     if interrupted:
         out.note(
             "Stopped. What is counted above is safe in the store; run the same command again "
@@ -214,10 +216,15 @@ def finish(
 
 
 def show_report(
-    out: Output, report: "IngestReport", store: Path, *, file: Path | None = None
+    out: Output,
+    report: "IngestReport",
+    store: Path,
+    *,
+    interrupted: bool = False,
+    file: Path | None = None,
 ) -> None:
     """Print the counts, what was guessed and converted, and the first problems for people."""
-    out.text(_counts(report, store))
+    out.text(_counts(report, store, interrupted=interrupted))
     said = _said(report)
     for line in said[:SHOWN_NOTES]:
         out.text(f"  {printable(line)}")
@@ -264,7 +271,7 @@ def report_json(
     }
 
 
-def _counts(report: "IngestReport", store: Path) -> str:
+def _counts(report: "IngestReport", store: Path, *, interrupted: bool = False) -> str:
     counts = {
         "added": report.added,
         "updated": report.updated,
@@ -275,7 +282,8 @@ def _counts(report: "IngestReport", store: Path) -> str:
     }
     named = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
     pace = _pace(report.images_per_second)
-    return f"{store}: {named or 'nothing to do'} in {report.seconds:.1f} s{pace}"
+    nothing = "nothing stored yet" if interrupted else "nothing to do"
+    return f"{store}: {named or nothing} in {report.seconds:.1f} s{pace}"
 
 
 def _show_problems(out: Output, report: "IngestReport", file: Path | None) -> None:
