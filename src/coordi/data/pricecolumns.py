@@ -7,20 +7,11 @@ from coordi.data.columns import Column
 from coordi.data.fieldtypes import Kind
 from coordi.data.prices import PriceNotation, find_notation, is_in_doubt
 from coordi.data.readers.table import Table
-from coordi.data.rolenames import USUAL_NAMES, bare
+from coordi.data.rolenames import CURRENCY_NAMES, USUAL_NAMES, bare
 from coordi.types import FieldValue, Problem
 
 CURRENCY = "currency"
 """Field that holds the currency of prices, stated in their cells or in a column of its own."""
-
-_CURRENCY_NAMES = frozenset(
-    (
-        *("currency", "currencycode", "pricecurrency", "währung", "waehrung", "devise", "moneda"),
-        *("divisa", "valuta", "moeda", "waluta", "měna", "mena", "pénznem", "valuutta", "通貨"),
-        *("통화", "货币", "貨幣", "валюта"),
-    )
-)
-"""Bare names of columns that hold it, in the usual languages of shops."""
 
 
 def read_prices(
@@ -97,7 +88,7 @@ def add_prices(
     stated = main in prices and prices[main].currencies
     if CURRENCY in fields and columns[fields[CURRENCY]].filled:
         return []
-    named = [n for n, c in fields.items() if bare(c) in _CURRENCY_NAMES and columns[c].filled]
+    named = [n for n, c in fields.items() if bare(c) in CURRENCY_NAMES and columns[c].filled]
     if named and not stated:
         fields[CURRENCY], types[CURRENCY] = fields.pop(named[0]), types.pop(named[0])
         return [f"column {fields[CURRENCY]} is the field {CURRENCY}"]

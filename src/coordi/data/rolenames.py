@@ -104,6 +104,15 @@ USUAL_NAMES: Mapping[str, tuple[str, ...]] = {
 }
 """Role → the names its column usually has, likeliest first; case and punctuation do not count."""
 
+CURRENCY_NAMES = frozenset(
+    (
+        *("currency", "currencycode", "pricecurrency", "währung", "waehrung", "devise", "moneda"),
+        *("divisa", "valuta", "moeda", "waluta", "měna", "mena", "pénznem", "valuutta", "通貨"),
+        *("통화", "货币", "貨幣", "валюта"),
+    )
+)
+"""Bare names of columns that hold the currency of prices."""
+
 KINDS_OF_PRODUCT = frozenset(
     (
         *("simple", "variable", "variation", "grouped", "external", "configurable", "virtual"),

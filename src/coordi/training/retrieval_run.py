@@ -102,7 +102,9 @@ def _require_pairs(recipe: RetrievalRecipe, material: Material, system: System) 
 
 
 def _first_look(module: RetrievalModule, train: PhotoRows) -> None:
-    """Show the system features of training photos."""
+    """Show the system features of training photos, where it looks at any."""
+    if type(module.net.system).fit_input is System.fit_input:
+        return  # end to end, features cost a pass through the backbone
     stride = max(1, len(train) // _FIRST_LOOK)
     module.net.system.fit_input(module.features_of(train[::stride][:_FIRST_LOOK]))
 

@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from coordi.errors import InputError, UnknownNameError
 from coordi.models.batches import LabelSizes, PhotoBatch
-from coordi.models.retrieval.single_tower import perceptron
+from coordi.models.retrieval.layers import perceptron
 from coordi.models.system import EmbeddingSystem, SystemSettings
 
 

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from coordi.models.batches import LabelSizes
+from coordi.models.retrieval.layers import leading_directions, zeroed
 from coordi.models.retrieval.mined import MinedSettings, MinedSystem
 from coordi.models.system import SystemSettings
 
@@ -51,16 +52,9 @@ class Head(MinedSystem):
 
     @torch.no_grad()
     def fit_input(self, features: Tensor) -> None:
-        """Start from the leading directions of features (N, feature_dim).
-
-        They are those of the second moment, not of the covariance, since what shall be kept are
-        scalar products between rows, and centring would change them.
-        """
-        if self.dim >= features.shape[1]:
-            return
-        rows = features.double()
-        _, directions = torch.linalg.eigh(rows.T @ rows)  # ascending
-        self.linear.weight.copy_(directions[:, -self.dim :].flip(1).T.float())
+        """Start from the leading directions of features (N, feature_dim), where `dim` is less."""
+        if self.dim < features.shape[1]:
+            self.linear.weight.copy_(leading_directions(features, self.dim))
 
     def embed(self, features: Tensor, street: Tensor) -> Tensor:  # noqa: ARG002
         """Features (B, feature_dim) → unit rows (B, dim), the same for street and shop."""
@@ -73,7 +67,5 @@ class Head(MinedSystem):
 
 def _residual(feature_dim: int, settings: HeadSettings) -> nn.Sequential:
     """A perceptron whose output is zero until it has learned."""
-    last = nn.Linear(settings.hidden, settings.dim)
-    nn.init.zeros_(last.weight)
-    nn.init.zeros_(last.bias)
+    last = zeroed(nn.Linear(settings.hidden, settings.dim))
     return nn.Sequential(nn.Linear(feature_dim, settings.hidden), nn.GELU(), last)

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from coordi.models.batches import PhotoBatch
+from coordi.models.retrieval.layers import hidden_layers
 
 Pair = Literal["concatenated", "compared"]
 
@@ -53,18 +54,7 @@ def pair_layers(
 ) -> nn.Sequential:
     """The layers between `pair_features` and the last one."""
     inputs = feature_dim * (2 if pair == "concatenated" else 4)
-    layers: list[nn.Module] = []
-    for width in hidden:
-        layers += [nn.Linear(inputs, width), nn.ReLU(), nn.Dropout(dropout)]
-        inputs = width
-    return nn.Sequential(*layers)
-
-
-def zeroed(layer: nn.Linear) -> nn.Linear:
-    """The layer, whose answer is zero until it has learned."""
-    nn.init.zeros_(layer.weight)
-    nn.init.zeros_(layer.bias)
-    return layer
+    return nn.Sequential(*hidden_layers(inputs, hidden, dropout))
 
 
 def match_loss(logits: Tensor, match: Tensor) -> Tensor:

@@ -7,10 +7,11 @@ network, an embedding of length one, and a loss that sees embeddings and labels 
 from typing import ClassVar
 
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from coordi.models.batches import LabelSizes
+from coordi.models.retrieval.layers import perceptron
 from coordi.models.retrieval.mined import MinedSettings, MinedSystem
 from coordi.models.system import SystemSettings
 
@@ -39,12 +40,3 @@ class SingleTower(MinedSystem):
     def embed(self, features: Tensor, street: Tensor) -> Tensor:  # noqa: ARG002
         """Features (B, feature_dim) → unit rows (B, dim), the same for street and shop."""
         return functional.normalize(self.layers(features * self.scale), dim=1)
-
-
-def perceptron(inputs: int, hidden: tuple[int, ...], outputs: int, dropout: float) -> nn.Sequential:
-    """Linear layers with ReLU between them, and dropout before each but the first."""
-    layers: list[nn.Module] = []
-    for width in hidden:
-        layers += [nn.Linear(inputs, width), nn.ReLU(), nn.Dropout(dropout)]
-        inputs = width
-    return nn.Sequential(*layers, nn.Linear(inputs, outputs))

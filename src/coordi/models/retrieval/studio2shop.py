@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from coordi.models.batches import LabelSizes, PhotoBatch
+from coordi.models.retrieval.layers import zeroed
 from coordi.models.retrieval.pairs import (
     FirstStage,
     Pair,
@@ -26,7 +27,6 @@ from coordi.models.retrieval.pairs import (
     match_loss,
     pair_features,
     pair_layers,
-    zeroed,
 )
 from coordi.models.system import RerankingSystem, SystemSettings
 

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from coordi.models.batches import LabelSizes, PhotoBatch
+from coordi.models.retrieval.layers import leading_directions, zeroed
 from coordi.models.system import EmbeddingSystem, SystemSettings
 
 
@@ -36,19 +37,12 @@ class Tower(nn.Module):
         self.project = nn.Linear(feature_dim, dim, bias=False)
         nn.init.eye_(self.project.weight)
         self.hidden = nn.Sequential(nn.Linear(feature_dim, hidden), nn.ReLU(), nn.Dropout(dropout))
-        self.last = nn.Linear(hidden, dim)
-        nn.init.zeros_(self.last.weight)
-        nn.init.zeros_(self.last.bias)
+        self.last = zeroed(nn.Linear(hidden, dim))
 
     @torch.no_grad()
     def fit_input(self, features: Tensor) -> None:
-        """Start from the leading directions of features (N, feature_dim).
-
-        Those of the second moment, not of the covariance: what shall be kept are scalar products.
-        """
-        rows = features.double()
-        _, directions = torch.linalg.eigh(rows.T @ rows)  # ascending
-        leading = directions[:, -self.dim :].flip(1).T.float()
+        """Start from the leading directions of features (N, feature_dim)."""
+        leading = leading_directions(features, self.dim)
         self.project.weight[: len(leading)].copy_(leading)
 
     def levels(self, features: Tensor) -> tuple[Tensor, Tensor]:
