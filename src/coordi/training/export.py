@@ -27,7 +27,7 @@ def export(
             material.feature_dim,
             title=recipe.name,
             version=recipe.version,
-            encoder=None if frozen is None else _base(*frozen, draft),
+            encoder=None if frozen is None else _base(recipe.encoder, frozen, draft),
             backbone=None if net.backbone is None else net.backbone.config,
         )
         save_system(draft, net.system, config, net.backbone)
@@ -106,7 +106,7 @@ def _numbers(validation: Validation | None) -> str:
 def _texts(material: Material, system: System) -> str:
     """What the card says of words, for encoders that take them."""
     frozen = material.frozen()
-    if frozen is None or "text" not in frozen[1].modalities:
+    if frozen is None or "text" not in frozen.modalities:
         return ""
     if isinstance(system, EmbeddingSystem) and system.takes_text:
         return (

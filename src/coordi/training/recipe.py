@@ -68,6 +68,8 @@ class Recipe(Strict):
     """Folder that relative paths of the data start from."""
     cache: str | None = None
     """Folder of rendered views and features; by default "cache" beside the run's folder."""
+    encoder: str = ""
+    """Whose features the system takes; "" where its pictures pass a backbone of its own."""
     seed: int = Field(0, ge=0, lt=2**32)
     """Seed of weights, sampling, captions and augmentation."""
     precision: Literal["bf16-mixed", "32-true"] = "32-true"

@@ -69,8 +69,8 @@ class Material(Protocol):
     def facts(self) -> Mapping[str, str]:
         """What the card says of the data: name → value."""
 
-    def frozen(self) -> tuple[str, Encoder] | None:
-        """Whose features these are, by the name that the recipe gives it; None of pixels."""
+    def frozen(self) -> Encoder | None:
+        """Whose features these are, which the recipe's `encoder` names; None of pixels."""
 
     def keep(self, folder: Path) -> None:
         """Write what serving needs beside the weights into the artefact."""

@@ -56,6 +56,8 @@ class Recipe(base.Recipe):
     """An image tower and a text tower in one space."""
 
     name: str = "dual"
+    encoder: Literal[""] = ""
+    """None: the image tower learns along."""
     sources: tuple[Source, ...] = Field(min_length=1)
     """What to learn from."""
     init: str | None = None

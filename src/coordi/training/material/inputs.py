@@ -16,6 +16,8 @@ from coordi.data.collection import PhotoRows
 from coordi.data.features import photo_features
 from coordi.models.encoders.backbone import Backbone, open_backbone
 from coordi.models.opening import open_encoder
+from coordi.models.system import EmbeddingSystem, System
+from coordi.training.net import Net
 from coordi.training.pixels import load_pixels
 from coordi.training.recipe import Recipe, Stage, changed
 from coordi.types import Encoder, Photo, Problem, Say
@@ -83,11 +85,56 @@ class Inputs:
     hashes: Mapping[str, str]
     """Photo's id → `image_hash` of its file."""
 
+
+@dataclass(frozen=True, slots=True)
+class PictureMaterial:
+    """What every `Material` of pictures that pass one encoder has in common."""
+
+    inputs: Inputs
+
     @property
-    def dim(self) -> int:
+    def feature_dim(self) -> int:
         """Columns of the features that the system is given."""
-        made_by = self.made_by
+        made_by = self.inputs.made_by
         return made_by.config.dim if isinstance(made_by, Backbone) else made_by.dim
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """Pictures that could not be used."""
+        return self.inputs.problems
+
+    def backbone(self) -> Backbone | None:
+        """The image tower that learns along, where the inputs are pixels."""
+        made_by = self.inputs.made_by
+        return made_by if isinstance(made_by, Backbone) else None
+
+    def frozen(self) -> Encoder | None:
+        """Whose features these are; None of pixels."""
+        made_by = self.inputs.made_by
+        return None if isinstance(made_by, Backbone) else made_by
+
+    def require(self, system: System) -> None:
+        """Raise `RecipeError` where there is nothing to learn; here there always is."""
+
+    def keep(self, folder: Path) -> None:
+        """Write what serving needs beside the weights; here nothing."""
+
+    def features(self, net: Net, rows: PhotoRows) -> Tensor:
+        """Features (n, D) of pictures as they are, on the CPU."""
+        return net.features_of(len(rows), lambda part: self.inputs.plain(rows[part]))
+
+    @torch.no_grad()
+    def vectors(self, net: Net, rows: PhotoRows, street: Tensor) -> Tensor:
+        """Embeddings (n, dim) of pictures as they are, on the CPU; `street` (n,)."""
+        assert isinstance(net.system, EmbeddingSystem)
+        with net.answering():
+            features = self.features(net, rows).to(net.device)
+            return net.system.embed(features, street.to(net.device)).float().cpu()
+
+
+def spread(rows: PhotoRows, most: int) -> PhotoRows:
+    """At most `most` of some rows, from all over them."""
+    return rows[:: max(1, len(rows) // most)][:most]
 
 
 def make_inputs(

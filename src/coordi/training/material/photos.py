@@ -17,14 +17,19 @@ from coordi.drawn.collections import load_collection
 from coordi.errors import RecipeError
 from coordi.kinds import chosen_from, joined
 from coordi.models.batches import LabelSizes, PhotoBatch
-from coordi.models.encoders.backbone import Backbone
 from coordi.models.system import EmbeddingSystem, RerankingSystem, System
 from coordi.ranking.metrics import recall_at_1
 from coordi.ranking.truth import truth_of
-from coordi.training.material.inputs import Inputs, PictureRecipe, data_hash, make_inputs
+from coordi.training.material.inputs import (
+    PictureMaterial,
+    PictureRecipe,
+    data_hash,
+    make_inputs,
+    spread,
+)
 from coordi.training.material.labels import PhotoLabels, number_labels
 from coordi.training.net import Net
-from coordi.types import Encoder, Problem, Say, Vectors
+from coordi.types import Problem, Say, Vectors
 
 _FIRST_LOOK = 4096
 """Training photos whose features a system may see before the first step."""
@@ -74,23 +79,18 @@ class Recipe(PictureRecipe):
 
 
 @dataclass(frozen=True, slots=True)
-class Photos:
+class Photos(PictureMaterial):
     """A `Material` of photos."""
 
-    recipe: Recipe
     collection: Collection
     """`train` holds only photos that can be read and whose `match` is known."""
     match: str
     """What photos that belong together share."""
     labels: PhotoLabels
     sampler: Sampler
-    inputs: Inputs
     measure: str
-
-    @property
-    def feature_dim(self) -> int:
-        """Columns of the features that the system is given."""
-        return self.inputs.dim
+    seen_twice: bool
+    """Whether a photo that stands in a batch twice is two different pictures."""
 
     @property
     def sizes(self) -> LabelSizes:
@@ -99,13 +99,8 @@ class Photos:
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """What could not be used."""
+        """Rows and photos that could not be used."""
         return (*self.collection.problems, *self.inputs.problems)
-
-    def backbone(self) -> Backbone | None:
-        """The image tower that learns along, where the inputs are pixels."""
-        made_by = self.inputs.made_by
-        return made_by if isinstance(made_by, Backbone) else None
 
     def require(self, system: System) -> None:
         """`RecipeError` where no two training photos belong together, or none belong apart.
@@ -120,8 +115,7 @@ class Photos:
         ]
         photos = f"{self.collection.name}: {{}} {len(batch.items)} training photos"
         what = ", ".join(conditions) or self.match
-        seen_twice = self.recipe.features == "end-to-end" and self.recipe.augment
-        if not seen_twice and not any((count > 1).any() for count in counts):
+        if not self.seen_twice and not any((count > 1).any() for count in counts):
             raise RecipeError(
                 f"{photos.format('no two of')} share their {what}: nothing belongs together, so "
                 "there is nothing to learn"
@@ -139,13 +133,13 @@ class Photos:
 
     def first_look(self, net: Net) -> Tensor:
         """Features of training photos (n, feature_dim)."""
-        return self._features(net, _spread(self.collection.train, _FIRST_LOOK))
+        return self.features(net, spread(self.collection.train, _FIRST_LOOK))
 
     def probe(self, net: Net) -> Tensor | None:
         """Embeddings (n, dim) of training photos; None of a re-ranker, which has none."""
         if not isinstance(net.system, EmbeddingSystem):
             return None
-        return self._vectors(net, _spread(self.collection.train, _PROBE))
+        return self._vectors(net, spread(self.collection.train, _PROBE))
 
     def judge(self, net: Net) -> float:
         """R@1 on the val trial."""
@@ -154,24 +148,14 @@ class Photos:
         rows = np.unique(np.concatenate([collection.val.query, collection.val.gallery]))
         rows = rows[readable[rows]]
         reranks = isinstance(net.system, RerankingSystem)
-        made = self._features(net, rows) if reranks else self._vectors(net, rows)
+        made = self.features(net, rows) if reranks else self._vectors(net, rows)
         table = np.zeros((len(collection.photos), made.shape[1]), np.float32)
         table[rows] = made.numpy()
         scorer = _scorer(net) if reranks else None
         return recall_at_1(collection, collection.val, table, scorer)
 
-    def _features(self, net: Net, rows: PhotoRows) -> Tensor:
-        """Features (n, D) of photos as they are, on the CPU."""
-        return net.features_of(len(rows), lambda part: self.inputs.plain(rows[part]))
-
-    @torch.no_grad()
     def _vectors(self, net: Net, rows: PhotoRows) -> Tensor:
-        """Embeddings (n, dim) of photos as they are, on the CPU."""
-        assert isinstance(net.system, EmbeddingSystem)
-        street = self.labels.street[torch.from_numpy(rows)].to(net.device)
-        with net.answering():
-            features = self._features(net, rows).to(net.device)
-            return net.system.embed(features, street).float().cpu()
+        return self.vectors(net, rows, self.labels.street[torch.from_numpy(rows)])
 
     def say(self) -> str:
         """How many photos of how many labels."""
@@ -189,19 +173,6 @@ class Photos:
             "val queries, gallery": f"{len(val.query)}, {len(val.gallery)}" if val else "none",
             "hash of the training data": f"`{data_hash(photos, self.inputs.hashes)}`",
         }
-
-    def frozen(self) -> tuple[str, Encoder] | None:
-        """Whose features these are, by the name that the recipe gives it; None of pixels."""
-        made_by = self.inputs.made_by
-        return None if isinstance(made_by, Backbone) else (self.recipe.encoder, made_by)
-
-    def keep(self, folder: Path) -> None:
-        """Nothing but the weights serves."""
-
-
-def _spread(rows: PhotoRows, most: int) -> PhotoRows:
-    """At most about `most` of some rows, from all over them."""
-    return rows[:: max(1, len(rows) // most)][:most]
 
 
 def _scorer(net: Net) -> Callable[[Vectors, Vectors], Any]:
@@ -239,7 +210,8 @@ def gather(recipe: Recipe, cache: Path, say: Say) -> Photos:
         recipe.sampler, collection, train, batch=recipe.batch, seed=recipe.seed, key=match
     )
     labels = number_labels(collection, match)
-    return Photos(recipe, collection, match, labels, sampler, inputs, measure)
+    seen_twice = recipe.features == "end-to-end" and recipe.augment
+    return Photos(inputs, collection, match, labels, sampler, measure, seen_twice)
 
 
 def _to_choose_by(recipe: Recipe, collection: Collection, say: Say) -> tuple[Collection, str]:
