@@ -50,7 +50,7 @@ def test_missing_is_a_miss_for_every_metric_as_a_slow_loop_has_it(seed, share, r
     lost_query, lost_gallery = (rng.random(len(v)) < share for v in (queries, gallery))
     answers = truth_of(collection, trial).answers()
     queries[lost_query], gallery[lost_gallery] = 0, 0
-    parts = rank_chunks(collection, trial, queries, gallery, depth=10, chunk=5)
+    parts = rank_chunks(truth_of(collection, trial), queries, gallery, depth=10, chunk=5)
     if turned:
         parts = reranked(parts, Judge().score, queries, gallery, depth=4)
     parts = list(parts)
@@ -83,7 +83,7 @@ def test_barred_photos_take_no_places_of_a_reranker():
     queries = vectors_with_ties(len(trial.query), 0)
     gallery = vectors_with_ties(len(trial.gallery), 1)
     gallery[:20] = 0
-    plain = rank(collection, trial, queries, gallery, depth=10)
+    plain = rank(truth_of(collection, trial), queries, gallery, depth=10)
     seen = []
 
     class Counting(Judge):
@@ -91,7 +91,7 @@ def test_barred_photos_take_no_places_of_a_reranker():
             seen.append(items)
             return super().score(query, items)
 
-    chunks = rank_chunks(collection, trial, queries, gallery, depth=10, all_answers=False)
+    chunks = rank_chunks(truth_of(collection, trial), queries, gallery, depth=10, all_answers=False)
     got = joined(list(reranked(chunks, Counting().score, queries, gallery, depth=3)), 10)
     assert all(len(items) == 3 and items.any(axis=1).all() for items in seen)
     np.testing.assert_array_equal(np.sort(got.ranked[:, :3]), np.sort(plain.ranked[:, :3]))

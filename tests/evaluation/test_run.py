@@ -18,6 +18,7 @@ from coordi.evaluation.report import Report, Value
 from coordi.evaluation.tables import benchmark_markdown, results_markdown
 from coordi.ranking.rankings import rank, rank_chunks
 from coordi.ranking.rerank import reranked
+from coordi.ranking.truth import truth_of
 from coordi.types import ImageRef, Photo
 
 
@@ -209,8 +210,8 @@ def test_a_reranker_orders_the_head_as_a_slow_loop_does():
         def score(self, query, items):
             return (items * query) @ weights
 
-    before = rank(collection, trial, queries, gallery, depth=40)
-    chunks = rank_chunks(collection, trial, queries, gallery, depth=40, chunk=7, all_answers=False)
+    before = rank(truth_of(collection, trial), queries, gallery, depth=40)
+    chunks = rank_chunks(truth_of(collection, trial), queries, gallery, depth=40, chunk=7, all_answers=False)
     for part in reranked(chunks, Judge().score, queries, gallery, depth=10):
         for row, query in enumerate(part.query):
             old = before.ranked[query].tolist()

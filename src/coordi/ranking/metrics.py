@@ -10,6 +10,7 @@ from coordi.errors import InputError
 from coordi.geometry import similarities, top_k
 from coordi.ranking.rankings import Rankings, rank
 from coordi.ranking.rerank import PairScorer, reranked
+from coordi.ranking.truth import truth_of
 from coordi.types import RERANK_DEPTH, Vectors
 
 
@@ -40,22 +41,33 @@ def neighbour_hits(
     return shares
 
 
+class RecallAt1:
+    """R@1 of one trial, asked of many sets of vectors: its labels are read once."""
+
+    def __init__(self, collection: Collection, trial: Trial) -> None:
+        self.trial, self.truth = trial, truth_of(collection, trial)
+
+    def __call__(self, vectors: Vectors, score: PairScorer | None = None) -> float:
+        """R@1 by the vectors (n, d) of all photos of the collection, zeros where unreadable.
+
+        A query without any candidate is a miss; 0 where nothing is asked. `score`, a re-ranker's,
+        has the last word on the nearest `RERANK_DEPTH` candidates.
+        """
+        if len(self.trial.query) == 0:
+            return 0.0
+        queries, gallery = vectors[self.trial.query], vectors[self.trial.gallery]
+        depth = RERANK_DEPTH if score else 1
+        rankings = rank(self.truth, queries, gallery, depth=depth, whole=False)
+        if score:
+            (rankings,) = reranked([rankings], score, queries, gallery)
+        return float(hit_at(rankings, 1).mean())
+
+
 def recall_at_1(
     collection: Collection, trial: Trial, vectors: Vectors, score: PairScorer | None = None
 ) -> float:
-    """R@1 of a trial by the vectors (n, d) of all photos of a collection, zeros where unreadable.
-
-    A query without any candidate is a miss; 0 where nothing is asked. `score`, a re-ranker's, has
-    the last word on the nearest `RERANK_DEPTH` candidates.
-    """
-    if len(trial.query) == 0:
-        return 0.0
-    queries, gallery = vectors[trial.query], vectors[trial.gallery]
-    depth = RERANK_DEPTH if score else 1
-    rankings = rank(collection, trial, queries, gallery, depth=depth)
-    if score:
-        (rankings,) = reranked([rankings], score, queries, gallery)
-    return float(hit_at(rankings, 1).mean())
+    """R@1 of a trial that is asked once; see `RecallAt1`."""
+    return RecallAt1(collection, trial)(vectors, score)
 
 
 def hit_at(rankings: Rankings, k: int) -> NDArray[np.float64]:
