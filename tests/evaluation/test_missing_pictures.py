@@ -8,12 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from worlds import slow_average_precision_at_r, slow_ranking, vectors_with_ties, world
 
 from conftest import COLORS, paint
 from coordi.data.collection import Collection, Trial
 from coordi.errors import InputError
-from coordi.evaluation import run
+from coordi.evaluation import retrieval, run
 from coordi.evaluation.compare import compare, compare_common, missing_note
 from coordi.evaluation.page import page
 from coordi.evaluation.report import Report
@@ -23,6 +22,7 @@ from coordi.ranking.rankings import joined, rank, rank_chunks
 from coordi.ranking.rerank import reranked
 from coordi.ranking.truth import truth_of
 from coordi.types import ImageRef, Origin, Photo, Problem
+from worlds import slow_average_precision_at_r, slow_ranking, vectors_with_ties, world
 
 
 class Judge:
@@ -125,12 +125,12 @@ def test_a_report_says_what_is_missing_on_each_side(painted, tmp_path):
     (tmp_path / "query/green.png").write_bytes(b"no picture")
     odd = Problem(Origin("a.csv", 3), "no image")
     report = measured(replace(painted, problems=(odd,)), tmp_path)
-    assert (report.terms.queries, report.terms.gallery, report.terms.left_out) == (8, 8, 0)
+    assert (report.terms.queries, report.terms.rules["gallery"], report.terms.left_out) == (8, 8, 0)
     assert report.missing_queries == ("query-red", "query-green")
     assert report.missing_gallery == {"gallery-red": "red", "gallery-gold": "gold"}
     assert (report.missing, report.unusable) == (4, 1)
     assert report.keys == COLORS
-    hits = dict(zip(COLORS, report.per_query["R@1"], strict=True))
+    hits = dict(zip(COLORS, report.columns["R@1"], strict=True))
     assert [color for color, hit in hits.items() if not hit] == ["red", "green", "gold"]
     line = "Missing or unreadable pictures: 2 of 8 queries and 2 of 8 gallery photos"
     other = "Rows of the data that give no photo, so are in no count: 1."
@@ -226,7 +226,7 @@ def test_pictures_without_a_direction_are_told(painted, tmp_path, monkeypatch):
             out[batch[:, 0, 0, 0] > 200] = 0  # red, white, orange and gold
             return out
 
-    monkeypatch.setattr(run, "open_encoder", lambda name: Blind())
+    monkeypatch.setattr(retrieval, "open_encoder", lambda name: Blind())
     report = measured(painted, tmp_path, "blind")
     assert report.missing == 0
     assert "8 pictures get a vector of zeros" in report.note
@@ -237,7 +237,7 @@ def test_pictures_without_a_direction_are_told(painted, tmp_path, monkeypatch):
         def encode_prepared(self, batch):
             return np.full((len(batch), 4), np.nan, np.float32)
 
-    monkeypatch.setattr(run, "open_encoder", lambda name: Broken())
+    monkeypatch.setattr(retrieval, "open_encoder", lambda name: Broken())
     with pytest.raises(Exception, match="blind gives 8 of 8 pictures a vector that is not finite"):
         measured(painted, tmp_path, "broken")
 
@@ -277,7 +277,7 @@ def test_nothing_of_a_catalogue_becomes_html(painted, tmp_path):
     for text in (benchmark_markdown([report]), results_markdown([report])):
         assert "<" not in text
     report.save(tmp_path / "r.json")
-    assert Report.load(tmp_path / "r.json").photos == report.photos
+    assert Report.load(tmp_path / "r.json").units == report.units
 
 
 JSON = st.recursive(

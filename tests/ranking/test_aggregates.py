@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from coordi.errors import UnknownNameError
+from coordi.errors import InputError, UnknownNameError
 from coordi.ranking.aggregates import AGGREGATES, aggregate
 from coordi.ranking.intervals import bootstrap, interval
 
@@ -24,7 +24,7 @@ def test_a_function_of_drawn_units_is_that_of_the_units_repeated(name):
     columns = np.stack([rng.integers(5, size=40), rng.integers(3, size=40)], 1).astype(float)
     weights = rng.integers(4, size=(20, 40)).astype(float)
     given = columns if name != "roc_auc" else np.stack([columns[:, 0], columns[:, 1] % 2], 1)
-    got = aggregate(name)(given, weights)
+    got = AGGREGATES[name](given, weights)
     for row, value in zip(weights, got, strict=True):
         drawn = np.repeat(columns, row.astype(int), axis=0)
         assert value == pytest.approx(SLOW[name](*drawn.T), abs=1e-12)
@@ -35,14 +35,14 @@ def test_auc_counts_pairs_and_has_no_value_where_one_truth_was_drawn():
     columns = np.stack([rng.integers(6, size=30), rng.integers(2, size=30)], 1).astype(float)
     right, wrong = (columns[columns[:, 1] == truth, 0] for truth in (1, 0))
     wins = [(a > b) + 0.5 * (a == b) for a in right for b in wrong]
-    assert aggregate("roc_auc")(columns, np.ones((1, 30)))[0] == pytest.approx(np.mean(wins))
-    alone = aggregate("roc_auc")(columns, columns[None, :, 1])
+    assert AGGREGATES["roc_auc"](columns, np.ones((1, 30)))[0] == pytest.approx(np.mean(wins))
+    alone = AGGREGATES["roc_auc"](columns, columns[None, :, 1])
     assert np.isnan(alone).all()
 
 
 def test_the_bootstrap_computes_a_function_anew_and_passes_over_draws_without_value():
     columns = np.array([[0.1, 0], [0.9, 1], [0.4, 0], [0.3, 1]])
-    draws = bootstrap(aggregate("roc_auc"), columns, ["a", "b", "c", "c"], rounds=200, seed=2)
+    draws = bootstrap(AGGREGATES["roc_auc"], columns, ["a", "b", "c", "c"], rounds=200, seed=2)
     picks = np.random.default_rng(2).integers(3, size=(200, 3))
     groups = ([0], [1], [2, 3])
     for value, pick in zip(draws, picks, strict=True):
@@ -55,10 +55,12 @@ def test_the_bootstrap_computes_a_function_anew_and_passes_over_draws_without_va
 
 def test_one_cluster_and_one_label_agree():
     same = np.zeros((5, 2))
-    assert aggregate("nmi")(same, np.ones((1, 5)))[0] == 1
-    assert aggregate("purity")(same, np.ones((1, 5)))[0] == 1
+    assert AGGREGATES["nmi"](same, np.ones((1, 5)))[0] == 1
+    assert AGGREGATES["purity"](same, np.ones((1, 5)))[0] == 1
 
 
 def test_an_unknown_function_lists_the_known():
     with pytest.raises(UnknownNameError, match="roc_auc"):
-        aggregate("roc")
+        aggregate("roc", 2)
+    with pytest.raises(InputError, match="roc_auc takes 2 columns, not 1"):
+        aggregate("roc_auc", 1)

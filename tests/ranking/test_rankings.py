@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-from worlds import slow_average_precision_at_r, slow_ranking, vectors_with_ties, world
 
 import coordi.ranking.rankings as rankings_module
 from coordi.data.collection import Trial
@@ -14,6 +13,7 @@ from coordi.ranking.metrics import (
 )
 from coordi.ranking.rankings import joined, rank, rank_chunks
 from coordi.ranking.truth import truth_of
+from worlds import slow_average_precision_at_r, slow_ranking, vectors_with_ties, world
 
 RULES = [
     {"match": "item"},
@@ -55,7 +55,9 @@ def test_rankings_equal_a_slow_loop_whatever_the_blocks(monkeypatch, rules, bloc
 def test_metrics_equal_a_slow_loop_to_the_bit(rules):
     collection = world(2, **rules)
     queries, gallery = vectors_of(collection)
-    parts = list(rank_chunks(truth_of(collection, collection.test), queries, gallery, depth=10, chunk=5))
+    parts = list(
+        rank_chunks(truth_of(collection, collection.test), queries, gallery, depth=10, chunk=5)
+    )
     got = joined(parts, max(part.ranked.shape[1] for part in parts))
     for at in range(len(queries)):
         _, right, answers = slow_ranking(collection, collection.test, queries, gallery, at)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from coordi.errors import UnknownNameError
+from coordi.errors import InputError, UnknownNameError
 
 Floats = NDArray[np.float64]
 Aggregate = Callable[[Floats, Floats], Floats]
@@ -19,14 +19,15 @@ Aggregate = Callable[[Floats, Floats], Floats]
 
 def mean(columns: Floats, weights: Floats) -> Floats:
     """Mean of one column."""
-    return (weights @ columns[:, 0]) / weights.sum(axis=1)
+    return _ratio(weights @ columns[:, 0], weights.sum(axis=1))
 
 
 def median(columns: Floats, weights: Floats) -> Floats:
     """Median of one column; the lower one of two."""
     order = np.argsort(columns[:, 0], kind="stable")
     reached = np.cumsum(weights[:, order], axis=1)
-    return columns[order, 0][(reached >= reached[:, -1:] / 2).argmax(axis=1)]
+    middle = (reached >= reached[:, -1:] / 2).argmax(axis=1)
+    return np.asarray(columns[order[middle], 0], np.float64)
 
 
 def roc_auc(columns: Floats, weights: Floats) -> Floats:
@@ -75,16 +76,28 @@ AGGREGATES: Mapping[str, Aggregate] = {
 }  # fmt: skip
 
 
-def aggregate(name: str) -> Aggregate:
-    """A function by its name; an unknown one raises and lists the known."""
+ONE_COLUMN = frozenset({"mean", "median"})
+"""Functions of one column; all others take two."""
+
+
+def aggregate(name: str, columns: int) -> Aggregate:
+    """A function by its name, given how many columns it is to take.
+
+    An unknown name raises `UnknownNameError`, which lists the known; another number `InputError`.
+    """
     if name not in AGGREGATES:
         raise UnknownNameError("aggregate", name, AGGREGATES)
+    takes = 1 if name in ONE_COLUMN else 2
+    if columns != takes:
+        raise InputError(f"{name} takes {takes} columns, not {columns}")
     return AGGREGATES[name]
 
 
 def _ratio(above: Floats, below: Floats) -> Floats:
     """above / below, nan where `below` is 0."""
-    return np.divide(above, below, out=np.full(above.shape, np.nan), where=below > 0)
+    out = np.full(above.shape, np.nan)
+    np.divide(above, below, out=out, where=below > 0)
+    return out
 
 
 def _tables(columns: Floats, weights: Floats) -> list[Floats]:

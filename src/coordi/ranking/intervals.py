@@ -30,9 +30,14 @@ def cluster_bootstrap(
 
 
 def bootstrap(
-    function: Aggregate, columns: Floats, groups: Sequence[str], *, rounds: int = 1000, seed: int = 0
+    function: Aggregate,
+    columns: Floats,
+    groups: Sequence[str],
+    *,
+    rounds: int = 1000,
+    seed: int = 0,
 ) -> Floats:
-    """A function of `columns` (n, k), computed anew on each of `rounds` draws of groups → (rounds,).
+    """A function of `columns` (n, k), anew on each of `rounds` draws of groups → (rounds,).
 
     nan where a draw gives it no value. The same groups, rounds and seed give the same draws.
     """
@@ -42,8 +47,10 @@ def bootstrap(
 
 
 def interval(draws: Floats) -> tuple[float, float]:
-    """The middle 95% of bootstrap draws, of those that have a value."""
+    """The middle 95% of bootstrap draws, of those that have a value; nan where none has."""
     held = np.sort(draws[~np.isnan(draws)])
+    if len(held) == 0:
+        return np.nan, np.nan
     low, high = held[[int(0.025 * len(held)), int(np.ceil(0.975 * len(held))) - 1]]
     return float(low), float(high)
 
