@@ -1,44 +1,14 @@
 """Metrics over rankings: who found what within the first k."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
 from coordi.data.collection import Collection, Trial
 from coordi.errors import InputError
-from coordi.geometry import similarities, top_k
 from coordi.ranking.rankings import Rankings, rank
 from coordi.ranking.rerank import PairScorer, reranked
 from coordi.ranking.truth import truth_of
 from coordi.types import RERANK_DEPTH, Vectors
-
-
-def neighbour_hits(
-    queries: Vectors,
-    query_labels: Sequence[str],
-    gallery: Vectors,
-    gallery_labels: Sequence[str],
-    *,
-    query_groups: Sequence[str],
-    gallery_groups: Sequence[str],
-    k: int = 1,
-    chunk: int = 512,
-) -> NDArray[np.float32]:
-    """Share of the `k` nearest gallery items that carry the query's label → (q,).
-
-    Items of the query's own group never count as neighbours, so that a query cannot find itself
-    or a photo of the same garment.
-    """
-    labels, groups = np.asarray(gallery_labels), np.asarray(gallery_groups)
-    shares = np.empty(len(queries), dtype=np.float32)
-    for start in range(0, len(queries), chunk):
-        rows = slice(start, start + chunk)
-        scores = similarities(queries[rows], gallery)
-        scores[np.asarray(query_groups[rows])[:, None] == groups[None, :]] = -np.inf
-        nearest = labels[top_k(scores, k)]  # (rows, k)
-        shares[rows] = (nearest == np.asarray(query_labels[rows])[:, None]).mean(1)
-    return shares
 
 
 class RecallAt1:
