@@ -7,7 +7,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from coordi.artifacts import read_json
 from coordi.data.collection import Collection, group_of, key_of
 from coordi.errors import FingerprintError, InputError
 from coordi.evaluation import measure as measuring
@@ -16,9 +15,10 @@ from coordi.evaluation.features import photo_vectors
 from coordi.evaluation.protocols import RetrievalRules, protocol_of
 from coordi.evaluation.provenance import label_of, recipe_of
 from coordi.evaluation.report import FoundPhoto, ShownQuery, Statistic, Terms
-from coordi.models.encoders import list_encoders, open_encoder
+from coordi.models.encoders import list_encoders
 from coordi.models.encoders.controls import CONTROLS
-from coordi.models.retrieval.reranking import open_reranker
+from coordi.models.opening import is_reranker, open_encoder
+from coordi.models.reranking import open_reranker
 from coordi.ranking.rankings import Rankings, rank_chunks
 from coordi.ranking.rerank import reranked
 from coordi.ranking.truth import truth_of
@@ -219,11 +219,3 @@ class _Sides(NamedTuple):
     """Ids of photos whose picture is missing or cannot be read, and why."""
     lost_gallery: Mapping[str, Problem]
     notes: tuple[str, ...]
-
-
-def is_reranker(name: str) -> bool:
-    """Whether a folder holds a system without vectors of its own."""
-    from coordi.models.encoders.opening import TRAINED
-
-    config = read_json(Path(name).expanduser() / "config.json")
-    return config.get("format") == TRAINED and config.get("dim") is None
