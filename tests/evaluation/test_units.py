@@ -171,3 +171,17 @@ def test_a_report_whose_numbers_cannot_be_made_again_is_refused(tmp_path, statis
     (tmp_path / "odd.json").write_text(json.dumps(content))
     with pytest.raises(InputError, match=message):
         Report.load(tmp_path / "odd.json")
+
+
+def test_rules_of_other_kinds_are_printed_too():
+    [report] = reports_of(blanks(), ["rules"], controls=False)
+    odd = replace(
+        report,
+        terms=replace(report.terms, rules={"gallery": "all of them"}),
+        missing_queries=report.units[:1],
+        missing_gallery={},
+        missing=1,
+    )
+    line = f"1 of {len(report.units):,} questions, counted as misses"
+    assert line in benchmark_markdown([odd])
+    assert line in results_markdown([odd])

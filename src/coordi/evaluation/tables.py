@@ -58,8 +58,8 @@ def missing_text(report: Report) -> str:
         return "none"
     terms = report.terms
     sides = f"{len(lost.queries):,} of {terms.queries:,} {terms.unit}"
-    if "gallery" in terms.rules:
-        sides += f" and {len(lost.gallery):,} of {terms.rules['gallery']:,} gallery photos"
+    if isinstance(gallery := terms.rules.get("gallery"), int):
+        sides += f" and {len(lost.gallery):,} of {gallery:,} gallery photos"
     return f"{sides}, counted as misses"
 
 
@@ -169,7 +169,7 @@ def results_markdown(reports: Iterable[Report], remarks: str = "") -> str:
         "with its 95% interval over query groups, or mean ± standard deviation over the seeds "
         "that the row names. Controls are in italics.",
     ]
-    for key in sorted(sections):
+    for key in sorted(sections, key=str):
         parts += _section(sections[key])
     return "\n\n".join([*parts, remarks.strip()]).rstrip() + "\n"
 
