@@ -104,21 +104,24 @@ def summary(
 ) -> dict[str, Value] | None:
     """Printed numbers with 95% intervals over draws of groups; None where one has no value."""
     means = {name: s.columns[0] for name, s in statistics.items() if s.function == "mean"}
-    values: dict[str, Value] = {}
-    if means:
-        table = np.stack([columns[column] for column in means.values()], axis=1)
-        draws = cluster_bootstrap(table, groups)
-        for i, name in enumerate(means):
-            values[name] = _value(float(table[:, i].mean()), interval(draws[:, i]))
+    values = _means(columns, means, groups) if means else {}
     for name, statistic in statistics.items():
-        if name not in means:
-            function = aggregate(statistic.function, len(statistic.columns))
-            table = np.stack([columns[column] for column in statistic.columns], axis=1)
-            whole = float(function(table, np.ones((1, len(table))))[0])
-            values[name] = _value(whole, interval(bootstrap(function, table, groups)))
-            if math.isnan(whole):
-                return None
+        if name in means:
+            continue
+        function = aggregate(statistic.function, len(statistic.columns))
+        table = np.stack([columns[column] for column in statistic.columns], axis=1)
+        whole = float(function(table, np.ones((1, len(table))))[0])
+        if math.isnan(whole):
+            return None
+        values[name] = _value(whole, bootstrap(function, table, groups))
     return {name: values[name] for name in statistics}
+
+
+def _means(columns: Columns, names: Mapping[str, str], groups: Sequence[str]) -> dict[str, Value]:
+    """All means at once: a draw is a sum over groups."""
+    table = np.stack([columns[column] for column in names.values()], axis=1)
+    draws = cluster_bootstrap(table, groups)
+    return {name: _value(float(table[:, i].mean()), draws[:, i]) for i, name in enumerate(names)}
 
 
 def slices(
@@ -142,8 +145,8 @@ def slices(
     return tuple(out)
 
 
-def _value(value: float, span: tuple[float, float]) -> Value:
-    return Value(*(v if math.isfinite(v) else None for v in (value, *span)))
+def _value(value: float, draws: NDArray[np.float64]) -> Value:
+    return Value(*(v if math.isfinite(v) else None for v in (value, *interval(draws))))
 
 
 def _stored(
