@@ -15,6 +15,7 @@ from coordi.data.collection import Collection, Trial
 from coordi.evaluation.measure import measure
 from coordi.evaluation.protocols import Protocol
 from coordi.ranking.rankings import rank_chunks
+from coordi.ranking.truth import truth_of
 from coordi.types import ImageRef, Photo
 
 
@@ -32,7 +33,7 @@ def main() -> None:
         before = peak()
         start = time.perf_counter()
         gallery = np.load(path, mmap_mode="r")
-        chunks = rank_chunks(collection, collection.test, queries, gallery)
+        chunks = rank_chunks(truth_of(collection, collection.test), queries, gallery)
         columns = measure(chunks, Protocol()).columns
         print(
             f"{arguments.queries} queries, gallery {arguments.gallery} x {arguments.dim}: "

@@ -145,14 +145,14 @@ def test_the_common_part_is_counted(shop):
     report = shop / "out" / "items" / "color-histogram.json"
     content = json.loads(report.read_text())
     report.rename(shop / "whole.json")
-    lost = content["photos"][0]
+    lost = content["units"][0]
     (shop / "shop" / "images" / f"{lost.removeprefix('item-')}.png").unlink()
     assert run(*arguments).exit_code == 3
     told = run("compare", shop / "whole.json", report, "--common")
     assert told.exit_code == 0, told.stderr
     assert "Left out: 2 queries of the first and 2 of the second report" in told.stdout
     document = json.loads(run("compare", shop / "whole.json", report, "--common", "--json").stdout)
-    assert document["queries"] == len(content["photos"]) - 2
+    assert document["queries"] == len(content["units"]) - 2
     assert document["left_out"] == {
         "first": 2, "second": 2, "missing_queries": 1, "missing_answers": 1, "missing_gallery": 1,
     }  # fmt: skip
@@ -195,17 +195,17 @@ def test_a_name_in_a_collection_cannot_lead_out_of_the_folder(shop):
 
 
 def test_seed_and_recipe_come_from_the_artefact(shop, tmp_path):
-    from coordi.evaluation.run import _recipe
+    from coordi.evaluation.provenance import recipe_of
 
     folder = tmp_path / "run" / "artifact"
     folder.mkdir(parents=True)
     (folder / "README.md").write_text("```yaml\nrecipe: wrong\nseed: 9\n```")
-    assert _recipe(str(folder)) == (None, {})
+    assert recipe_of(str(folder)) == (None, {})
     (tmp_path / "run" / "recipe.yaml").write_text("recipe: head\nseed: 3\nname: net\n")
-    assert _recipe(str(folder)) == (3, {"recipe": "head", "seed": 3, "name": "net"})
+    assert recipe_of(str(folder)) == (3, {"recipe": "head", "seed": 3, "name": "net"})
     (folder / "recipe.yaml").write_text("recipe: head\nseed: 4\n")
-    assert _recipe(f"{folder}@color")[0] == 4
-    assert _recipe("coordi-mini") == (None, {})
+    assert recipe_of(f"{folder}@color")[0] == 4
+    assert recipe_of("coordi-mini") == (None, {})
     (folder / "recipe.yaml").write_text("[" * 10_000)
     with pytest.raises(InputError, match=r"recipe\.yaml is no recipe"):
-        _recipe(str(folder))
+        recipe_of(str(folder))

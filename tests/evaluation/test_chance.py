@@ -4,12 +4,12 @@ from itertools import permutations
 
 import numpy as np
 import pytest
-from worlds import slow_average_precision_at_r, slow_ranking, world
 
 from coordi.evaluation import chance
 from coordi.evaluation.measure import category_only
 from coordi.evaluation.protocols import Protocol
 from coordi.ranking.truth import truth_of
+from worlds import slow_average_precision_at_r, slow_ranking, world
 
 SHELVES = [(4, 2, 7, 3), (3, 0, 6, 2), (0, 0, 5, 2), (5, 1, 5, 1), (2, 2, 6, 3), (1, 1, 4, 2)]
 

@@ -8,12 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from worlds import slow_average_precision_at_r, slow_ranking, vectors_with_ties, world
 
 from conftest import COLORS, paint
 from coordi.data.collection import Collection, Trial
 from coordi.errors import InputError
-from coordi.evaluation import run
+from coordi.evaluation import retrieval, run
 from coordi.evaluation.compare import compare, compare_common, missing_note
 from coordi.evaluation.page import page
 from coordi.evaluation.report import Report
@@ -23,6 +22,7 @@ from coordi.ranking.rankings import joined, rank, rank_chunks
 from coordi.ranking.rerank import reranked
 from coordi.ranking.truth import truth_of
 from coordi.types import ImageRef, Origin, Photo, Problem
+from worlds import slow_average_precision_at_r, slow_ranking, vectors_with_ties, world
 
 
 class Judge:
@@ -50,7 +50,7 @@ def test_missing_is_a_miss_for_every_metric_as_a_slow_loop_has_it(seed, share, r
     lost_query, lost_gallery = (rng.random(len(v)) < share for v in (queries, gallery))
     answers = truth_of(collection, trial).answers()
     queries[lost_query], gallery[lost_gallery] = 0, 0
-    parts = rank_chunks(collection, trial, queries, gallery, depth=10, chunk=5)
+    parts = rank_chunks(truth_of(collection, trial), queries, gallery, depth=10, chunk=5)
     if turned:
         parts = reranked(parts, Judge().score, queries, gallery, depth=4)
     parts = list(parts)
@@ -83,7 +83,7 @@ def test_barred_photos_take_no_places_of_a_reranker():
     queries = vectors_with_ties(len(trial.query), 0)
     gallery = vectors_with_ties(len(trial.gallery), 1)
     gallery[:20] = 0
-    plain = rank(collection, trial, queries, gallery, depth=10)
+    plain = rank(truth_of(collection, trial), queries, gallery, depth=10)
     seen = []
 
     class Counting(Judge):
@@ -91,7 +91,7 @@ def test_barred_photos_take_no_places_of_a_reranker():
             seen.append(items)
             return super().score(query, items)
 
-    chunks = rank_chunks(collection, trial, queries, gallery, depth=10, all_answers=False)
+    chunks = rank_chunks(truth_of(collection, trial), queries, gallery, depth=10, all_answers=False)
     got = joined(list(reranked(chunks, Counting().score, queries, gallery, depth=3)), 10)
     assert all(len(items) == 3 and items.any(axis=1).all() for items in seen)
     np.testing.assert_array_equal(np.sort(got.ranked[:, :3]), np.sort(plain.ranked[:, :3]))
@@ -125,12 +125,12 @@ def test_a_report_says_what_is_missing_on_each_side(painted, tmp_path):
     (tmp_path / "query/green.png").write_bytes(b"no picture")
     odd = Problem(Origin("a.csv", 3), "no image")
     report = measured(replace(painted, problems=(odd,)), tmp_path)
-    assert (report.terms.queries, report.terms.gallery, report.terms.left_out) == (8, 8, 0)
+    assert (report.terms.queries, report.terms.rules["gallery"], report.terms.left_out) == (8, 8, 0)
     assert report.missing_queries == ("query-red", "query-green")
     assert report.missing_gallery == {"gallery-red": "red", "gallery-gold": "gold"}
     assert (report.missing, report.unusable) == (4, 1)
     assert report.keys == COLORS
-    hits = dict(zip(COLORS, report.per_query["R@1"], strict=True))
+    hits = dict(zip(COLORS, report.columns["R@1"], strict=True))
     assert [color for color, hit in hits.items() if not hit] == ["red", "green", "gold"]
     line = "Missing or unreadable pictures: 2 of 8 queries and 2 of 8 gallery photos"
     other = "Rows of the data that give no photo, so are in no count: 1."
@@ -226,7 +226,7 @@ def test_pictures_without_a_direction_are_told(painted, tmp_path, monkeypatch):
             out[batch[:, 0, 0, 0] > 200] = 0  # red, white, orange and gold
             return out
 
-    monkeypatch.setattr(run, "open_encoder", lambda name: Blind())
+    monkeypatch.setattr(retrieval, "open_encoder", lambda name: Blind())
     report = measured(painted, tmp_path, "blind")
     assert report.missing == 0
     assert "8 pictures get a vector of zeros" in report.note
@@ -237,7 +237,7 @@ def test_pictures_without_a_direction_are_told(painted, tmp_path, monkeypatch):
         def encode_prepared(self, batch):
             return np.full((len(batch), 4), np.nan, np.float32)
 
-    monkeypatch.setattr(run, "open_encoder", lambda name: Broken())
+    monkeypatch.setattr(retrieval, "open_encoder", lambda name: Broken())
     with pytest.raises(Exception, match="blind gives 8 of 8 pictures a vector that is not finite"):
         measured(painted, tmp_path, "broken")
 
@@ -277,7 +277,7 @@ def test_nothing_of_a_catalogue_becomes_html(painted, tmp_path):
     for text in (benchmark_markdown([report]), results_markdown([report])):
         assert "<" not in text
     report.save(tmp_path / "r.json")
-    assert Report.load(tmp_path / "r.json").photos == report.photos
+    assert Report.load(tmp_path / "r.json").units == report.units
 
 
 JSON = st.recursive(

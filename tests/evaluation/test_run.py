@@ -6,19 +6,20 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from worlds import vectors_with_ties, world
 
 from conftest import COLORS, paint
 from coordi.data.collection import Collection, Trial
 from coordi.errors import FingerprintError, InputError
-from coordi.evaluation import run
+from coordi.evaluation import retrieval, run
 from coordi.evaluation.compare import compare
 from coordi.evaluation.page import page
 from coordi.evaluation.report import Report, Value
 from coordi.evaluation.tables import benchmark_markdown, results_markdown
 from coordi.ranking.rankings import rank, rank_chunks
 from coordi.ranking.rerank import reranked
+from coordi.ranking.truth import truth_of
 from coordi.types import ImageRef, Photo
+from worlds import vectors_with_ties, world
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def painted(tmp_path):
 @pytest.fixture
 def reports(painted, tmp_path, monkeypatch):
     monkeypatch.delenv("COORDI_IMAGENET", raising=False)
-    monkeypatch.setattr(run, "list_encoders", list)  # no hub cache
+    monkeypatch.setattr(retrieval, "list_encoders", list)  # no hub cache
     said = []
     out = run.evaluate(painted, ["color-histogram"], cache=tmp_path / "cache", say=said.append)
     assert any("--imagenet" in line for line in said)
@@ -54,8 +55,8 @@ def test_numbers_of_a_world_that_colour_solves(reports):
     }  # fmt: skip
     model = by_name["color-histogram", False]
     assert model.values["R@1"].value == 7 / 8  # the unreadable query stays in the denominator
-    assert model.per_query["R@1"][COLORS.index("gold")] == 0
-    assert model.per_query["median rank"][COLORS.index("gold")] is None
+    assert model.columns["R@1"][COLORS.index("gold")] == 0
+    assert model.columns["median rank"][COLORS.index("gold")] is None
     assert model.missing == 1
     assert "gold.png" in model.problems[0]
     assert by_name["category-only", True].values["R@1"].value == pytest.approx(1 / 4)
@@ -68,7 +69,7 @@ def test_numbers_of_a_world_that_colour_solves(reports):
 def test_queries_without_an_answer_are_left_out_and_counted(painted, tmp_path):
     gone = replace(painted, test=replace(painted.test, gallery=painted.test.gallery[:-2]))
     out = run.evaluate(gone, ["random"], cache=tmp_path, controls=False)
-    assert (out[0].terms.queries, out[0].terms.left_out, out[0].terms.gallery) == (6, 2, 6)
+    assert (out[0].terms.queries, out[0].terms.left_out, out[0].terms.rules["gallery"]) == (6, 2, 6)
     assert "Left out, because the gallery holds no answer: 2 more" in benchmark_markdown(out)
     empty = replace(painted, test=replace(painted.test, gallery=painted.test.gallery[:0]))
     with pytest.raises(InputError, match="no query of the test trial has an answer"):
@@ -169,7 +170,8 @@ def test_compare_tells_noise_from_a_difference(reports):
 
     def report(values, groups=photos):
         column = {"MRR": tuple(values.tolist()), "median rank": (None,) * 400}
-        return replace(good, photos=photos, groups=groups, per_query=column)
+        made = {name: good.statistics[name] for name in column}
+        return replace(good, units=photos, groups=groups, columns=column, statistics=made)
 
     noisy = report(base + rng.normal(0, 0.1, 400))
     better = report(base + 0.05 + rng.normal(0, 0.1, 400))
@@ -179,8 +181,8 @@ def test_compare_tells_noise_from_a_difference(reports):
     assert real.low < real.difference < real.high
     assert real.p < 0.01 < noise.p
     backwards = replace(
-        better, photos=photos[::-1], groups=photos[::-1],
-        per_query={name: column[::-1] for name, column in better.per_query.items()},
+        better, units=photos[::-1], groups=photos[::-1],
+        columns={name: column[::-1] for name, column in better.columns.items()},
     )  # fmt: skip
     assert compare(report(base), backwards) == [real]
     few = tuple(str(n % 2) for n in range(400))  # two garments: nothing is certain
@@ -191,9 +193,9 @@ def test_compare_tells_noise_from_a_difference(reports):
 def test_compare_refuses_what_is_not_the_same_test(reports):
     a = reports[0]
     with pytest.raises(InputError, match="differ in gallery"):
-        compare(a, replace(a, terms=replace(a.terms, gallery=9)))
+        compare(a, replace(a, terms=replace(a.terms, rules=a.terms.rules | {"gallery": 9})))
     with pytest.raises(InputError, match=r"2 are in one alone"):
-        compare(a, replace(a, photos=("new", *a.photos[1:])))
+        compare(a, replace(a, units=("new", *a.units[1:])))
 
 
 def test_a_reranker_orders_the_head_as_a_slow_loop_does():
@@ -209,8 +211,10 @@ def test_a_reranker_orders_the_head_as_a_slow_loop_does():
         def score(self, query, items):
             return (items * query) @ weights
 
-    before = rank(collection, trial, queries, gallery, depth=40)
-    chunks = rank_chunks(collection, trial, queries, gallery, depth=40, chunk=7, all_answers=False)
+    before = rank(truth_of(collection, trial), queries, gallery, depth=40)
+    chunks = rank_chunks(
+        truth_of(collection, trial), queries, gallery, depth=40, chunk=7, all_answers=False
+    )
     for part in reranked(chunks, Judge().score, queries, gallery, depth=10):
         for row, query in enumerate(part.query):
             old = before.ranked[query].tolist()
@@ -229,7 +233,7 @@ def test_a_reranker_of_another_encoder_is_refused(painted, tmp_path, monkeypatch
     class Judge:
         name, fingerprint, encoder, reads = "judge", "f" * 16, "random", "0" * 16
 
-    monkeypatch.setattr(run, "is_reranker", lambda name: name == "judge")
-    monkeypatch.setattr(run, "open_reranker", lambda name: Judge())
+    monkeypatch.setattr(retrieval, "is_reranker", lambda name: name == "judge")
+    monkeypatch.setattr(retrieval, "open_reranker", lambda name: Judge())
     with pytest.raises(FingerprintError, match="train the re-ranker again"):
         run.evaluate(painted, ["judge"], cache=tmp_path)

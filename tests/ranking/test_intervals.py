@@ -3,7 +3,8 @@ import pytest
 
 from coordi.errors import InputError
 from coordi.ranking import intervals
-from coordi.ranking.intervals import cluster_bootstrap, interval, median_bootstrap
+from coordi.ranking.aggregates import median
+from coordi.ranking.intervals import bootstrap, cluster_bootstrap, interval
 
 
 def test_draws_equal_a_slow_loop(monkeypatch):
@@ -27,7 +28,7 @@ def test_draws_equal_a_slow_loop(monkeypatch):
             rows = [i for p in picks for i, g in enumerate(groups) if g == names[p]]
             ordered = sorted(values[rows, 0])
             medians.append(ordered[(len(ordered) - 1) // 2])
-    got = median_bootstrap(values[:, 0], groups, rounds=50, seed=3)
+    got = bootstrap(median, values[:, :1], groups, rounds=50, seed=3)
     np.testing.assert_array_equal(got, medians)
 
 

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from coordi.data.collection import Collection, Trial, group_of, key_of
-from coordi.ranking.metrics import recall_at_1
+from coordi.geometry import similarities
+from coordi.ranking import metrics, rankings
+from coordi.ranking.metrics import RecallAt1, recall_at_1
 from coordi.types import ImageRef, Photo
 
 
@@ -97,3 +99,21 @@ def test_barred_and_unreadable_photos_take_no_place_of_a_reranker() -> None:
     assert all(items.any(1).all() for items in asked)
     rows[query] = 0
     assert recall_at_1(photos, trial, rows, score) == 0
+
+
+def test_a_trial_that_is_asked_many_times_reads_its_labels_once(monkeypatch) -> None:
+    photos, gallery = collection(), np.random.default_rng(1).permutation(40)[:25]
+    trial = Trial(np.arange(0, 40, 2), gallery)
+    ask = RecallAt1(photos, trial)
+    monkeypatch.setattr(metrics, "truth_of", None)
+    walks = []
+
+    def counted(queries: np.ndarray, found: np.ndarray) -> np.ndarray:
+        walks.append(len(found))
+        return similarities(queries, found)
+
+    monkeypatch.setattr(rankings, "similarities", counted)
+    for seed in (1, 2, 3):
+        rows = vectors(seed=seed)
+        assert ask(rows) == pytest.approx(slow_recall(photos, trial, rows @ rows.T))
+    assert walks == [25, 25, 25]  # once each: nobody asked at which rank an answer stood

@@ -35,7 +35,7 @@ def compare(
 
         a, b = Report.load(first), Report.load(second)
         differences, left_out = compare_common(a, b) if common else (paired(a, b), None)
-        queries = len(a.photos) - (left_out.first if left_out else 0)
+        queries = len(a.units) - (left_out.first if left_out else 0)
         note = missing_note(a, b)
         out.json(
             {
@@ -53,7 +53,7 @@ def compare(
             for d in differences
         ]  # fmt: skip
         headings = ("metric", name_of(a), name_of(b), "difference", "95% interval", "p", "")
-        out.table(headings, rows, title=f"{a.terms.benchmark}: {queries:,} queries")
+        out.table(headings, rows, title=f"{a.terms.benchmark}: {queries:,} {a.terms.unit}")
         if left_out:
             out.text(_left_out(left_out))
         if note:

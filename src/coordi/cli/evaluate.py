@@ -126,11 +126,11 @@ def _plain(name: str) -> str:
 
 
 def _brief(report: "Report") -> dict[str, Any]:
-    """A report without its queries."""
-    from dataclasses import asdict
-
-    content = asdict(report)
-    for name in ("photos", "groups", "keys", "per_query", "best", "worst", "slices", "recipe"):
+    """A report without its units."""
+    content = report.content()
+    for name in (
+        "units", "groups", "keys", "columns", "statistics", "best", "worst", "slices", "recipe",
+    ):  # fmt: skip
         del content[name]
     return content
 

@@ -1,5 +1,6 @@
 """Whether one system's numbers differ from another's by more than noise."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -7,10 +8,10 @@ from typing import TypeVar
 import numpy as np
 
 from coordi.errors import InputError
-from coordi.evaluation.measure import MEDIAN
 from coordi.evaluation.report import Report
 from coordi.evaluation.tables import missing_text
-from coordi.ranking.intervals import cluster_bootstrap, interval
+from coordi.ranking.aggregates import Floats, aggregate
+from coordi.ranking.intervals import bootstrap, cluster_bootstrap, interval
 
 T = TypeVar("T")
 
@@ -46,38 +47,65 @@ def compare(first: Report, second: Report, *, rounds: int = 10_000) -> list[Diff
 
 
 def _differences(first: Report, second: Report, rounds: int) -> list[Difference]:
-    metrics = [name for name in first.per_query if name != MEDIAN and name in second.per_query]
-    order = {photo: at for at, photo in enumerate(second.photos)}
-    places = [order[photo] for photo in first.photos]
-    _check_numbers(metrics, first, second)
-    a = np.array([first.per_query[name] for name in metrics], np.float64).T  # (q, m)
-    b = np.array([second.per_query[name] for name in metrics], np.float64).T[places]
-    draws = cluster_bootstrap(b - a, first.groups, rounds=rounds)
-    return [_difference(name, a[:, i], b[:, i], draws[:, i]) for i, name in enumerate(metrics)]
-
-
-def _check_numbers(metrics: Sequence[str], *reports: Report) -> None:
-    if not metrics:
+    names = [
+        name
+        for name, statistic in first.statistics.items()
+        if statistic.function != "median" and second.statistics.get(name) == statistic
+    ]
+    if not names:
         raise InputError("the reports have no metric in common; evaluate again")
-    for report in reports:
-        name = next((name for name in metrics if None in report.per_query[name]), None)
-        if name is not None:
-            raise InputError(f"the report of {report.model} lacks {name} of some query")
+    order = {unit: at for at, unit in enumerate(second.units)}
+    places = [order[unit] for unit in first.units]
+    means = [name for name in names if first.statistics[name].function == "mean"]
+    out = _of_means(means, first, second, places, rounds) if means else {}
+    for name in names:
+        if name not in out:
+            out[name] = _of_function(name, first, second, places, rounds)
+    return [out[name] for name in names]
 
 
-def _difference(
-    metric: str,
-    first: np.ndarray[tuple[int], np.dtype[np.float64]],
-    second: np.ndarray[tuple[int], np.dtype[np.float64]],
-    draws: np.ndarray[tuple[int], np.dtype[np.float64]],
+def _of_means(
+    names: Sequence[str], first: Report, second: Report, places: list[int], rounds: int
+) -> dict[str, Difference]:
+    columns = [first.statistics[name].columns[0] for name in names]
+    a, b = _table(first, columns), _table(second, columns)[places]  # (n, m)
+    draws = cluster_bootstrap(b - a, first.groups, rounds=rounds)
+    return {
+        name: _difference(name, float(a[:, i].mean()), float(b[:, i].mean()), draws[:, i])
+        for i, name in enumerate(names)
+    }
+
+
+def _of_function(
+    name: str, first: Report, second: Report, places: list[int], rounds: int
 ) -> Difference:
+    function, columns = first.statistics[name]
+    made = aggregate(function, len(columns))
+    tables = _table(first, columns), _table(second, columns)[places]
+    a, b = (float(made(table, np.ones((1, len(table))))[0]) for table in tables)
+    if math.isnan(a + b):
+        raise InputError(f"{name} has no value on these {first.terms.unit}")
+    # one seed and the same groups: both systems are looked at on the same draws
+    drawn = [bootstrap(made, table, first.groups, rounds=rounds) for table in tables]
+    return _difference(name, a, b, drawn[1] - drawn[0])
+
+
+def _table(report: Report, columns: Sequence[str]) -> Floats:
+    """Columns of a report as numbers: (n, columns)."""
+    name = next((name for name in columns if None in report.columns[name]), None)
+    if name is not None:
+        raise InputError(f"the report of {report.model} lacks {name} of some query")
+    return np.array([report.columns[name] for name in columns], np.float64).T
+
+
+def _difference(metric: str, first: float, second: float, draws: Floats) -> Difference:
     low, high = interval(draws)
     # the smallest p that so many draws can show is 2 / (draws + 1), never 0
-    beyond = min((draws <= 0).sum(), (draws >= 0).sum()) + 1
-    p = min(1.0, 2 * float(beyond) / (len(draws) + 1))
-    means = float(first.mean()), float(second.mean())
+    held = draws[~np.isnan(draws)]
+    beyond = min((held <= 0).sum(), (held >= 0).sum()) + 1
+    p = min(1.0, 2 * float(beyond) / (len(held) + 1))
     real = bool(low > 0 or high < 0)
-    return Difference(metric, *means, means[1] - means[0], low, high, p, real)
+    return Difference(metric, first, second, second - first, low, high, p, real)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,16 +138,16 @@ def compare_common(
     torn = lost[0].queries ^ lost[1].queries
     gallery = lost[0].gallery.items() ^ lost[1].gallery.items()
     keys = {key for _, key in gallery}
-    shared = set(first.photos) & set(second.photos)
-    asks = dict(zip(first.photos, first.keys, strict=False))
+    shared = set(first.units) & set(second.units)
+    asks = dict(zip(first.units, first.keys, strict=False))
     short = {id_ for id_ in shared - torn if asks.get(id_) in keys}
     kept = shared - torn - short
     if not kept:
         raise InputError("the reports share no query for which both miss the same pictures")
     a, b = (_only(report, kept) for report in (first, second))
     out = LeftOut(
-        len(first.photos) - len(a.photos),
-        len(second.photos) - len(b.photos),
+        len(first.units) - len(a.units),
+        len(second.units) - len(b.units),
         len(torn & shared),
         len(short),
         len({id_ for id_, _ in gallery}),
@@ -146,36 +174,40 @@ def _unknown(first: Report, second: Report) -> str:
 
 def _only(report: Report, kept: set[str]) -> Report:
     """A report of fewer queries."""
-    rows = [row for row, photo in enumerate(report.photos) if photo in kept]
+    rows = [row for row, unit in enumerate(report.units) if unit in kept]
 
     def of(column: Sequence[T]) -> tuple[T, ...]:
         return tuple(column[row] for row in rows)
 
     return replace(
         report,
-        photos=of(report.photos),
+        units=of(report.units),
         groups=of(report.groups),
-        per_query={name: of(column) for name, column in report.per_query.items()},
+        columns={name: of(column) for name, column in report.columns.items()},
     )
 
 
 def _check_terms(first: Report, second: Report) -> None:
-    for name in ("benchmark", "trial", "match", "apart", "within", "gallery"):
-        a, b = getattr(first.terms, name), getattr(second.terms, name)
+    one, other = (
+        {"benchmark": terms.benchmark, "trial": terms.trial, **terms.rules}
+        for terms in (first.terms, second.terms)
+    )
+    for name in one | other:
+        a, b = one.get(name), other.get(name)
         if a != b:
             raise InputError(f"the reports differ in {name} ({a} and {b}): they cannot be compared")
 
 
 def _check_queries(first: Report, second: Report) -> None:
-    lacking = set(first.photos) ^ set(second.photos)
+    lacking = set(first.units) ^ set(second.units)
     if lacking:
         raise InputError(
-            f"the reports ask {len(first.photos):,} and {len(second.photos):,} queries, of which "
+            f"the reports ask {len(first.units):,} and {len(second.units):,} queries, of which "
             f"{len(lacking):,} are in one alone (such as {min(lacking)!r}): evaluate both on the "
             "same data"
         )
     for report in (first, second):
-        if len(set(report.photos)) != len(report.photos):
+        if len(set(report.units)) != len(report.units):
             raise InputError("a report asks the same photo twice: queries cannot be paired")
 
 

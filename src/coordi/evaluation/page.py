@@ -6,9 +6,9 @@ from html import escape
 
 from coordi.data.images import crop, decode_image, read_bytes, thumbnail
 from coordi.errors import ImageError
-from coordi.evaluation.measure import MEDIAN
 from coordi.evaluation.report import FoundPhoto, Report, ShownQuery, Slice
 from coordi.evaluation.tables import (
+    digits_of,
     name_of,
     notes_of,
     number,
@@ -178,7 +178,7 @@ def _slices(report: Report) -> str:
 
 def _slice_row(part: Slice, names: Sequence[str]) -> str:
     cells = "".join(
-        f"<td>{number(part.values[name].value, 0 if name == MEDIAN else 3)}</td>" for name in names
+        f"<td>{number(part.values[name].value, digits_of(name))}</td>" for name in names
     )
     return f"<tr><td>{escape(part.category or 'unknown')}</td><td>{part.queries:,}</td>{cells}</tr>"
 

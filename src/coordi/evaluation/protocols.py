@@ -18,6 +18,27 @@ class Protocol:
 
 
 @dataclass(frozen=True, slots=True)
+class RetrievalRules:
+    """Who is looked for among whom; see `coordi.data.collection.Trial`."""
+
+    match: str
+    apart: str
+    within: str
+    gallery: int
+    """Photos that are searched."""
+
+    def asked(self, trial: str, queries: int) -> str:
+        """The same in words."""
+        garment = "garment" if self.match == "item" else self.match
+        itself = "itself" if self.apart == "photo" else "its own group"
+        where = "its own category" if self.within == "category" else "the whole gallery"
+        return (
+            f"{queries:,} queries, {self.gallery:,} gallery photos ({trial} side). A hit shows the "
+            f"same {garment}; a query searches {where} and never meets {itself}."
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Published:
     """A number that somebody published under a protocol."""
 

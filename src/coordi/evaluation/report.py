@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,8 +12,12 @@ from pydantic import TypeAdapter, ValidationError
 
 from coordi.artifacts import write_atomically
 from coordi.errors import InputError
+from coordi.evaluation.protocols import RetrievalRules
+from coordi.ranking.aggregates import aggregate
 
-FORMAT = "coordi-report-1"
+FORMAT = "coordi-report-2"
+FORMER = "coordi-report-1"
+"""Of retrieval alone: its units were `photos`, its columns `per_query`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,59 +65,58 @@ class Terms:
     benchmark: str
     trial: str
     """"test", or "val" to choose by."""
-    match: str
-    apart: str
-    within: str
     queries: int
-    """Queries measured."""
-    gallery: int
-    reduced: bool
+    """Units measured: queries, outfits, questions, photos."""
+    reduced: bool = False
     """Whether counts fall short of the published ones."""
+    rules: Mapping[str, str | int] = field(default_factory=dict)
+    """Whatever else must be the same for two numbers to compare: what a hit shares, how many stand
+    in the gallery. In a file they stand among the terms."""
+    asked: str = ""
+    """A sentence or two: how many units, and what of them was asked."""
+    unit: str = "queries"
+    """What the units are called, more than one of them."""
     left_out: int = 0
     """Queries for which the gallery holds no answer; they are not measured."""
     shortfalls: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """Count → (published, found), where they differ."""
 
 
+class Statistic(NamedTuple):
+    """How a printed number is made of the units' columns."""
+
+    function: str
+    """A name of `coordi.ranking.aggregates`."""
+    columns: tuple[str, ...]
+
+
 class Lost(NamedTuple):
-    """Photos of a trial that are in the count without a picture that can be read."""
+    """Units and gallery photos that are in the count without a picture that can be read."""
 
     queries: frozenset[str]
     gallery: Mapping[str, str]
     """Id → what a query looks for that could have found it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
-    """A system's numbers on a benchmark, query by query and together."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What is said of a system beside its numbers."""
 
-    terms: Terms
     model: str
-    control: bool
-    """Whether it is printed as a control."""
-    values: Mapping[str, Value]
-    slices: tuple[Slice, ...]
-    photos: tuple[str, ...]
-    """Ids of the queries' photos."""
-    groups: tuple[str, ...]
-    """Their groups; intervals draw groups."""
-    per_query: Mapping[str, tuple[float | None, ...]]
-    """Metric → value of each query, in the order of `photos`; None means infinite."""
     fingerprint: str = ""
+    """Of the weights; "" of a control that has none."""
     dim: int | None = None
     note: str = ""
     """What to know of the row, such as the depth of a re-ranking."""
     seed: int | None = None
     recipe: Mapping[str, Any] = field(default_factory=dict)
     """The recipe that made the model, where its folder holds one."""
-    keys: tuple[str, ...] = ()
-    """What each query looks for: its value of `Terms.match`; () in reports of earlier versions."""
     missing: int = 0
     """Photos of the trial, each once, whose picture is missing or cannot be read. They are in the
     count: such a query is a miss, such a gallery photo is never found."""
     missing_queries: tuple[str, ...] | None = None
-    """Which of them are queries; None in reports of earlier versions, whose `missing` also counted
-    what was in no count."""
+    """Units of which a picture is missing; None in reports of earlier versions, whose `missing`
+    also counted what was in no count."""
     missing_gallery: Mapping[str, str] | None = None
     """Which of them stand in the gallery → what a query looks for that could have found them."""
     unusable: int = 0
@@ -122,6 +125,27 @@ class Report:
     """The first of both, with reasons."""
     best: tuple[ShownQuery, ...] = ()
     worst: tuple[ShownQuery, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report(Facts):
+    """A system's numbers on a benchmark, unit by unit and together."""
+
+    terms: Terms
+    control: bool
+    """Whether it is printed as a control."""
+    values: Mapping[str, Value]
+    statistics: Mapping[str, Statistic]
+    """Printed number → how it is made of `columns`."""
+    slices: tuple[Slice, ...]
+    units: tuple[str, ...]
+    """Ids of the units: of the queries' photos, in retrieval."""
+    groups: tuple[str, ...]
+    """Their groups; intervals draw groups."""
+    columns: Mapping[str, tuple[float | None, ...]]
+    """Column → value of each unit, in the order of `units`; None means infinite."""
+    keys: tuple[str, ...] = ()
+    """What each unit looks for; () where that is nothing, or in reports of earlier versions."""
     format: str = FORMAT
 
     @property
@@ -131,10 +155,16 @@ class Report:
             return None if self.missing else Lost(frozenset(), {})
         return Lost(frozenset(self.missing_queries), self.missing_gallery)
 
+    def content(self) -> dict[str, Any]:
+        """The report as a file holds it."""
+        content = asdict(self)
+        content["terms"] |= content["terms"].pop("rules")
+        return content
+
     def save(self, path: Path) -> None:
         """Write the report as JSON; it replaces an earlier one as a whole."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, json.dumps(asdict(self), ensure_ascii=False, allow_nan=False))
+        write_atomically(path, json.dumps(self.content(), ensure_ascii=False, allow_nan=False))
 
     @staticmethod
     def load(path: Path) -> "Report":
@@ -145,17 +175,17 @@ class Report:
             )
         except (OSError, ValueError, RecursionError) as error:
             raise InputError(f"cannot read the report {path}: {error}") from error
-        if not isinstance(content, dict) or content.get("format") != FORMAT:
+        if not isinstance(content, dict) or content.get("format") not in (FORMAT, FORMER):
             raise InputError(f"{path} is no report of `coordi evaluate`")
         try:
-            report = _reader().validate_python(content)
-        except ValidationError as error:
-            first = error.errors(include_input=False, include_url=False)[0]
-            place = ".".join(map(str, first["loc"]))
+            report = _reader().validate_python(_read(content))
+            if content["format"] == FORMER:
+                report = replace(report, terms=_former_terms(report.terms))
+            _check(report)
+        except (ValidationError, InputError) as error:
             raise InputError(
-                f"{path} is a damaged report ({place}: {first['msg']}); evaluate again"
+                f"{path} is a damaged report ({_told(error)}); evaluate again"
             ) from error
-        _check_lengths(report, path)
         return report
 
 
@@ -171,14 +201,52 @@ def _finite(text: str) -> float:
     return value
 
 
-def _check_lengths(report: Report, path: Path) -> None:
-    """Everything that is told query by query is as long as the queries are many."""
-    lengths = {"photos": len(report.photos), "groups": len(report.groups)}
-    lengths |= {name: len(column) for name, column in report.per_query.items()}
+def _read(content: dict[str, Any]) -> dict[str, Any]:
+    """A file's content under the names of `Report`."""
+    content = dict(content)
+    if content["format"] == FORMER:
+        _lift(content)
+    if isinstance(terms := content.get("terms"), dict):
+        known = {f.name for f in fields(Terms)} - {"rules"}
+        rules = {name: value for name, value in terms.items() if name not in known}
+        content["terms"] = {k: v for k, v in terms.items() if k in known} | {"rules": rules}
+    return content
+
+
+def _lift(content: dict[str, Any]) -> None:
+    """Make a report of the former format one of this."""
+    content["format"] = FORMAT
+    content["units"], content["columns"] = content.get("photos"), content.get("per_query")
+    if isinstance(content["columns"], dict):
+        content["statistics"] = {
+            name: ("median" if name == "median rank" else "mean", (name,))
+            for name in content["columns"]
+        }
+
+
+def _former_terms(terms: Terms) -> Terms:
+    rules = TypeAdapter(RetrievalRules).validate_python(terms.rules)
+    return replace(terms, asked=rules.asked(terms.trial, terms.queries))
+
+
+def _told(error: ValidationError | InputError) -> str:
+    if isinstance(error, InputError):
+        return str(error)
+    first = error.errors(include_input=False, include_url=False)[0]
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+
+
+def _check(report: Report) -> None:
+    """Raise `InputError` where columns do not fit the units, or statistics the columns."""
+    lengths = {"units": len(report.units), "groups": len(report.groups)}
+    lengths |= {name: len(column) for name, column in report.columns.items()}
     lengths |= {"keys": len(report.keys)} if report.keys else {}
     wrong = next((name for name, n in lengths.items() if n != report.terms.queries), None)
-    if wrong or not report.photos or not report.values:
+    if wrong or not report.units or not report.values:
         raise InputError(
-            f"{path} is a damaged report ({wrong or 'values'} does not fit its "
-            f"{report.terms.queries:,} queries); evaluate again"
+            f"{wrong or 'values'} does not fit its {report.terms.queries:,} {report.terms.unit}"
         )
+    for statistic in report.statistics.values():
+        aggregate(statistic.function, len(statistic.columns))
+        if not report.columns.keys() >= set(statistic.columns):
+            raise InputError(f"it lacks a column of {', '.join(statistic.columns)}")

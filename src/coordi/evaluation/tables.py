@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from statistics import fmean, stdev
 
-from coordi.evaluation.measure import CATEGORY_ONLY, MEDIAN
 from coordi.evaluation.protocols import Published, published_numbers
 from coordi.evaluation.report import Report, Terms, Value
 
@@ -16,14 +15,7 @@ Row = tuple[str, ...]
 def terms_lines(reports: Sequence[Report]) -> list[str]:
     """What was measured, in a few lines: protocol, sizes, what is missing."""
     terms = reports[0].terms
-    asked = "garment" if terms.match == "item" else terms.match
-    apart = "itself" if terms.apart == "photo" else "its own group"
-    where = "its own category" if terms.within == "category" else "the whole gallery"
-    lines = [
-        f"{terms.queries:,} queries, {terms.gallery:,} gallery photos ({terms.trial} side). A hit "
-        f"shows the same {asked}; a query searches {where} and never meets {apart}.",
-        *missing_lines(reports),
-    ]
+    lines = [terms.asked, *missing_lines(reports)]
     if terms.left_out:
         lines.append(
             f"Left out, because the gallery holds no answer: {terms.left_out:,} more queries."
@@ -42,7 +34,7 @@ def terms_lines(reports: Sequence[Report]) -> list[str]:
 
 def missing_lines(reports: Sequence[Report]) -> list[str]:
     """What is missing on each side; system by system where they do not miss the same."""
-    looked = [report for report in reports if report.model != CATEGORY_ONLY] or reports
+    looked = [report for report in reports if report.fingerprint] or reports
     if len({_missing_ids(report) for report in looked}) == 1:
         return [f"Missing or unreadable pictures: {missing_text(looked[0])}."]
     told = "; ".join(f"{name_of(report)}: {missing_text(report)}" for report in looked)
@@ -64,10 +56,11 @@ def missing_text(report: Report) -> str:
         return f"{report.missing:,}, and an earlier version of coordi did not say which"
     if not (lost.queries or lost.gallery):
         return "none"
-    return (
-        f"{len(lost.queries):,} of {report.terms.queries:,} queries and {len(lost.gallery):,} of "
-        f"{report.terms.gallery:,} gallery photos, counted as misses"
-    )
+    terms = report.terms
+    sides = f"{len(lost.queries):,} of {terms.queries:,} {terms.unit}"
+    if isinstance(gallery := terms.rules.get("gallery"), int):
+        sides += f" and {len(lost.gallery):,} of {gallery:,} gallery photos"
+    return f"{sides}, counted as misses"
 
 
 def title_of(terms: Terms) -> str:
@@ -117,9 +110,14 @@ def notes_of(reports: Sequence[Report]) -> list[str]:
 
 def value_text(value: Value, metric: str) -> str:
     """A value with its interval; an infinite rank is ∞."""
-    digits = 0 if metric == MEDIAN else 3
+    digits = digits_of(metric)
     middle, low, high = (number(v, digits) for v in (value.value, value.low, value.high))
     return f"{middle} [{low}–{high}]"
+
+
+def digits_of(metric: str) -> int:
+    """Decimals of a number in a table; medians are of ranks, which are whole."""
+    return 0 if metric.startswith("median") else 3
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -160,10 +158,10 @@ def results_markdown(reports: Iterable[Report], remarks: str = "") -> str:
 
     `remarks` (Markdown) stand at the end: what a number alone does not say.
     """
-    sections: dict[tuple[str, int, int, str, str], list[Report]] = {}
+    sections: dict[tuple[str, str, str], list[Report]] = {}
     for report in _distinct(reports):
         terms = report.terms
-        key = (title_of(terms), terms.queries, terms.gallery, terms.match, terms.within)
+        key = (title_of(terms), str(terms.queries), json.dumps(terms.rules, sort_keys=True))
         sections.setdefault(key, []).append(report)
     parts = [
         "# Results",
@@ -211,7 +209,7 @@ def _spread(same: list[Report], metric: str) -> str:
     finite = [value for value in values if value is not None and math.isfinite(value)]
     if len(finite) < len(values):
         return "∞"
-    digits = 0 if metric == MEDIAN else 3
+    digits = digits_of(metric)
     return f"{fmean(finite):.{digits}f} ± {stdev(finite):.{digits}f}"
 
 

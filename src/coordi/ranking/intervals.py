@@ -1,4 +1,4 @@
-"""How sure a mean over queries is, where queries of one garment stand or fall together.
+"""How sure a number over queries is, where queries of one garment stand or fall together.
 
 Garments are drawn with replacement, not queries (cluster bootstrap, Cameron et al. 2008): five
 photos of one coat are not five independent looks. Where every query is a group of its own this
@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coordi.errors import InputError
-
-Floats = NDArray[np.float64]
+from coordi.ranking.aggregates import Aggregate, Floats
 
 _CELLS = 1 << 22
 """Most draws that are held at once."""
@@ -30,23 +29,29 @@ def cluster_bootstrap(
     return np.concatenate(means)
 
 
-def median_bootstrap(
-    values: Floats, groups: Sequence[str], *, rounds: int = 1000, seed: int = 0
+def bootstrap(
+    function: Aggregate,
+    columns: Floats,
+    groups: Sequence[str],
+    *,
+    rounds: int = 1000,
+    seed: int = 0,
 ) -> Floats:
-    """Medians of `values` (q,) over draws of groups → (rounds,); the lower one of two."""
+    """A function of `columns` (n, k), anew on each of `rounds` draws of groups → (rounds,).
+
+    nan where a draw gives it no value. The same groups, rounds and seed give the same draws.
+    """
     codes, count = _group_codes(groups)
-    order = np.argsort(values, kind="stable")
-    codes, ordered = codes[order], values[order]
-    medians = []
-    for weights in _weights(max(count, len(values)), rounds, seed, count):
-        reached = np.cumsum(weights[:, codes], axis=1)
-        medians.append(ordered[(reached >= reached[:, -1:] / 2).argmax(axis=1)])
-    return np.concatenate(medians)
+    drawn = _weights(max(count, len(columns)), rounds, seed, count)
+    return np.concatenate([function(columns, weights[:, codes]) for weights in drawn])
 
 
 def interval(draws: Floats) -> tuple[float, float]:
-    """The middle 95% of bootstrap draws."""
-    low, high = np.sort(draws)[[int(0.025 * len(draws)), int(np.ceil(0.975 * len(draws))) - 1]]
+    """The middle 95% of bootstrap draws, of those that have a value; nan where none has."""
+    held = np.sort(draws[~np.isnan(draws)])
+    if len(held) == 0:
+        return np.nan, np.nan
+    low, high = held[[int(0.025 * len(held)), int(np.ceil(0.975 * len(held))) - 1]]
     return float(low), float(high)
 
 

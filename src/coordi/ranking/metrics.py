@@ -1,61 +1,43 @@
 """Metrics over rankings: who found what within the first k."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
 from coordi.data.collection import Collection, Trial
 from coordi.errors import InputError
-from coordi.geometry import similarities, top_k
 from coordi.ranking.rankings import Rankings, rank
 from coordi.ranking.rerank import PairScorer, reranked
+from coordi.ranking.truth import truth_of
 from coordi.types import RERANK_DEPTH, Vectors
 
 
-def neighbour_hits(
-    queries: Vectors,
-    query_labels: Sequence[str],
-    gallery: Vectors,
-    gallery_labels: Sequence[str],
-    *,
-    query_groups: Sequence[str],
-    gallery_groups: Sequence[str],
-    k: int = 1,
-    chunk: int = 512,
-) -> NDArray[np.float32]:
-    """Share of the `k` nearest gallery items that carry the query's label → (q,).
+class RecallAt1:
+    """R@1 of one trial, asked of many sets of vectors: its labels are read once."""
 
-    Items of the query's own group never count as neighbours, so that a query cannot find itself
-    or a photo of the same garment.
-    """
-    labels, groups = np.asarray(gallery_labels), np.asarray(gallery_groups)
-    shares = np.empty(len(queries), dtype=np.float32)
-    for start in range(0, len(queries), chunk):
-        rows = slice(start, start + chunk)
-        scores = similarities(queries[rows], gallery)
-        scores[np.asarray(query_groups[rows])[:, None] == groups[None, :]] = -np.inf
-        nearest = labels[top_k(scores, k)]  # (rows, k)
-        shares[rows] = (nearest == np.asarray(query_labels[rows])[:, None]).mean(1)
-    return shares
+    def __init__(self, collection: Collection, trial: Trial) -> None:
+        self.trial, self.truth = trial, truth_of(collection, trial)
+
+    def __call__(self, vectors: Vectors, score: PairScorer | None = None) -> float:
+        """R@1 by the vectors (n, d) of all photos of the collection, zeros where unreadable.
+
+        A query without any candidate is a miss; 0 where nothing is asked. `score`, a re-ranker's,
+        has the last word on the nearest `RERANK_DEPTH` candidates.
+        """
+        if len(self.trial.query) == 0:
+            return 0.0
+        queries, gallery = vectors[self.trial.query], vectors[self.trial.gallery]
+        depth = RERANK_DEPTH if score else 1
+        rankings = rank(self.truth, queries, gallery, depth=depth, whole=False)
+        if score:
+            (rankings,) = reranked([rankings], score, queries, gallery)
+        return float(hit_at(rankings, 1).mean())
 
 
 def recall_at_1(
     collection: Collection, trial: Trial, vectors: Vectors, score: PairScorer | None = None
 ) -> float:
-    """R@1 of a trial by the vectors (n, d) of all photos of a collection, zeros where unreadable.
-
-    A query without any candidate is a miss; 0 where nothing is asked. `score`, a re-ranker's, has
-    the last word on the nearest `RERANK_DEPTH` candidates.
-    """
-    if len(trial.query) == 0:
-        return 0.0
-    queries, gallery = vectors[trial.query], vectors[trial.gallery]
-    depth = RERANK_DEPTH if score else 1
-    rankings = rank(collection, trial, queries, gallery, depth=depth)
-    if score:
-        (rankings,) = reranked([rankings], score, queries, gallery)
-    return float(hit_at(rankings, 1).mean())
+    """R@1 of a trial that is asked once; see `RecallAt1`."""
+    return RecallAt1(collection, trial)(vectors, score)
 
 
 def hit_at(rankings: Rankings, k: int) -> NDArray[np.float64]:

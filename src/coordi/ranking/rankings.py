@@ -10,10 +10,9 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from coordi.data.collection import Collection, Trial
 from coordi.errors import InputError
 from coordi.geometry import similarities, top_k
-from coordi.ranking.truth import Truth, truth_of
+from coordi.ranking.truth import Truth
 from coordi.types import Vectors
 
 BLOCK = 1 << 24
@@ -45,58 +44,58 @@ class Rankings:
 
 
 def rank(
-    collection: Collection,
-    trial: Trial,
+    truth: Truth,
     query_vectors: Vectors,
     gallery_vectors: Vectors,
     *,
     depth: int = 100,
     chunk: int = 512,
+    whole: bool = True,
 ) -> Rankings:
-    """Rank the gallery for every query of a trial, in the order of `trial.query`.
+    """Rank the gallery for every query of a trial, in the order of `Trial.query`.
 
-    `query_vectors` (q, d) and `gallery_vectors` (g, d) follow `trial.query` and `trial.gallery`.
+    `query_vectors` (q, d) and `gallery_vectors` (g, d) follow `Trial.query` and `Trial.gallery`.
     A row of zeros is an unreadable picture: such a query finds nothing, such a gallery row is
-    found by nobody, and both stay in the count. Raises `InputError` for vectors that do not fit.
+    found by nobody, and both stay in the count. Without `whole`, `first` is known down to `depth`
+    only, which spares a second walk through the gallery. Raises `InputError` for vectors that do
+    not fit.
     """
-    parts = list(
-        rank_chunks(
-            collection, trial, query_vectors, gallery_vectors,
-            depth=depth, chunk=chunk, all_answers=False,
-        )
+    parts = rank_chunks(
+        truth, query_vectors, gallery_vectors,
+        depth=depth, chunk=chunk, all_answers=False, whole=whole,
     )  # fmt: skip
-    return joined(parts, depth)
+    return joined(list(parts), depth)
 
 
 def rank_chunks(
-    collection: Collection,
-    trial: Trial,
+    truth: Truth,
     query_vectors: Vectors,
     gallery_vectors: Vectors,
     *,
     depth: int = 100,
     chunk: int = 512,
     all_answers: bool = True,
+    whole: bool = True,
 ) -> Iterator[Rankings]:
     """Rank chunk by chunk, at least `depth` deep; `all_answers`: as deep as answers are many.
 
-    The chunks together hold every query once, in an order of their own.
+    The chunks together hold every query once, in an order of their own. See `rank`.
     """
-    if len(query_vectors) != len(trial.query) or len(gallery_vectors) != len(trial.gallery):
+    queries, gallery = len(truth.query_key), len(truth.gallery_key)
+    if len(query_vectors) != queries or len(gallery_vectors) != gallery:
         raise InputError(
             f"{len(query_vectors)} query and {len(gallery_vectors)} gallery vectors do not fit a "
-            f"trial of {len(trial.query)} queries and {len(trial.gallery)} gallery photos"
+            f"trial of {queries} queries and {gallery} gallery photos"
         )
-    truth = truth_of(collection, trial)
     answers = truth.answers()
-    for queries, gallery in truth.pools():
-        deepest = int(answers[queries].max(initial=0)) if all_answers else 0
-        deep = max(1, min(len(gallery), max(depth, deepest)))
+    for asked, searched in truth.pools():
+        deepest = int(answers[asked].max(initial=0)) if all_answers else 0
+        deep = max(1, min(len(searched), max(depth, deepest)))
         size = max(1, min(chunk, BLOCK // deep))
-        for start in range(0, len(queries), size):
-            part = queries[start : start + size]
-            pool = _Pool(truth, part, gallery, query_vectors[part], gallery_vectors)
-            yield _ranked(pool, answers[part], deep)
+        for start in range(0, len(asked), size):
+            part = asked[start : start + size]
+            pool = _Pool(truth, part, searched, query_vectors[part], gallery_vectors)
+            yield _ranked(pool, answers[part], deep, whole)
 
 
 def joined(parts: Sequence[Rankings], depth: int) -> Rankings:
@@ -150,7 +149,7 @@ class _Pool:
             yield rows, scores, (key == truth.gallery_key[rows]) & (key >= 0)
 
 
-def _ranked(pool: _Pool, answers: Positions, depth: int) -> Rankings:
+def _ranked(pool: _Pool, answers: Positions, depth: int, whole: bool) -> Rankings:
     count = len(pool.queries)
     ranked = np.full((count, depth), -1, np.int64)
     scores = np.full((count, depth), -np.inf, np.float32)
@@ -168,7 +167,7 @@ def _ranked(pool: _Pool, answers: Positions, depth: int) -> Rankings:
     relevant &= ranked >= 0
     first = np.where(relevant.any(axis=1), relevant.argmax(axis=1) + 1, 0)
     deeper = (first == 0) & (place >= 0)
-    if deeper.any():
+    if whole and deeper.any():
         first[deeper] = _rank_of(pool, best, place)[deeper]
     return Rankings(pool.queries, ranked, scores, relevant, answers, first)
 

@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-from worlds import slow_average_precision_at_r, slow_ranking, vectors_with_ties, world
 
 import coordi.ranking.rankings as rankings_module
 from coordi.data.collection import Trial
@@ -13,6 +12,8 @@ from coordi.ranking.metrics import (
     reciprocal_rank,
 )
 from coordi.ranking.rankings import joined, rank, rank_chunks
+from coordi.ranking.truth import truth_of
+from worlds import slow_average_precision_at_r, slow_ranking, vectors_with_ties, world
 
 RULES = [
     {"match": "item"},
@@ -38,7 +39,7 @@ def test_rankings_equal_a_slow_loop_whatever_the_blocks(monkeypatch, rules, bloc
     monkeypatch.setattr(rankings_module, "BLOCK", block)
     collection = world(1, **rules)
     queries, gallery = vectors_of(collection)
-    got = rank(collection, collection.test, queries, gallery, depth=depth, chunk=chunk)
+    got = rank(truth_of(collection, collection.test), queries, gallery, depth=depth, chunk=chunk)
     assert got.query.tolist() == list(range(len(queries)))
     for at in range(len(queries)):
         order, right, answers = slow_ranking(collection, collection.test, queries, gallery, at)
@@ -54,7 +55,9 @@ def test_rankings_equal_a_slow_loop_whatever_the_blocks(monkeypatch, rules, bloc
 def test_metrics_equal_a_slow_loop_to_the_bit(rules):
     collection = world(2, **rules)
     queries, gallery = vectors_of(collection)
-    parts = list(rank_chunks(collection, collection.test, queries, gallery, depth=10, chunk=5))
+    parts = list(
+        rank_chunks(truth_of(collection, collection.test), queries, gallery, depth=10, chunk=5)
+    )
     got = joined(parts, max(part.ranked.shape[1] for part in parts))
     for at in range(len(queries)):
         _, right, answers = slow_ranking(collection, collection.test, queries, gallery, at)
@@ -77,7 +80,7 @@ def test_metrics_agree_with_scikit_learn():
         vectors_with_ties(len(trial.query), 5),
         vectors_with_ties(len(trial.gallery), 6),
     )
-    got = rank(collection, trial, queries, gallery, depth=len(trial.gallery))
+    got = rank(truth_of(collection, trial), queries, gallery, depth=len(trial.gallery))
     falling = -np.arange(len(trial.gallery))  # ties are settled: a rank each
     checked = 0
     for at in np.flatnonzero(got.answers > 0):
@@ -96,7 +99,7 @@ def test_metrics_agree_with_scikit_learn():
 def test_map_at_r_refuses_a_ranking_that_is_too_short():
     collection = world(4, match="category")
     queries, gallery = vectors_of(collection)
-    short = rank(collection, collection.test, queries, gallery, depth=3)
+    short = rank(truth_of(collection, collection.test), queries, gallery, depth=3)
     with pytest.raises(InputError, match="3 are there"):
         average_precision_at_r(short)
 
@@ -106,8 +109,8 @@ def test_a_memory_map_gives_the_same(tmp_path):
     queries, gallery = vectors_of(collection)
     np.save(tmp_path / "gallery.npy", gallery)
     mapped = np.load(tmp_path / "gallery.npy", mmap_mode="r")
-    a = rank(collection, collection.test, queries, gallery)
-    b = rank(collection, collection.test, queries, mapped)
+    a = rank(truth_of(collection, collection.test), queries, gallery)
+    b = rank(truth_of(collection, collection.test), queries, mapped)
     np.testing.assert_array_equal(a.ranked, b.ranked)
     np.testing.assert_array_equal(a.scores, b.scores)
 
@@ -116,12 +119,12 @@ def test_odd_trials():
     collection = world(6)
     queries, gallery = vectors_of(collection)
     with pytest.raises(InputError, match="do not fit"):
-        rank(collection, collection.test, queries[1:], gallery)
+        rank(truth_of(collection, collection.test), queries[1:], gallery)
     nobody = Trial(collection.test.query[:0], collection.test.gallery)
     with pytest.raises(InputError, match="no query"):
-        rank(collection, nobody, queries[:0], gallery)
+        rank(truth_of(collection, nobody), queries[:0], gallery)
     empty = Trial(collection.test.query, collection.test.gallery[:0])
-    none = rank(collection, empty, queries, gallery[:0])
+    none = rank(truth_of(collection, empty), queries, gallery[:0])
     assert (none.ranked == -1).all()
     assert not none.first.any()
     assert not none.answers.any()
