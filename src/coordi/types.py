@@ -103,8 +103,15 @@ class Edit:
     """A reference garment, what to change in words, and the garment that results."""
 
     reference: str
-    text: str
+    captions: tuple[str, ...]
+    """The change in words, once for everyone who described it."""
     target: str
+    """"" where a benchmark keeps it secret."""
+
+    @property
+    def text(self) -> str:
+        """All captions as one sentence."""
+        return " and ".join(self.captions)
 
 
 @dataclass(frozen=True, slots=True)
