@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from coordi.data.vocabulary import CATEGORIES, ancestors
 from coordi.geometry import similarities, top_k, truncate, unit_rows
-from coordi.models.encoders import open_encoder
+from coordi.models.opening import open_encoder
 from coordi.ranking.intervals import cluster_bootstrap, interval
 from coordi.ranking.metrics import neighbour_hits
 from coordi.training.examples import Example, ExampleSet, load_source

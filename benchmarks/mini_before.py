@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from coordi.data.splits import split_of
-from coordi.models.encoders import open_encoder
+from coordi.models.opening import open_encoder
 from coordi.training.examples import ExampleSet
 from mini import encode, held_out, image_rows, markdown, title_row
 

@@ -46,7 +46,7 @@ class Worker:
 
     def __init__(self, folder: Path) -> None:
         """Stores are made in `folder`."""
-        from coordi.models.encoders import open_encoder
+        from coordi.models.opening import open_encoder
 
         self.folder = folder
         self.mini = open_encoder("coordi-mini")

@@ -33,6 +33,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from coordi.training.batches import cached, number_labels
+from coordi.training.retrieval import Net, RetrievalModule
+from coordi.training.retrieval_recipe import RetrievalRecipe
 from lightning.pytorch.callbacks import Callback
 from pytorch_metric_learning import samplers, trainers
 from torch import Tensor, nn
@@ -40,14 +43,11 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from coordi.data.collection import Collection, Trial
 from coordi.data.samplers import make_sampler
+from coordi.models.batches import LabelSizes
 from coordi.models.encoders.backbone import open_backbone
-from coordi.models.retrieval import LabelSizes, SingleTower
-from coordi.models.retrieval.single_tower import SingleTowerSettings
-from coordi.training.batches import cached, number_labels
+from coordi.models.retrieval.single_tower import SingleTower, SingleTowerSettings
 from coordi.training.material import Material
 from coordi.training.pixels import Pixels
-from coordi.training.retrieval import Net, RetrievalModule
-from coordi.training.retrieval_recipe import RetrievalRecipe
 from coordi.training.trainer import train
 from coordi.types import ImageRef, Photo
 

@@ -80,7 +80,7 @@ def test_every_photo_comes_before_the_first_comes_again(sizes, m):
     assert set(np.concatenate(drawn).tolist()) == set(rows.tolist())
 
 
-@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.parametrize("name", SAMPLERS.makers)
 def test_a_batch_depends_on_seed_and_step_alone(name):
     source = wardrobe()
     sampler, again = (
@@ -94,7 +94,7 @@ def test_a_batch_depends_on_seed_and_step_alone(name):
     assert any((other.batch(step) != forward[step]).any() for step in range(5))
 
 
-@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.parametrize("name", SAMPLERS.makers)
 def test_an_epoch_draws_every_class(name):
     source = wardrobe()
     sampler = make_sampler(name, source, source.train, batch=24, seed=1)
@@ -177,9 +177,8 @@ def test_pairs_have_both_domains_of_every_item(photos, m):
 
 def test_photos_without_the_key_are_left_out():
     source = collection(photo(i, f"i{i}", category="ab"[i % 2] if i < 8 else "") for i in range(12))
-    sampler = make_sampler(
-        "m-per-class", source, source.train, batch=4, seed=0, key="category", m=2
-    )
+    pairs = {"kind": "m-per-class", "m": 2}
+    sampler = make_sampler(pairs, source, source.train, batch=4, seed=0, key="category")
     drawn = np.concatenate([sampler.batch(step) for step in range(20)])
     assert set(drawn.tolist()) == set(range(8))
     with pytest.raises(InputError, match="color"):
@@ -190,7 +189,7 @@ def test_wrong_settings_are_refused_by_name():
     source = wardrobe()
 
     def make(name="m-per-class", batch=24, **settings):
-        return make_sampler(name, source, source.train, batch=batch, seed=0, **settings)
+        return make_sampler({"kind": name, **settings}, source, source.train, batch=batch, seed=0)
 
     with pytest.raises(UnknownNameError, match="m-per-class"):
         make("m-per-clas")

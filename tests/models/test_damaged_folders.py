@@ -15,12 +15,13 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 from coordi.errors import CoordiError, EncoderError
-from coordi.models.encoders import open_encoder
+from coordi.models.artifact import BaseEncoder, RetrievalConfig, save_system
+from coordi.models.batches import LabelSizes
 from coordi.models.encoders.backbone import open_backbone
 from coordi.models.encoders.names import mini_folder
-from coordi.models.retrieval import SYSTEMS, LabelSizes
-from coordi.models.retrieval.artifact import BaseEncoder, RetrievalConfig, save_system
-from coordi.models.retrieval.reranking import open_reranker
+from coordi.models.opening import open_encoder
+from coordi.models.reranking import open_reranker
+from coordi.models.systems import SYSTEMS
 
 SIZES = LabelSizes(5, 3, {"color": 4})
 

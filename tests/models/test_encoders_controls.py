@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from coordi.errors import EncoderError
-from coordi.models.encoders import open_encoder
+from coordi.models.opening import open_encoder
 
 
 @pytest.mark.parametrize("name", ["random", "color-histogram"])

@@ -16,8 +16,9 @@ from torch import nn
 from transformers import MobileNetV2Config, MobileNetV2Model
 
 from coordi.errors import EncoderError
-from coordi.models.encoders import names, open_encoder
+from coordi.models.encoders import names
 from coordi.models.encoders.onnx_export import export_towers, half_precision, weight_offsets
+from coordi.models.opening import open_encoder
 
 WORDS = ["<pad>", "<unk>", "red", "blue", "dress", "shirt"]
 
@@ -193,10 +194,10 @@ def test_infinite_weights_are_refused(tmp_path):
 def test_opening_needs_neither_torch_nor_transformers(exported):
     code = (
         "import sys, numpy as np\n"
-        "from coordi.models.encoders import open_encoder, names\n"
+        "from coordi.models.encoders import names; from coordi.models.opening import open_encoder\n"
         "from pathlib import Path\n"
         f"names.mini_folder = lambda: Path({str(exported[0])!r})\n"
-        "import coordi.models.encoders.opening as opening\n"
+        "import coordi.models.opening as opening\n"
         "opening.mini_folder = names.mini_folder\n"
         "encoder = open_encoder('coordi-mini')\n"
         "encoder.encode_texts(['red dress'])\n"

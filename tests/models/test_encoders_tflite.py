@@ -6,8 +6,9 @@ import pytest
 import tflite
 
 from coordi.errors import EncoderError, NotFoundError
-from coordi.models.encoders import mobilenet_tflite, open_encoder
+from coordi.models.encoders import mobilenet_tflite
 from coordi.models.encoders.mobilenet_tflite import load_mobilenet_v2, read_convolutions
+from coordi.models.opening import open_encoder
 
 TYPES = {"int8": 9, "uint8": 3, "int32": 2, "float32": 0}
 

@@ -7,7 +7,8 @@ import transformers as hf
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
 from coordi.errors import EncoderError, NotFoundError, UnknownNameError
-from coordi.models.encoders import list_encoders, open_encoder
+from coordi.models.encoders import list_encoders
+from coordi.models.opening import open_encoder
 from coordi.types import Encoder
 
 WORDS = ["<pad>", "<unk>", "<bos>", "<eos>", "red", "blue", "dress", "shirt", "long", "sleeves"]

@@ -4,11 +4,11 @@ import pytest
 import torch
 from torch.nn import functional
 
-from coordi.models.batches import PhotoBatch
-from coordi.models.retrieval import SYSTEMS, LabelSizes
+from coordi.models.batches import LabelSizes, PhotoBatch
 from coordi.models.retrieval.darn import Darn, DarnSettings
 from coordi.models.retrieval.mtct import Mtct, MtctSettings
 from coordi.models.retrieval.tower import AttributeHeads, Tower
+from coordi.models.systems import SYSTEMS
 
 DIM, ITEMS, CATEGORIES = 24, 30, 3
 SIZES = LabelSizes(ITEMS, CATEGORIES, {"color": 4})

@@ -10,10 +10,9 @@ from torch.nn import functional
 from coordi.drawn import draw_garment, draw_wardrobe
 from coordi.engine import Engine
 from coordi.errors import InputError, UnknownNameError
-from coordi.models.batches import PhotoBatch
-from coordi.models.encoders import open_encoder
-from coordi.models.retrieval import LabelSizes
-from coordi.models.retrieval.artifact import BaseEncoder, RetrievalConfig, save_system
+from coordi.models.artifact import BaseEncoder, RetrievalConfig, save_system
+from coordi.models.batches import LabelSizes, PhotoBatch
+from coordi.models.opening import open_encoder
 from coordi.models.retrieval.csn import (
     ConditionalSimilarity,
     ConditionalSimilaritySettings,

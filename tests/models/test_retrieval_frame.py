@@ -12,19 +12,20 @@ from torch.nn import functional
 
 from coordi.errors import EncoderError, UnknownNameError
 from coordi.geometry import unit_rows
-from coordi.models.encoders import open_encoder
-from coordi.models.encoders.backbone import build_backbone, open_backbone
-from coordi.models.encoders.names import mini_folder
-from coordi.models.encoders.trained import query_side
-from coordi.models.retrieval import SYSTEMS, EmbeddingSystem, LabelSizes, RerankingSystem
-from coordi.models.retrieval.artifact import (
+from coordi.models.artifact import (
     BaseEncoder,
     RetrievalConfig,
     load_backbone,
     load_system,
     save_system,
 )
-from coordi.models.system import SystemSettings
+from coordi.models.batches import LabelSizes
+from coordi.models.encoders.backbone import build_backbone, open_backbone
+from coordi.models.encoders.names import mini_folder
+from coordi.models.opening import open_encoder
+from coordi.models.system import EmbeddingSystem, RerankingSystem, SystemSettings
+from coordi.models.systems import SYSTEMS
+from coordi.models.trained import query_side
 
 SIZES = LabelSizes(5, 3, {"color": 4})
 FEATURES = 256

@@ -5,7 +5,7 @@ from pydantic import ValidationError
 
 from coordi.errors import UnknownNameError
 from coordi.geometry import unit_rows
-from coordi.models.retrieval import LabelSizes
+from coordi.models.batches import LabelSizes
 from coordi.models.retrieval.head import Head, HeadSettings
 from coordi.models.retrieval.mined import MinedLoss, MinedSettings
 from coordi.models.retrieval.single_tower import SingleTower, SingleTowerSettings

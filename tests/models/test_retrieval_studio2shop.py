@@ -4,8 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from coordi.models.batches import PhotoBatch
-from coordi.models.retrieval import LabelSizes
+from coordi.models.batches import LabelSizes, PhotoBatch
 from coordi.models.retrieval.studio2shop import Studio2Shop, Studio2ShopSettings
 
 DIM = 8

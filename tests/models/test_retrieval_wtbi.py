@@ -7,13 +7,14 @@ from torch.nn import functional
 
 from coordi.artifacts import fingerprint
 from coordi.errors import EncoderError, NotFoundError
-from coordi.models.batches import PhotoBatch
-from coordi.models.retrieval import SYSTEMS, LabelSizes, RerankingSystem
-from coordi.models.retrieval.artifact import BaseEncoder, RetrievalConfig, save_system
+from coordi.models.artifact import BaseEncoder, RetrievalConfig, save_system
+from coordi.models.batches import LabelSizes, PhotoBatch
+from coordi.models.reranking import open_reranker
 from coordi.models.retrieval.pairs import FirstStage, match_loss, pair_features
-from coordi.models.retrieval.reranking import open_reranker
 from coordi.models.retrieval.studio2shop import random_pairs
 from coordi.models.retrieval.wtbi import WhereToBuyIt, WhereToBuyItSettings, hard_pairs
+from coordi.models.system import RerankingSystem
+from coordi.models.systems import SYSTEMS
 
 DIM, ITEMS, KINDS = 10, 8, 2
 

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from coordi.errors import InputError
-from coordi.objectives import SigmoidLoss, cached_backward
+from coordi.models.retrieval.dual import SigmoidLoss
+from coordi.objectives import cached_backward
 from coordi.objectives.metric import make_loss
 
 BATCH = 22

@@ -17,8 +17,8 @@ from coordi.data.images import decode_image
 from coordi.engine import Engine
 from coordi.errors import FingerprintError, QueryError
 from coordi.geometry import unit_rows
+from coordi.models.artifact import BaseEncoder, RetrievalConfig, save_system
 from coordi.models.batches import LabelSizes
-from coordi.models.retrieval.artifact import BaseEncoder, RetrievalConfig, save_system
 from coordi.models.retrieval.wtbi import WhereToBuyIt, WhereToBuyItSettings
 from coordi.serve import create_app
 from coordi.store import open_store

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 import torch
+from coordi.training.batches import PhotoBatches, cached, number_labels
 from torch.utils.data import DataLoader
 
 from coordi.data.collection import Collection, PhotoRows, Trial
 from coordi.models.batches import PhotoBatch
-from coordi.training.batches import PhotoBatches, cached, number_labels
 from coordi.types import ImageRef, Photo
 
 NOTHING = ImageRef(data=b"x")

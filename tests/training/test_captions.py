@@ -3,9 +3,9 @@ import random
 import numpy as np
 import pytest
 import torch
+from coordi.training.captions import Caption, truth_matrix, write_caption
 
 from coordi.training.augment import augment
-from coordi.training.captions import Caption, truth_matrix, write_caption
 from coordi.training.examples import Example, nearest_color
 
 

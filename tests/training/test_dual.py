@@ -12,20 +12,22 @@ import pytest
 import torch
 import yaml
 from safetensors.numpy import load_file
+from tokenizers import Tokenizer
 from transformers import MobileNetV2Config, MobileNetV2Model
 
 from coordi.data.splits import split_of
 from coordi.drawn import draw_garment, draw_wardrobe, write_wardrobe
 from coordi.errors import RecipeError
 from coordi.geometry import similarities, top_k
-from coordi.models.encoders import open_encoder
-from coordi.models.encoders.mini import Mini, fold_batch_norm, load_mini
-from coordi.training.dual import CaptionBatches, _draw, batch_counts
-from coordi.training.dual_recipe import DualRecipe, Source
-from coordi.training.dual_run import train_tokenizer
-from coordi.training.examples import load_source
-from coordi.training.fit import run
+from coordi.models.artifact import load_backbone
+from coordi.models.batches import VocabularySize
+from coordi.models.encoders.mini import fold_batch_norm
+from coordi.models.opening import open_encoder, open_system
+from coordi.models.retrieval.dual import Dual, DualSettings
+from coordi.training.examples import Source, load_source
+from coordi.training.material.captions import Recipe, _draw, batch_counts, gather, tokenize
 from coordi.training.recipes import load_recipe
+from coordi.training.run import run
 from coordi.training.trainer import steps_done
 
 MINI = str(Path(__file__).parents[2] / "benchmarks" / "coordi-mini.yaml")
@@ -44,7 +46,7 @@ RECIPE = {
 CODE = """
 import sys
 from pathlib import Path
-from coordi.training.fit import run
+from coordi.training.run import run
 run(sys.argv[1], output=Path(sys.argv[2]), quiet=True)
 """
 
@@ -127,12 +129,19 @@ def test_another_recipe_in_the_same_folder_is_refused(recipe: str, tmp_path: Pat
 
 def test_an_artifact_loads_back_into_torch(recipe: str, tmp_path: Path) -> None:
     folder = run(recipe, ["stages.0.steps=1"], output=tmp_path / "out", quiet=True)
-    model, encoder = load_mini(folder).eval(), open_encoder(str(folder))
+    (system, config), encoder = open_system(folder), open_encoder(str(folder))
+    assert isinstance(system, Dual)
     picture = draw_garment(draw_wardrobe(count=1).garments[0], size=32)
     pixels = torch.from_numpy(picture.copy()).permute(2, 0, 1)[None].float() / 127.5 - 1
     with torch.no_grad():
-        expected = model.encode_image(pixels).numpy()
-    np.testing.assert_allclose(encoder.encode_images([picture]), expected, atol=1e-3)
+        rows = system.embed(load_backbone(folder)(pixels), torch.zeros(1))
+        words = system.embed_text(
+            *tokenize(Tokenizer.from_file(str(folder / "tokenizer.json")), ["red dress"])
+        )
+    np.testing.assert_allclose(encoder.encode_images([picture]), rows.numpy(), atol=1e-3)
+    np.testing.assert_allclose(encoder.encode_texts(["red dress"]), words.numpy(), atol=1e-3)
+    assert (config.family, config.system) == ("retrieval", "dual")
+    assert config.answers == ("embed", "embed_text")
 
 
 def test_folding_batch_norm_changes_nothing() -> None:
@@ -153,16 +162,16 @@ def test_folding_batch_norm_changes_nothing() -> None:
 
 def test_padding_does_not_change_a_text() -> None:
     torch.manual_seed(0)
-    model = Mini(50, 16).eval()
+    model = Dual(1280, VocabularySize(50), DualSettings(dim=16, matryoshka_dims=(16,))).eval()
     ids, mask = torch.tensor([[4, 5, 6]]), torch.ones(1, 3, dtype=torch.long)
     padded = torch.tensor([[4, 5, 6, 0, 0]]), torch.tensor([[1, 1, 1, 0, 0]])
     with torch.no_grad():
-        torch.testing.assert_close(model.encode_text(ids, mask), model.encode_text(*padded))
+        torch.testing.assert_close(model.embed_text(ids, mask), model.embed_text(*padded))
 
 
 def test_batch_counts_follow_the_shares() -> None:
     recipe = load_recipe(MINI)
-    assert isinstance(recipe, DualRecipe)
+    assert isinstance(recipe, Recipe)
     first, last = recipe.stages[0], recipe.stages[-1]
     counts = batch_counts(recipe, first)
     assert sum(counts) == recipe.batch
@@ -175,7 +184,7 @@ def test_batch_counts_follow_the_shares() -> None:
     ("override", "said"),
     [
         ("stages.0.shares={nowhere: 1}", "'nowhere', which is no source"),
-        ("stages.0.shares={wardrobe: 0}", "above 0"),
+        ("stages.0.shares={wardrobe: 0}", "greater than 0"),
         ("stages.0.weights={colour: 1}", "colour"),
     ],
 )
@@ -186,7 +195,7 @@ def test_a_stage_names_what_there_is(recipe: str, override: str, said: str) -> N
 
 def test_a_stage_weighs_as_it_says() -> None:
     recipe = load_recipe(MINI, ["item_weight=2", "stages.0.weights={item: 0.5}"])
-    assert isinstance(recipe, DualRecipe)
+    assert isinstance(recipe, Recipe)
     first, second = recipe.stages[:2]
     assert recipe.weight("item", first) == 0.5
     assert recipe.weight("item", second) == 2
@@ -194,17 +203,13 @@ def test_a_stage_weighs_as_it_says() -> None:
 
 def test_a_source_in_pairs_shows_every_item_twice(recipe: str) -> None:
     loaded = load_recipe(recipe, ["sources.0.pairs=true", "batch=9"])
-    assert isinstance(loaded, DualRecipe)
-    sets = [load_source(source, Path(), "train") for source in loaded.sources]
-    batches = CaptionBatches(sets, train_tokenizer(sets, loaded), loaded)
-    items = batches.batch(0, loaded.stages[0]).keys[4].tolist()
+    assert isinstance(loaded, Recipe)
+    items = gather(loaded, Path(), print).batch(0, 0).alike[4].tolist()
     assert sorted(Counter(items).values()) == [1, 2, 2, 2, 2]
     assert -1 not in items
     unpaired = load_recipe(recipe)
-    assert isinstance(unpaired, DualRecipe)
-    sets = [load_source(source, Path(), "train") for source in unpaired.sources]
-    alone = CaptionBatches(sets, batches.tokenizer, unpaired).batch(0, loaded.stages[0])
-    assert set(alone.keys[4].tolist()) == {-1}
+    assert isinstance(unpaired, Recipe)
+    assert set(gather(unpaired, Path(), print).batch(0, 0).alike[4].tolist()) == {-1}
 
 
 def test_views_stand_behind_the_pictures_of_their_items(tmp_path: Path) -> None:

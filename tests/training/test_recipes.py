@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 import yaml
+from coordi.training.dual_recipe import DualRecipe
+from coordi.training.retrieval_recipe import RetrievalRecipe
 from hypothesis import given
 from hypothesis import strategies as st
 
 from coordi.errors import RecipeError, UnknownNameError
-from coordi.models.retrieval import SYSTEMS
 from coordi.models.retrieval.single_tower import SingleTowerSettings
-from coordi.training.dual_recipe import DualRecipe
+from coordi.models.systems import SYSTEMS
 from coordi.training.packaged import list_recipes, read_yaml
 from coordi.training.recipes import load_recipe
-from coordi.training.retrieval_recipe import RetrievalRecipe
 
 MINI = Path(__file__).parents[2] / "benchmarks" / "coordi-mini.yaml"
 """The recipe of coordi-mini, which learns on data that only we have."""

@@ -20,9 +20,9 @@ from coordi.data.splits import split_of
 from coordi.drawn import draw_garment, draw_wardrobe
 from coordi.engine import Engine
 from coordi.errors import RecipeError
-from coordi.models.encoders import open_encoder
-from coordi.models.retrieval.artifact import load_system
-from coordi.training.fit import run
+from coordi.models.artifact import load_system
+from coordi.models.opening import open_encoder
+from coordi.training.run import run
 from coordi.types import Query
 
 RECIPE: dict[str, Any] = {
@@ -45,7 +45,7 @@ END_TO_END = ["features=end-to-end", "image_size=32", "steps=4", "batch=12", "ch
 CODE = """
 import sys
 from pathlib import Path
-from coordi.training.fit import run
+from coordi.training.run import run
 run(sys.argv[1], output=Path(sys.argv[2]), quiet=True)
 """
 

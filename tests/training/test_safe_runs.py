@@ -21,7 +21,7 @@ from safetensors.numpy import load_file
 
 from coordi.drawn import write_wardrobe
 from coordi.errors import CoordiError, InputError, RecipeError
-from coordi.training.fit import run
+from coordi.training.run import run
 from coordi.training.trainer import last_checkpoint, steps_done
 
 RECIPE: dict[str, Any] = {

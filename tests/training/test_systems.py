@@ -9,14 +9,14 @@ from types import ModuleType
 import pytest
 import torch
 
-from coordi.models.encoders import open_encoder
-from coordi.models.retrieval import SYSTEMS
-from coordi.models.system import System
-from coordi.training import recipes
-from coordi.training.batches import PhotoBatches
-from coordi.training.fit import run
-from coordi.training.material import Material, gather
+from coordi.models.opening import open_encoder
+from coordi.models.systems import SYSTEMS
+from coordi.training.material import KINDS, Material
+from coordi.training.module import Batches
+from coordi.training.net import Net
+from coordi.training.recipe import Recipe
 from coordi.training.recipes import load_recipe
+from coordi.training.run import run
 
 SMALL = (
     "collection={kind: drawn, count: 60, size: 64, val: 0.2, test: 0.1,"
@@ -40,24 +40,28 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def material_of(name: str, cache: Path) -> tuple[Material, System]:
-    recipe = load_recipe(name, [SMALL, "batch=64"])  # else items come twice in a batch
-    assert not isinstance(recipe, recipes.DualRecipe)
-    found = gather(recipe, cache, lambda _: None)
+def material_of(name: str, cache: Path) -> tuple[Material, Recipe, Net]:
+    small = [SMALL, "batch=64"]  # else items come twice in a batch
+    recipe = load_recipe(
+        name, ["batch=16", "stages.0.steps=4"] if name == "dual" else [*small, "steps=4"]
+    )
+    found = KINDS[recipe.system_type.eats].gather(recipe, cache, lambda _: None)
     torch.manual_seed(0)
-    system = SYSTEMS[name](found.feature_dim, found.labels.sizes, recipe.model)
-    system.fit_input(found.plain(found.collection.train))
-    return found, system
+    backbone = found.backbone()
+    net = Net(recipe.system_type(found.feature_dim, found.sizes, recipe.model), backbone)
+    net.system.fit_input(found.first_look(net))
+    return found, recipe, net
 
 
 @pytest.mark.parametrize("name", sorted(SYSTEMS))
 def test_every_part_of_a_loss_counts_under_its_own_recipe(name: str, cache: Path) -> None:
-    found, system = material_of(name, cache)
-    batches = PhotoBatches(found.inputs, found.labels, found.sampler, 4)
+    found, recipe, net = material_of(name, cache)
+    batches = Batches(found, recipe)
     seen: dict[str, float] = {}
     for progress in (0.0, 0.99):
         for batch in batches:
-            for part, value in system.losses(batch.inputs, batch, progress).items():
+            features = net.features(batch.inputs)
+            for part, value in net.system.losses(features, batch, progress).items():
                 assert value.isfinite(), part
                 seen[part] = seen.get(part, 0.0) + abs(value.item())
     assert {part for part, value in seen.items() if value == 0} == set()

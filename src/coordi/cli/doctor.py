@@ -123,7 +123,7 @@ def doctor(
 def _encoder(name: str) -> "Encoder | None":
     if name == NO_ENCODER:
         return None
-    from coordi.models.encoders import open_encoder
+    from coordi.models.opening import open_encoder
 
     return open_encoder(name)
 

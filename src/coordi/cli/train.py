@@ -45,7 +45,7 @@ def train(
         from coordi.training.processes import is_first
 
         recipe_text(recipe)  # a wrong name is said before anything heavy is imported
-        from coordi.training.fit import run
+        from coordi.training.run import run
 
         into = output or Path("runs") / Path(recipe).stem
         try:

@@ -17,7 +17,7 @@ import xxhash
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from coordi.data.images import decode_crop, read_bytes
+from coordi.data.images import decode_crop, image_hash, read_bytes
 from coordi.errors import EncoderError, ImageError
 from coordi.types import Encoder, Origin, Photo, Problem, Vectors
 
@@ -29,21 +29,29 @@ _THREADS = 4
 
 
 def photo_features(
-    photos: Sequence[Photo], encoder: Encoder, cache: Path, *, on_progress: Progress | None = None
+    photos: Sequence[Photo],
+    encoder: Encoder,
+    cache: Path,
+    *,
+    on_progress: Progress | None = None,
+    hashes: dict[str, str] | None = None,
 ) -> tuple[Vectors, tuple[Problem, ...]]:
     """Encode photos, cropped to their box → unit rows (N, encoder.dim) in the order of `photos`.
 
     A photo that is missing or cannot be read is a `Problem` and has a row of zeros. Features
     stand in `cache` under the content of the picture, the box and the encoder's fingerprint, so
-    that a second call only reads; several processes may share the folder. Raises `EncoderError`
-    where the encoder gives vectors that are not finite.
+    that a second call only reads; several processes may share the folder. `hashes` is given each
+    photo's id → `image_hash` of its file. Raises `EncoderError` where the encoder gives vectors
+    that are not finite.
     """
     kept = FeatureCache(cache, encoder)
     vectors = np.zeros((len(photos), encoder.dim), np.float32)
     problems: list[Problem] = []
     for begin, loaded in _loaded(photos, encoder, kept):
         misses: dict[bytes, NDArray[Any]] = {}
-        for offset, (photo_key, value) in enumerate(loaded):
+        for offset, (photo_key, value, content) in enumerate(loaded):
+            if hashes is not None and content:
+                hashes[photos[begin + offset].id] = content
             if isinstance(value, ImageError):
                 problems.append(_problem(photos[begin + offset], value))
             elif value is not None:
@@ -52,7 +60,7 @@ def photo_features(
             made = encoder.encode_prepared(np.stack(list(misses.values())))
             _check_finite(made, encoder)
             kept.add(list(misses), made)
-        for offset, (photo_key, value) in enumerate(loaded):
+        for offset, (photo_key, value, _) in enumerate(loaded):
             if not isinstance(value, ImageError):
                 vectors[begin + offset] = kept[photo_key]
         if on_progress is not None:
@@ -116,8 +124,9 @@ def _checksum(key: bytes, vector: NDArray[np.float32]) -> int:
     return xxhash.xxh3_64_intdigest(key + np.asarray(vector, "<f4").tobytes())
 
 
-_Loaded = tuple[bytes, NDArray[Any] | ImageError | None]
-"""Key, and the prepared picture, why there is none, or None where the vector is known."""
+_Loaded = tuple[bytes, NDArray[Any] | ImageError | None, str]
+"""Key; the prepared picture, why there is none, or None where the vector is known; the file's hash,
+"" where it cannot be read."""
 
 
 def _loaded(
@@ -140,12 +149,14 @@ def _loaded(
 
 
 def _load(photo: Photo, encoder: Encoder, kept: FeatureCache) -> _Loaded:
+    content = ""
     try:
         data = read_bytes(photo.image)
+        content = image_hash(data)
         key = xxhash.xxh3_128_digest(data + repr(photo.box).encode())
-        return key, None if key in kept else _prepared(data, photo, encoder)
+        return key, None if key in kept else _prepared(data, photo, encoder), content
     except ImageError as error:
-        return b"", error
+        return b"", error, content
 
 
 def _prepared(data: bytes, photo: Photo, encoder: Encoder) -> NDArray[Any]:

@@ -5,16 +5,16 @@ resumed training draws the very batches of an undisturbed one, and several devic
 n-th step each. An epoch is the number of steps in which every class is drawn.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from inspect import signature
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from coordi.data.collection import Collection, PhotoRows, key_of
-from coordi.errors import InputError, UnknownNameError
+from coordi.errors import InputError
+from coordi.kinds import Choice, Chosen
 
 Labels = NDArray[np.int64]
 """Class of each row, (N,), numbered from 0 without gaps."""
@@ -190,44 +190,58 @@ class CrossDomainPairs:
         return np.concatenate([side(*slot) for slot in drawn for side in self._sides])
 
 
-SAMPLERS: Mapping[str, Callable[..., Sampler]] = {
-    "m-per-class": MPerClass,
-    "category-balanced": CategoryBalanced,
-    "hierarchical": Hierarchical,
-    "cross-domain-pairs": CrossDomainPairs,
-}
+SAMPLERS = Choice(
+    "sampler",
+    {
+        "m-per-class": MPerClass,
+        "category-balanced": CategoryBalanced,
+        "hierarchical": Hierarchical,
+        "cross-domain-pairs": CrossDomainPairs,
+    },
+    bounds=lambda _: {"ge": 1},
+    given={"seed"},
+)
 """Samplers by name, as `make_sampler` and recipes take them."""
 
 
 def make_sampler(
-    name: str,
+    chosen: Any,
     collection: Collection,
     rows: PhotoRows,
     *,
     batch: int,
     seed: int,
     key: str = "item",
-    **settings: Any,
 ) -> Sampler:
-    """The sampler of that name over some rows of a collection.
+    """The sampler that is `chosen` of SAMPLERS, by name or with settings, over some rows.
 
     Photos of one class share `key`: "item", "category" or an attribute; photos whose key is not
     known are left out. Raises `UnknownNameError` for an unknown sampler or setting, `InputError`
     where settings do not fit or no photo has the key.
     """
-    _check_settings(name, settings)
-    photos = collection.photos
+    chosen, photos = SAMPLERS.read(chosen), collection.photos
     rows = np.array([row for row in rows.tolist() if key_of(photos[row], key)], np.int64)
     if not len(rows):
         raise InputError(f"{collection.name}: no photo whose {key} is known; nothing to draw")
-    keys = [key_of(photos[row], key) for row in rows.tolist()]
-    columns = [rows, _numbered(keys)]
-    if name in {"category-balanced", "hierarchical"}:
-        columns.append(_numbered([photos[row].category for row in rows.tolist()]))
-    elif name == "cross-domain-pairs":
-        columns.append(np.array([photos[row].street for row in rows.tolist()]))
-    return SAMPLERS[name](*columns, batch=batch, seed=seed, **settings)
+    own = [photos[row] for row in rows.tolist()]
+    columns = [rows, _numbered([key_of(photo, key) for photo in own])]
+    if chosen.kind in _OF_CATEGORIES:
+        columns.append(_numbered([photo.category for photo in own]))
+    elif chosen.kind in _OF_DOMAINS:
+        columns.append(np.array([photo.street for photo in own]))
+    sampler: Sampler = SAMPLERS.make(chosen, *columns, batch=batch, seed=seed)
+    return sampler
 
+
+def check_sampler(chosen: Chosen, batch: int) -> None:
+    """Raise what `make_sampler` would raise of settings and a size of batch."""
+    rows, same, street = np.arange(2), np.zeros(2, np.int64), np.array([True, False])
+    more = [same] * (chosen.kind in _OF_CATEGORIES) + [street] * (chosen.kind in _OF_DOMAINS)
+    SAMPLERS.make(chosen, rows, same, *more, batch=batch, seed=0)
+
+
+_OF_CATEGORIES, _OF_DOMAINS = {"category-balanced", "hierarchical"}, {"cross-domain-pairs"}
+"""Samplers that look at the photos' categories, or at whether they are from the street."""
 
 _CLASSES, _CATEGORIES, _BLOCKS, _IN_CATEGORY, _PHOTOS = range(5)
 """Independent streams of random numbers."""
@@ -330,26 +344,3 @@ def _slots(batch: int, size: int) -> int:
             "change the batch or m"
         )
     return batch // size
-
-
-def check_sampler(name: str, settings: Mapping[str, Any], batch: int) -> None:
-    """Raise what `make_sampler` would raise of a name, settings and a size of batch."""
-    _check_settings(name, settings)
-    rows, same, street = np.arange(2), np.zeros(2, np.int64), np.array([True, False])
-    own = {"category-balanced": [same], "hierarchical": [same], "cross-domain-pairs": [street]}
-    SAMPLERS[name](rows, same, *own.get(name, []), batch=batch, seed=0, **settings)
-
-
-def _check_settings(name: str, settings: Mapping[str, Any]) -> None:
-    if name not in SAMPLERS:
-        raise UnknownNameError("sampler", name, SAMPLERS)
-    known = [
-        setting
-        for setting, parameter in signature(SAMPLERS[name]).parameters.items()
-        if parameter.kind is parameter.KEYWORD_ONLY and setting not in {"batch", "seed"}
-    ]
-    for setting, value in settings.items():
-        if setting not in known:
-            raise UnknownNameError(f"setting of sampler {name}", setting, known)
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise InputError(f"sampler {name}: {setting} is {value!r}; give a whole number ≥ 1")

@@ -105,7 +105,7 @@ class Engine:
         """The encoder, opened at first use."""
         with self._opening:
             if self._encoder is None:
-                from coordi.models.encoders import open_encoder
+                from coordi.models.opening import open_encoder
 
                 self._encoder = open_encoder(self._name, dim=self._dim)
             return self._encoder
@@ -130,7 +130,7 @@ class Engine:
         """The re-ranker, opened at first use; None where the engine was opened without one."""
         with self._opening:
             if isinstance(self._reranker, str):
-                from coordi.models.retrieval.reranking import open_reranker
+                from coordi.models.reranking import open_reranker
 
                 self._reranker = open_reranker(self._reranker)
             return self._reranker

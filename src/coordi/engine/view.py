@@ -40,7 +40,7 @@ class View:
 
         Raises `FingerprintError` where the store holds vectors of other encoders only.
         """
-        from coordi.models.encoders.trained import query_side
+        from coordi.models.trained import query_side
         from coordi.tasks.search import search
 
         encoder = self._encoder_at(self.at)
@@ -109,7 +109,7 @@ class View:
         """Mask over the store's positions of what a query may answer with; None: of everything."""
         from dataclasses import replace
 
-        from coordi.models.encoders.trained import query_side
+        from coordi.models.trained import query_side
         from coordi.tasks.search import matching
 
         encoder = query_side(self._encoder_at(self.at))

@@ -7,7 +7,7 @@ import numpy as np
 
 from coordi.data.features import Progress, photo_features
 from coordi.geometry import unit_rows
-from coordi.models.encoders.trained import TrainedEncoder
+from coordi.models.trained import TrainedEncoder
 from coordi.types import Encoder, Photo, Problem, Vectors
 
 _ROWS = 8192

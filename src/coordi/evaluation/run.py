@@ -9,16 +9,16 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import yaml
 
-from coordi.artifacts import read_json
 from coordi.data.collection import Collection, Trial, group_of, key_of
 from coordi.errors import FingerprintError, InputError
 from coordi.evaluation import measure as measuring
 from coordi.evaluation.features import photo_vectors
 from coordi.evaluation.protocols import Protocol, protocol_of
 from coordi.evaluation.report import FoundPhoto, Report, ShownQuery, Terms
-from coordi.models.encoders import list_encoders, open_encoder
+from coordi.models.encoders import list_encoders
 from coordi.models.encoders.controls import CONTROLS
-from coordi.models.retrieval.reranking import open_reranker
+from coordi.models.opening import is_reranker, open_encoder
+from coordi.models.reranking import open_reranker
 from coordi.ranking.rankings import Rankings, rank_chunks
 from coordi.ranking.rerank import reranked
 from coordi.ranking.truth import truth_of
@@ -247,14 +247,6 @@ def _examples(bench: Bench, top: Rankings, queries: Sequence[int]) -> Iterator[S
         )
         photo = photos[trial.query[at]].id
         yield ShownQuery(photo, int(top.first[at]), int(top.answers[at]), found)
-
-
-def is_reranker(name: str) -> bool:
-    """Whether a folder holds a system without vectors of its own."""
-    from coordi.models.encoders.opening import TRAINED
-
-    config = read_json(Path(name).expanduser() / "config.json")
-    return config.get("format") == TRAINED and config.get("dim") is None
 
 
 def _recipe(name: str) -> tuple[int | None, dict[str, Any]]:

@@ -1,4 +1,8 @@
-"""What one step of training sees, by kind of data. `inputs` holds each picture once."""
+"""What one step of training sees, by kind of data. `inputs` holds each picture once.
+
+`inputs` are (P, D) features of a frozen encoder or (P, 3, S, S) pixels in [−1, 1]; rows of the
+other tensors that name pictures name rows of it. −1 stands for what is unknown or absent.
+"""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -19,12 +23,101 @@ class PhotoBatch(NamedTuple):
     """B photos; labels count from 0 over the training photos."""
 
     inputs: Tensor
-    """(B, D) features of a frozen encoder, or (B, 3, S, S) pixels in [−1, 1]."""
     items: Tensor
     """(B,) long: which garment, or whatever else the recipe's `match` pulls together."""
     street: Tensor
     """(B,) bool: taken out of the studio."""
     categories: Tensor
-    """(B,) long, −1 where unknown."""
+    """(B,) long."""
     attributes: Tensor
-    """(B, A) long, −1 where unknown; a column per key of `LabelSizes.attributes`."""
+    """(B, A) long; a column per key of `LabelSizes.attributes`."""
+
+
+class VocabularySize(NamedTuple):
+    """How many pieces a tokenizer has."""
+
+    pieces: int
+
+
+class CaptionBatch(NamedTuple):
+    """B pictures with a caption each."""
+
+    inputs: Tensor
+    input_ids: Tensor
+    """(B, L) long: the captions' tokens."""
+    attention_mask: Tensor
+    """(B, L) long: 1 where there is one."""
+    truth: Tensor
+    """(B, B) int8: whether caption j is true of picture i: 1 yes, −1 no, 0 cannot be known."""
+    alike: Tensor
+    """(K, B) long: numbers of what pictures share, a row for each of K notions."""
+    weights: Tensor
+    """(K,): how much each notion counts in this step."""
+
+
+class OutfitSizes(NamedTuple):
+    """How many kinds of garment outfits are made of."""
+
+    types: int
+
+
+class OutfitBatch(NamedTuple):
+    """O outfits of at most L garments each, and P pictures of all of them."""
+
+    inputs: Tensor
+    members: Tensor
+    """(O, L) long: rows of `inputs`, −1 behind the last; shuffled unless order is learned from."""
+    types: Tensor
+    """(P,) long: the kind of each garment."""
+    owner: Tensor
+    """(O,) long: whose outfit it is."""
+
+
+class EditSizes(NamedTuple):
+    """How many different words the edits use."""
+
+    words: int
+
+
+class EditBatch(NamedTuple):
+    """E edits of a reference picture, in words, that give a target picture."""
+
+    inputs: Tensor
+    reference: Tensor
+    """(E,) long: rows of `inputs`."""
+    target: Tensor
+    """(E,) long: rows of `inputs`."""
+    words: Tensor
+    """(E, L) long: numbers of words, −1 behind the last."""
+    same: Tensor
+    """(E,) long: edits that share a number share a target, and are no negatives of each other."""
+
+
+class ViewSizes(NamedTuple):
+    """Nothing has to be known of pictures without labels."""
+
+
+class ViewBatch(NamedTuple):
+    """V views of each of N pictures without labels."""
+
+    inputs: Tensor
+    views: Tensor
+    """(N, V) long: rows of `inputs` that show the same picture."""
+
+
+class ChoiceSizes(NamedTuple):
+    """How many people chose."""
+
+    users: int
+
+
+class ChoiceBatch(NamedTuple):
+    """C choices: who took what, over what."""
+
+    inputs: Tensor
+    users: Tensor
+    """(C,) long."""
+    chosen: Tensor
+    """(C,) long: rows of `inputs`."""
+    other: Tensor
+    """(C,) long: rows of `inputs`."""

@@ -6,38 +6,33 @@ not fit unit rows the factory's docstring says what was changed.
 
 import inspect
 import math
-from collections.abc import Callable
 from typing import Any
 
 import torch
 from pytorch_metric_learning import distances, losses, miners
 from torch import Tensor, nn
 
-from coordi.errors import InputError, UnknownNameError
+from coordi.errors import InputError
+from coordi.kinds import Choice
 from coordi.objectives.dense import Indices, InfoNCELoss, LiftedStructureLoss
 from coordi.objectives.distances import full_precision
 
 
-def make_loss(name: str, *, dim: int, classes: int, **settings: float) -> "MetricLoss":
-    """The loss `name` of LOSSES; `dim` columns and `classes` labels size the proxies of some.
+def make_loss(chosen: Any, *, dim: int, classes: int) -> "MetricLoss":
+    """The loss that is `chosen` of LOSSES, by name or with settings.
 
-    UnknownNameError for an unknown name, InputError for an unknown or impossible setting.
+    `dim` columns and `classes` labels size the proxies of some. UnknownNameError for an unknown
+    name or setting, InputError for an impossible value.
     """
-    factory = _known("loss", name, LOSSES)
-    _check(f"loss {name}", factory, settings)
-    needs_proxies = "classes" in inspect.signature(factory).parameters
-    sizes = {"dim": dim, "classes": classes} if needs_proxies else {}
-    return MetricLoss(factory(**sizes, **settings), classes if needs_proxies else None)
+    chosen = LOSSES.read(chosen)
+    proxies = "classes" in inspect.signature(LOSSES.makers[chosen.kind]).parameters
+    sizes = {"dim": dim, "classes": classes} if proxies else {}
+    return MetricLoss(LOSSES.make(chosen, **sizes), classes if proxies else None)
 
 
-def make_miner(name: str, **settings: float) -> "Miner":
-    """The miner `name` of MINERS.
-
-    UnknownNameError for an unknown name, InputError for an unknown or impossible setting.
-    """
-    factory = _known("miner", name, MINERS)
-    _check(f"miner {name}", factory, settings)
-    return Miner(factory(**settings))
+def make_miner(chosen: Any) -> "Miner":
+    """The miner that is `chosen` of MINERS; errors as of `make_loss`."""
+    return Miner(MINERS.make(MINERS.read(chosen)))
 
 
 class MetricLoss(nn.Module):
@@ -153,18 +148,29 @@ def proxy_anchor(*, dim: int, classes: int, margin: float = 0.1, alpha: float = 
     return _as_module(losses.ProxyAnchorLoss(classes, dim, margin=margin, alpha=alpha))
 
 
-LOSSES: dict[str, Callable[..., nn.Module]] = {
-    "arcface": arcface,
-    "contrastive": contrastive,
-    "infonce": InfoNCELoss,
-    "lifted-structure": LiftedStructureLoss,
-    "multi-similarity": multi_similarity,
-    "n-pair": n_pair,
-    "proxy-anchor": proxy_anchor,
-    "supcon": supcon,
-    "triplet": triplet,
-}
-"""Name → factory; its keyword arguments are the loss's settings."""
+def _bounds(setting: str) -> dict[str, float]:
+    """What a loss divides by, or what switches it off at zero, is above zero; all else is ≥ 0."""
+    if setting == "share":
+        return {"gt": 0, "le": 1}
+    return {"gt" if setting in {"alpha", "beta", "scale", "temperature"} else "ge": 0}
+
+
+LOSSES = Choice(
+    "loss",
+    {
+        "arcface": arcface,
+        "contrastive": contrastive,
+        "infonce": InfoNCELoss,
+        "lifted-structure": LiftedStructureLoss,
+        "multi-similarity": multi_similarity,
+        "n-pair": n_pair,
+        "proxy-anchor": proxy_anchor,
+        "supcon": supcon,
+        "triplet": triplet,
+    },
+    _bounds,
+)
+"""Losses by name, as `make_loss` and recipes take them."""
 
 
 def batch_hard() -> nn.Module:
@@ -216,24 +222,26 @@ def pair_margin(*, pos_margin: float = 0.2, neg_margin: float = 0.8) -> nn.Modul
 
 def hard_share(*, share: float = 0.5) -> nn.Module:
     """The hardest `share` of positive and of negative pairs (Yuan et al. 2017, HDC)."""
-    if not 0 < share <= 1:
-        raise InputError(f"miner hard-share: share must be above 0 and at most 1, not {share}")
     return _as_module(miners.HDCMiner(filter_percentage=share))
 
 
-MINERS: dict[str, Callable[..., nn.Module]] = {
-    "angular": angular,
-    "batch-hard": batch_hard,
-    "distance-weighted": distance_weighted,
-    "easy-positive": easy_positive,
-    "hard": hard,
-    "hard-share": hard_share,
-    "multi-similarity": multi_similarity_pairs,
-    "pair-margin": pair_margin,
-    "semihard": semihard,
-    "violating": violating,
-}
-"""Name → factory; its keyword arguments are the miner's settings."""
+MINERS = Choice(
+    "miner",
+    {
+        "angular": angular,
+        "batch-hard": batch_hard,
+        "distance-weighted": distance_weighted,
+        "easy-positive": easy_positive,
+        "hard": hard,
+        "hard-share": hard_share,
+        "multi-similarity": multi_similarity_pairs,
+        "pair-margin": pair_margin,
+        "semihard": semihard,
+        "violating": violating,
+    },
+    _bounds,
+)
+"""Miners by name, as `make_miner` and recipes take them."""
 
 
 class _SafeArcFace(losses.ArcFaceLoss):  # type: ignore[misc]
@@ -283,28 +291,3 @@ def _as_module(thing: Any) -> nn.Module:
     """The library has no types; all that it makes here are modules."""
     module: nn.Module = thing
     return module
-
-
-def _known(
-    kind: str, name: str, table: dict[str, Callable[..., nn.Module]]
-) -> Callable[..., nn.Module]:
-    if name not in table:
-        raise UnknownNameError(kind, name, table)
-    return table[name]
-
-
-def _check(what: str, factory: Callable[..., nn.Module], settings: dict[str, float]) -> None:
-    """InputError for a setting that `factory` has not, or that is not a number ≥ 0."""
-    known = set(inspect.signature(factory).parameters) - {"dim", "classes"}
-    for key, value in settings.items():
-        if key not in known:
-            raise UnknownNameError(f"setting of {what}", key, known)
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise InputError(f"{what}: {key} must be a number, not {value!r}")
-        if not 0 <= value < math.inf or (key in _DIVISORS and value == 0):
-            least = "above 0" if key in _DIVISORS else "0 or more"
-            raise InputError(f"{what}: {key} must be {least} and finite, not {value}")
-
-
-_DIVISORS = {"alpha", "beta", "scale", "temperature"}
-"""Settings that a loss divides by, or that switch it off at zero."""

@@ -12,6 +12,8 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
+from coordi.training.stopping import require_finite_weights
+
 SPREAD_BELOW = 0.1
 """Mean deviation per dimension, as a share of an even spread, at which an embedding is collapsed.
 
@@ -79,7 +81,11 @@ class CollapseMonitor(Callback):
         if step == self.last or (step % self.every and step != trainer.max_steps):
             return
         self.last = step
-        spread = spread_of(pl_module.probe())
+        require_finite_weights(pl_module.net, step)
+        rows = pl_module.material.probe(pl_module.net)
+        if rows is None:
+            return
+        spread = spread_of(rows)
         for logger in trainer.loggers:
             logger.log_metrics(
                 {"embedding_deviation": spread.deviation, "effective_rank": spread.rank}, step

@@ -12,7 +12,7 @@ from PIL.Image import Resampling
 from torch import Tensor
 
 from coordi.data.collection import PhotoRows
-from coordi.data.images import decode_crop, read_bytes
+from coordi.data.images import decode_crop, image_hash, read_bytes
 from coordi.errors import ImageError
 from coordi.models.encoders.preprocessing import Preprocessing
 from coordi.training.augment import augment
@@ -44,9 +44,18 @@ class Pixels:
 
 
 def load_pixels(
-    photos: Sequence[Photo], rows: PhotoRows, size: int, *, augment: bool, seed: int
+    photos: Sequence[Photo],
+    rows: PhotoRows,
+    size: int,
+    *,
+    augment: bool,
+    seed: int,
+    hashes: dict[str, str],
 ) -> tuple[Pixels, tuple[Problem, ...]]:
-    """Decode the photos of `rows`, `size` pixels a side; those that cannot be read are problems."""
+    """Decode the photos of `rows`, `size` pixels a side; those that cannot be read are problems.
+
+    `hashes` is given each photo's id → `image_hash` of its file.
+    """
     preprocessing = Preprocessing((size, size), None, Resampling.BICUBIC)
     pictures = np.zeros((len(rows) + 1, 3, size, size), np.uint8)
     place = np.full(len(photos), len(rows), np.int64)
@@ -54,9 +63,9 @@ def load_pixels(
     def read(at: int) -> Problem | None:
         photo = photos[rows[at]]
         try:
-            pictures[at] = preprocessing.prepare(
-                decode_crop(read_bytes(photo.image), photo.box, size)
-            )
+            data = read_bytes(photo.image)
+            hashes[photo.id] = image_hash(data)
+            pictures[at] = preprocessing.prepare(decode_crop(data, photo.box, size))
         except ImageError as error:
             return Problem(Origin(photo.id), str(error), photo.id, "image")
         place[rows[at]] = at

@@ -2,19 +2,18 @@
 
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError, create_model
 
 from coordi.errors import InputError, RecipeError, UnknownNameError
-from coordi.training.dual_recipe import DualRecipe
+from coordi.models.systems import SYSTEMS
+from coordi.training.material import KINDS
 from coordi.training.packaged import read_yaml, recipe_text
-from coordi.training.retrieval_recipe import RetrievalRecipe, recipe_type
-
-AnyRecipe = DualRecipe | RetrievalRecipe
+from coordi.training.recipe import Recipe
 
 
-def load_recipe(name: str, overrides: Sequence[str] = ()) -> AnyRecipe:
+def load_recipe(name: str, overrides: Sequence[str] = ()) -> Recipe:
     """A recipe of the package by name, or of a YAML file, with `field=value` overrides.
 
     A dotted field reaches inside ("stages.0.steps=10"); values are read as YAML. Raises
@@ -40,17 +39,13 @@ def _override(values: Any, override: str) -> None:
         raise RecipeError(f"the recipe has no field {field!r}") from error
 
 
-def _validate(values: Any, name: str) -> AnyRecipe:
-    from coordi.models.retrieval import SYSTEMS
-
+def _validate(values: Any, name: str) -> Recipe:
     if not isinstance(values, dict):
         raise RecipeError(f"recipe {name} holds no fields; see docs/training.md for an example")
     if "recipe" in values:  # what `system` was called before 0.2
         values["system"] = values.pop("recipe")
-    kind = str(values.get("system", "dual"))
-    if kind not in {"dual", *SYSTEMS}:
-        raise UnknownNameError("system", kind, {"dual", *SYSTEMS})
-    model: type[AnyRecipe] = DualRecipe if kind == "dual" else recipe_type(kind)
+    system = values.setdefault("system", "dual")  # of a file that names none, as before 0.2
+    model = recipe_type(str(system))
     try:
         return model.model_validate(values)
     except ValidationError as error:
@@ -60,6 +55,20 @@ def _validate(values: Any, name: str) -> AnyRecipe:
         raise
     except InputError as error:
         raise RecipeError(f"recipe {name}: {error}") from error
+
+
+def recipe_type(system: str) -> type[Recipe]:
+    """The recipe of what a system learns from, whose `model` are that system's settings.
+
+    `UnknownNameError` for a system that is not there.
+    """
+    if system not in SYSTEMS:
+        raise UnknownNameError("system", system, SYSTEMS)
+    kind, made = SYSTEMS[system], cast(Any, create_model)  # its overloads know no such field
+    recipe: type[Recipe] = KINDS[kind.eats].Recipe
+    default = Field(default_factory=kind.Settings)
+    whole: type[Recipe] = made(recipe.__name__, __base__=recipe, model=(kind.Settings, default))
+    return whole
 
 
 def _explain(problem: Any, model: type[BaseModel]) -> str:

@@ -5,7 +5,7 @@ import logging
 import signal
 import sys
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -55,29 +55,26 @@ def steps_done(output: Path) -> int:
 
 def train(
     module: lightning.LightningModule,
-    batches: Iterable[Any] | None,
     recipe: Recipe,
     output: Path,
     *,
-    steps: int,
     quiet: bool,
     callbacks: Sequence[Callback] = (),
     devices: int = 1,
-    clip: float | None = None,
 ) -> None:
-    """Train to `steps` optimiser steps, going on from the last checkpoint in `output`.
+    """Train to the recipe's last step, going on from the last checkpoint in `output`.
 
-    `batches` start where that checkpoint ended; None takes the module's own. Ctrl-C or SIGTERM
-    ends the step at hand, writes a checkpoint, and then comes through as it would have at once.
-    Raises `RecipeError` at the first value that is not finite, and for a checkpoint that does not
-    fit; the last checkpoint stays in both cases.
+    The module's batches start where that checkpoint ended. Ctrl-C or SIGTERM ends the step at
+    hand, writes a checkpoint, and then comes through as it would have at once. Raises
+    `RecipeError` at the first value that is not finite, and for a checkpoint that does not fit;
+    the last checkpoint stays in both cases.
     """
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     last, stop = last_checkpoint(output), Stop()
     if last is not None:
         _check(last, module)
     trainer = lightning.Trainer(
-        max_steps=steps,
+        max_steps=recipe.total_steps,
         accelerator="auto",
         devices=devices,
         # Parts of a system may rest in some stage of a curriculum.
@@ -93,14 +90,12 @@ def train(
         enable_progress_bar=not quiet,
         log_every_n_steps=LOG_EVERY,
         enable_model_summary=False,
-        gradient_clip_val=clip,
         use_distributed_sampler=False,
     )
     with _quiet_lightning(), signals_after_the_step(stop), _ending_the_others(trainer):
         try:
             trainer.fit(
                 module,
-                batches,
                 ckpt_path=None if last is None else str(last),
                 weights_only=None if last is None else True,
             )

@@ -1,6 +1,7 @@
-"""R@1 on the val trial while training runs, the best weights, and when to stop.
+"""How good the weights are while training runs, the best of them, and when to stop.
 
-Only `Collection.val` is looked at; the test trial, whose numbers are reported, never is.
+What is measured is the material's to say: of photos R@1 on the val trial. What is reported in the
+end, the test trial, is never looked at.
 """
 
 from collections.abc import Callable
@@ -11,6 +12,8 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor, nn
 
+from coordi.training.stopping import require_finite_weights
+
 
 class Validation(Callback):
     """Looks every `every` steps, keeps the best weights, stops after `patience` vain looks.
@@ -19,14 +22,14 @@ class Validation(Callback):
     weights are the best. All of its state is in the checkpoint.
     """
 
-    def __init__(self, every: int, patience: int, say: Callable[[str], None]) -> None:
-        self.every, self.patience, self.say = every, patience, say
+    def __init__(self, every: int, patience: int, say: Callable[[str], None], measure: str) -> None:
+        self.every, self.patience, self.say, self.measure = every, patience, say, measure
         self.history: list[tuple[int, float]] = []
         self.best_weights: dict[str, Tensor] = {}
 
     @property
     def best(self) -> tuple[int, float]:
-        """Step and R@1 of the best look, the earliest of several."""
+        """Step and value of the best look, the earliest of several."""
         return max(self.history, key=lambda look: (look[1], -look[0]))
 
     @property
@@ -67,10 +70,11 @@ class Validation(Callback):
             trainer.should_stop = trainer.should_stop or self.exhausted
 
     def _look(self, trainer: lightning.Trainer, module: Any) -> None:
-        step, value = trainer.global_step, module.recall_at_1()
+        require_finite_weights(module.net, trainer.global_step)
+        step, value = trainer.global_step, module.material.judge(module.net)
         self.history.append((step, value))
         for logger in trainer.loggers:
-            logger.log_metrics({"val_recall_at_1": value}, step)
+            logger.log_metrics({self.measure: value}, step)
         if self.best[0] == step:
             self.best_weights = {
                 name: tensor.detach().cpu().clone()
@@ -81,7 +85,7 @@ class Validation(Callback):
 
     def _say_stop(self, step: int) -> None:
         self.say(
-            f"stopped at step {step}: no better R@1 on val in {self.patience} looks than "
+            f"stopped at step {step}: no better {self.measure} in {self.patience} looks than "
             f"{self.best[1]:.3f} at step {self.best[0]}"
         )
 

@@ -1,6 +1,5 @@
-"""Encoders: pictures and words → unit rows of one space."""
+"""Encoders: pictures and words → unit rows of one space. `coordi.models.opening` opens them."""
 
 from coordi.models.encoders.names import EncoderInfo, list_encoders
-from coordi.models.encoders.opening import open_encoder
 
-__all__ = ["EncoderInfo", "list_encoders", "open_encoder"]
+__all__ = ["EncoderInfo", "list_encoders"]

@@ -16,7 +16,7 @@ from torch.nn import functional
 from coordi.artifacts import fetch, read_json
 from coordi.errors import EncoderError
 from coordi.models.encoders.names import MINI, mini_folder
-from coordi.models.encoders.onnx import FORMAT as DUAL_FORMAT
+from coordi.models.encoders.onnx import DUAL_FORMAT
 
 Triple = tuple[float, float, float]
 
@@ -39,10 +39,12 @@ class BackboneConfig(BaseModel):
     """What pixels are divided by after that."""
     architecture: dict[str, Any] = {}
     """config.json of a `transformers` model."""
+    unit_rows: bool = True
+    """Whether features are scaled to length one."""
 
 
 class Backbone(nn.Module):
-    """Pixels (B, 3, S, S) in [−1, 1] → unit rows (B, dim)."""
+    """Pixels (B, 3, S, S) in [−1, 1] → rows (B, dim), of length one unless the config says not."""
 
     mean: Tensor
     std: Tensor
@@ -50,6 +52,7 @@ class Backbone(nn.Module):
     def __init__(self, config: BackboneConfig, tower: nn.Module) -> None:
         super().__init__()
         self.config, self.tower = config, tower
+        self._as_it_is = config.mean == config.std == (0.5, 0.5, 0.5)
         self.register_buffer("mean", _column(config.mean), persistent=False)
         self.register_buffer("std", _column(config.std), persistent=False)
         # Convolutions are a third faster on a CPU with the channels last.
@@ -58,11 +61,20 @@ class Backbone(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Encode a batch."""
-        return functional.normalize(self.features(pixels).float(), dim=1)
+        rows = self.features(pixels).float()
+        return functional.normalize(rows, dim=1) if self.config.unit_rows else rows
+
+    def blocks(self) -> list[nn.Module]:
+        """Its stages from the input on, for a recipe that keeps the first ones as they are."""
+        if self.config.kind == "transformers":
+            return []
+        tower: Any = self.tower
+        network = tower.backbone if self.config.kind == "coordi-mini" else tower
+        return [network.conv_stem, *network.layer]
 
     def features(self, pixels: Tensor) -> Tensor:
         """Pixels (B, 3, S, S) in [−1, 1] → rows (B, dim) that are not yet of length one."""
-        scaled = ((pixels + 1) / 2 - self.mean) / self.std
+        scaled = pixels if self._as_it_is else ((pixels + 1) / 2 - self.mean) / self.std
         scaled = scaled.contiguous(memory_format=torch.channels_last)
         rows: Tensor
         if self.config.kind == "coordi-mini":
@@ -93,7 +105,7 @@ def open_backbone(name: str, image_size: int) -> Backbone:
         return _mobilenet(path, image_size)
     folder = path if path.is_dir() else fetch(name)
     config = read_json(folder / "config.json")
-    if config.get("format") == DUAL_FORMAT:
+    if config.get("format") == DUAL_FORMAT or config.get("system") == "dual":
         return _mini(folder, name, image_size)
     if "model_type" in config:
         return _transformers(folder, name, image_size, str(config["model_type"]))
@@ -113,9 +125,9 @@ def _mobilenet(path: Path, image_size: int) -> Backbone:
 
 
 def _mini(folder: Path, name: str, image_size: int) -> Backbone:
-    from coordi.models.encoders.mini import load_mini
+    from coordi.models.encoders.mini import load_image_tower
 
-    tower = load_mini(folder).image
+    tower = load_image_tower(folder)
     config = BackboneConfig(
         kind="coordi-mini", origin=name, dim=tower.head.out_features, image_size=image_size
     )

@@ -7,25 +7,32 @@ Both give rows that are not yet of length one.
 """
 
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import MobileNetV2Config, MobileNetV2Model
 
-from coordi.artifacts import read_json
 from coordi.errors import EncoderError
+
+_Model = TypeVar("_Model", bound=nn.Module)
 
 
 class ImageTower(nn.Module):
     """Pixels (B, 3, S, S) in [−1, 1] → (B, dim)."""
 
-    def __init__(self, dim: int = 256, backbone: MobileNetV2Model | None = None) -> None:
+    def __init__(
+        self,
+        dim: int = 256,
+        backbone: nn.Module | None = None,
+        head: nn.Linear | None = None,
+    ) -> None:
         super().__init__()
         self.backbone = fold_batch_norm(
             MobileNetV2Model(MobileNetV2Config()) if backbone is None else backbone
         )
-        self.head = nn.Linear(1280, dim)
+        self.head = nn.Linear(1280, dim) if head is None else head
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Encode a batch."""
@@ -91,26 +98,7 @@ class _Layer(nn.Module):
         return mixed.reshape(batch, length, width)
 
 
-class Mini(nn.Module):
-    """Both towers."""
-
-    def __init__(
-        self, vocabulary: int, dim: int = 256, backbone: MobileNetV2Model | None = None
-    ) -> None:
-        super().__init__()
-        self.image = ImageTower(dim, backbone)
-        self.text = TextTower(vocabulary, dim)
-
-    def encode_image(self, pixels: Tensor) -> Tensor:
-        """Pixels (B, 3, S, S) in [−1, 1] → unit rows (B, dim)."""
-        return nn.functional.normalize(self.image(pixels), dim=1)
-
-    def encode_text(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        """Token ids and mask (B, L) → unit rows (B, dim)."""
-        return nn.functional.normalize(self.text(input_ids, attention_mask), dim=1)
-
-
-def fold_batch_norm(model: MobileNetV2Model) -> MobileNetV2Model:
+def fold_batch_norm(model: _Model) -> _Model:
     """Fold every batch normalisation of `model` into the convolution before it, in place.
 
     With batches as mixed as ours the running statistics of another data set do harm when they
@@ -122,7 +110,7 @@ def fold_batch_norm(model: MobileNetV2Model) -> MobileNetV2Model:
         conv = getattr(module, "convolution", None)
         if isinstance(norm, nn.BatchNorm2d) and isinstance(conv, nn.Conv2d):
             _fold(conv, norm)
-            module.normalization = None
+            module.normalization = None  # type: ignore[assignment]
     return model
 
 
@@ -136,16 +124,20 @@ def _fold(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
     conv.bias = nn.Parameter((before - norm.running_mean) * scale + norm.bias)
 
 
-def load_mini(folder: Path) -> Mini:
-    """The torch model of a coordi-mini artefact, in float32, ready to go on training."""
-    config = read_json(folder / "config.json")
+def load_image_tower(folder: Path) -> ImageTower:
+    """The image tower of a coordi-mini artefact, in float32, ready to go on training."""
     try:
-        weights = load_file(folder / "model.safetensors")
+        stored = load_file(folder / "model.safetensors")
+        weights = {
+            name.removeprefix("image."): value.float()
+            for name, value in stored.items()
+            if name.startswith("image.")
+        }
         with torch.device("meta"):  # no memory is taken for sizes that the weights do not have
-            model = Mini(config["vocabulary"], config["dim"])
-        model.load_state_dict({n: w.float() for n, w in weights.items()}, assign=True)
-    except Exception as error:  # of safetensors, of a missing field, of sizes that do not fit
+            tower = ImageTower(len(weights["head.weight"]))
+        tower.load_state_dict(weights, assign=True)
+    except Exception as error:  # of safetensors, of a missing name, of sizes that do not fit
         raise EncoderError(
             f"the weights of {folder} cannot be used ({error}); fetch the folder again"
         ) from error
-    return model
+    return tower

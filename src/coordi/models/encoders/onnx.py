@@ -18,8 +18,11 @@ from coordi.models.encoders.preprocessing import Preprocessing, read_preprocessi
 from coordi.models.encoders.tokenization import open_limit, open_tokenizer, open_vocabulary
 from coordi.models.encoders.tower import ImageRun, TextRun, TowerEncoder, chosen_dim
 
-FORMAT = "coordi-dual-onnx"
-"""The "format" of a config.json that coordi itself wrote."""
+FORMAT = "coordi-system-1"
+"""The "format" of a config.json of a system that was trained here."""
+
+DUAL_FORMAT = "coordi-dual-onnx"
+"""The same of two towers, before 0.3."""
 
 _OUTPUTS = ("image_embeds", "text_embeds", "embeddings", "sentence_embedding", "pooler_output")
 """Names of the output to take, best first: projected embeddings before pooled states."""
@@ -45,13 +48,18 @@ def open_onnx(folder: Path, name: str, *, dim: int | None = None) -> TowerEncode
     vision, text = tower_file(folder, "vision"), tower_file(folder, "text")
     image = None if vision is None else _image_tower(vision, folder)
     # Waking a second thread costs more than it takes off the half millisecond of our own towers.
-    threads = 1 if config.get("format") == FORMAT else None
+    threads = 1 if _is_ours(config) else None
     words = None if text is None else _text_tower(text, folder, threads)
     full = _width(config, image, words, name)
-    kept = chosen_dim(name, full, config.get("matryoshka_dims", ()), dim)
+    prefixes = config.get("settings", config).get("matryoshka_dims", ())
+    kept = chosen_dim(name, full, prefixes, dim)
     unknown = None if words is None else open_vocabulary(folder)
     beyond = None if words is None else open_limit(folder)
     return TowerEncoder(name, fingerprint(folder, kept), kept, image, words, unknown, beyond)
+
+
+def _is_ours(config: Mapping[str, Any]) -> bool:
+    return config.get("format") in {FORMAT, DUAL_FORMAT}
 
 
 def _image_tower(path: Path, folder: Path) -> tuple[Preprocessing, ImageRun]:
@@ -118,7 +126,7 @@ def _width(
 
     Of our own format a text is trial enough: the configuration says the width too.
     """
-    stated = config.get("dim") if config.get("format") == FORMAT else None
+    stated = config.get("dim") if _is_ours(config) else None
     widths = set() if stated is None else {stated}
     if image is not None and (stated is None or text is None):
         black = np.zeros((image[0].side, image[0].side, 3), np.uint8)

@@ -10,17 +10,19 @@ Texts of a dual base encoder may pass the same layers: pictures move as little a
 and what moves by P moves for texts alike. Nothing trains that agreement; the card says so.
 """
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
+from coordi.kinds import chosen_from
 from coordi.models.batches import LabelSizes
 from coordi.models.retrieval.layers import leading_directions, zeroed
 from coordi.models.retrieval.mined import MinedSettings, MinedSystem
 from coordi.models.system import SystemSettings
+from coordi.objectives.metric import LOSSES
 
 
 class HeadSettings(MinedSettings):
@@ -32,8 +34,9 @@ class HeadSettings(MinedSettings):
     """Width of the residual perceptron; 0 leaves the linear part alone."""
     dropout: float = Field(0.0, ge=0, lt=1)
     """Share of the features that are dropped while training."""
-    loss: str = "infonce"
-    loss_settings: dict[str, Any] = Field(default_factory=lambda: {"temperature": 0.05})
+    loss: chosen_from(LOSSES) = Field(  # type: ignore[valid-type]
+        {"kind": "infonce", "temperature": 0.05}, validate_default=True
+    )
 
 
 class Head(MinedSystem):

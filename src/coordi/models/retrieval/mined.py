@@ -1,44 +1,35 @@
 """A loss by name with a miner by name before it, as most metric-learning papers combine them."""
 
-from typing import Any, Self
+from typing import Any
 
-import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
+from coordi.kinds import chosen_from, joined
 from coordi.models.batches import LabelSizes, PhotoBatch
 from coordi.models.system import EmbeddingSystem, SystemSettings
-from coordi.objectives.metric import make_loss, make_miner
+from coordi.objectives.metric import LOSSES, MINERS, make_loss, make_miner
 
 
 class MinedSettings(SystemSettings):
     """Settings of a system that learns by any loss of the field, with any miner."""
 
-    loss: str = "multi-similarity"
-    """A name of `coordi.objectives.metric.LOSSES`."""
-    loss_settings: dict[str, Any] = Field(default_factory=dict)
-    """Its settings, where the paper's shall not hold."""
-    miner: str = ""
-    """A name of `coordi.objectives.metric.MINERS` that picks pairs; "" takes all of the batch."""
-    miner_settings: dict[str, Any] = Field(default_factory=dict)
-    """Its settings."""
+    loss: chosen_from(LOSSES) = Field("multi-similarity", validate_default=True)  # type: ignore[valid-type]
+    """A name of `coordi.objectives.metric.LOSSES`, or {kind: name, …} with its settings."""
+    miner: chosen_from(MINERS) | None = None  # type: ignore[valid-type]
+    """The same of MINERS, which picks pairs; null takes all of the batch."""
 
     @model_validator(mode="before")
     @classmethod
-    def _settings_are_of_the_loss(cls, values: Any) -> Any:
-        """Another loss than the default one does not get the default one's settings."""
-        if not isinstance(values, dict) or "loss_settings" in values:
+    def _with_their_settings(cls, values: Any) -> Any:
+        """`loss_settings` and `miner_settings` stood beside their names before 0.3."""
+        if not isinstance(values, dict):
             return values
-        default = cls.model_fields["loss"].default
-        return values if values.get("loss", default) == default else {**values, "loss_settings": {}}
-
-    @model_validator(mode="after")
-    def _can_be_made(self) -> Self:
-        if self.miner_settings and not self.miner:
+        if values.get("miner") == "":
+            values = {**values, "miner": None}
+        if values.get("miner_settings") and not values.get("miner"):
             raise ValueError("miner_settings need a miner")
-        with torch.random.fork_rng(devices=[]):  # proxies are drawn at random
-            MinedLoss(self, dim=2, classes=2)
-        return self
+        return joined(joined(values, "loss", cls.model_fields["loss"].default), "miner", "")
 
 
 class MinedLoss(nn.Module):
@@ -47,10 +38,8 @@ class MinedLoss(nn.Module):
     def __init__(self, settings: MinedSettings, *, dim: int, classes: int) -> None:
         """Build both from the tables of `coordi.objectives.metric`."""
         super().__init__()
-        self.loss = make_loss(settings.loss, dim=dim, classes=classes, **settings.loss_settings)
-        self.miner = (
-            make_miner(settings.miner, **settings.miner_settings) if settings.miner else None
-        )
+        self.loss = make_loss(settings.loss, dim=dim, classes=classes)
+        self.miner = None if settings.miner is None else make_miner(settings.miner)
 
     def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
         """Loss of unit rows (B, dim) with labels (B,)."""

@@ -73,7 +73,7 @@ class Studio2Shop(RerankingSystem):
         """The query tower: features (B, feature_dim) → unit rows beside the articles'."""
         return functional.normalize(features + self.tower(features * self.scale), dim=1)
 
-    def score(self, queries: Tensor, items: Tensor) -> Tensor:
+    def score_pairs(self, queries: Tensor, items: Tensor) -> Tensor:
         """Features of B queries and B articles, (B, feature_dim) each → logits (B,)."""
         return self.match(self.query(queries), items)
 

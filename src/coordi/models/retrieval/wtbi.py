@@ -75,7 +75,7 @@ class WhereToBuyIt(RerankingSystem):
         """Learn how similar two photos are on average, from features (N, feature_dim)."""
         self.first_stage.fit(features)
 
-    def score(self, queries: Tensor, items: Tensor) -> Tensor:
+    def score_pairs(self, queries: Tensor, items: Tensor) -> Tensor:
         """Features of B queries and B items, (B, feature_dim) each → logits (B,)."""
         if not self.categories:
             return self.logits(queries, items)

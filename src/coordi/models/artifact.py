@@ -1,4 +1,8 @@
-"""A trained retrieval system as a folder: config.json and model.safetensors, and back again."""
+"""A trained system as a folder: config.json and model.safetensors, and back again.
+
+One format for all families. Two older ones still open: "coordi-retrieval", of systems on features,
+and "coordi-dual-onnx", of the two towers of coordi-mini.
+"""
 
 import json
 from collections.abc import Iterator
@@ -9,19 +13,15 @@ from typing import Any, Literal
 import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from coordi.artifacts import read_json
 from coordi.errors import CoordiError, EncoderError, UnknownNameError
-from coordi.models.batches import LabelSizes
 from coordi.models.encoders.backbone import Backbone, BackboneConfig, build_backbone
-from coordi.models.encoders.opening import TRAINED
-
-WEIGHTS = "model.safetensors"
-
-_OBJECTIVE = "system.objective."
-"""Parameters of losses (proxies, class centres): of no use once training is over."""
+from coordi.models.encoders.onnx import DUAL_FORMAT, FORMAT
+from coordi.models.system import WEIGHTS, System
+from coordi.models.systems import SYSTEMS
 
 
 class _Stored(BaseModel):
@@ -39,64 +39,85 @@ class BaseEncoder(_Stored):
     name; "" where there is none."""
 
 
-class RetrievalConfig(_Stored):
+class ArtifactConfig(_Stored):
     """config.json of the folder."""
 
-    format: Literal["coordi-retrieval"] = "coordi-retrieval"
-    name: str
-    version: str = "0.1.0"
+    format: Literal["coordi-system-1"] = "coordi-system-1"
+    family: str
+    """What kind of system it is."""
     system: str
     """A name of `SYSTEMS`."""
+    name: str
+    version: str = "0.1.0"
     settings: dict[str, Any]
-    """Its settings."""
+    """The system's settings."""
+    sizes: dict[str, Any]
+    """What it had to know of the training data."""
     feature_dim: int
     """Columns of the features that it takes."""
-    dim: int | None
-    """Columns of its embedding; None for a re-ranker, which has none."""
+    answers: tuple[str, ...]
+    """What it can be asked."""
+    dim: int | None = None
+    """Columns of its embedding; None where it has none."""
     conditions: tuple[str, ...] = ()
     """What else it can compare by: `open_encoder("FOLDER@condition")`."""
-    items: int
-    """Garments trained on."""
-    categories: int
-    """Categories trained on."""
-    attributes: dict[str, int]
-    """Attribute → values trained on."""
     encoder: BaseEncoder | None = None
     """Whose features it takes; None where the folder has a backbone of its own."""
     backbone: BackboneConfig | None = None
     """The image tower that was trained along (end to end)."""
 
-    @property
-    def sizes(self) -> LabelSizes:
-        """The label sizes with which the system was built."""
-        return LabelSizes(self.items, self.categories, self.attributes)
+
+def describe(
+    name: str,
+    system: System,
+    sizes: Any,
+    feature_dim: int,
+    *,
+    title: str,
+    version: str = "0.1.0",
+    encoder: BaseEncoder | None = None,
+    backbone: BackboneConfig | None = None,
+) -> ArtifactConfig:
+    """The configuration of a system that `SYSTEMS` calls `name`, built with `sizes`."""
+    return ArtifactConfig(
+        family=system.family,
+        system=name,
+        name=title,
+        version=version,
+        settings=system.settings.model_dump(mode="json"),
+        sizes=_plain(sizes),
+        feature_dim=feature_dim,
+        answers=system.answers,
+        dim=getattr(system, "dim", None),
+        conditions=tuple(getattr(system, "conditions", ())),
+        encoder=encoder,
+        backbone=backbone,
+    )
+
+
+def _plain(sizes: Any) -> dict[str, Any]:
+    plain: dict[str, Any] = json.loads(json.dumps(sizes._asdict()))
+    return plain
 
 
 def save_system(
-    folder: Path, system: nn.Module, config: RetrievalConfig, backbone: Backbone | None = None
+    folder: Path, system: System, config: ArtifactConfig, backbone: Backbone | None = None
 ) -> None:
-    """Write config.json and model.safetensors into `folder`, which is there."""
-    weights = {f"system.{k}": v for k, v in system.state_dict().items()}
-    if backbone is not None:
-        weights |= {f"backbone.{k}": v for k, v in backbone.state_dict().items()}
-    kept = {
-        name: value.detach().cpu().contiguous().clone()
-        for name, value in weights.items()
-        if not name.startswith(_OBJECTIVE)
-    }
-    save_file(kept, folder / WEIGHTS, metadata={"format": "pt"})
-    (folder / WEIGHTS).chmod(0o644)
+    """Write config.json and the weights into `folder`, which is there."""
+    system.save(folder, backbone)
     text = json.dumps(config.model_dump(mode="json"), indent=2)
     (folder / "config.json").write_text(text + "\n", "utf-8")
 
 
-def read_config(folder: Path) -> RetrievalConfig:
+def read_config(folder: Path) -> ArtifactConfig:
     """config.json of a trained system; `EncoderError` where it is not one."""
     content = read_json(folder / "config.json")
-    if content.get("format") != TRAINED:
-        raise EncoderError(f"{folder} holds no trained retrieval system; give a run's artifact")
+    if content.get("format") in _BEFORE:
+        content = _BEFORE[content["format"]](content)
+    if content.get("format") != FORMAT:
+        raise EncoderError(f"{folder} holds no trained system; give a run's artifact")
     try:
-        return RetrievalConfig.model_validate(content)
+        return ArtifactConfig.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"]))
@@ -106,25 +127,55 @@ def read_config(folder: Path) -> RetrievalConfig:
         ) from error
 
 
-def load_system(folder: Path) -> tuple[nn.Module, RetrievalConfig]:
+def _from_retrieval(content: dict[str, Any]) -> dict[str, Any]:
+    """What is now said of a system on features that was trained before 0.3."""
+    sizes = {key: content.get(key) for key in ("items", "categories", "attributes")}
+    rest = {key: value for key, value in content.items() if key not in sizes}
+    answers = ("score_pairs",) if content.get("dim") is None else ("embed",)
+    return {**rest, "format": FORMAT, "family": "retrieval", "sizes": sizes, "answers": answers}
+
+
+def _from_dual(content: dict[str, Any]) -> dict[str, Any]:
+    """The same of two towers; they were MobileNetV2 and a text tower then."""
+    dim, size = content.get("dim"), content.get("image_size")
+    backbone = {"kind": "mobilenet_v2", "origin": content.get("name"), "dim": 1280}
+    return {
+        "format": FORMAT,
+        "family": "retrieval",
+        "system": "dual",
+        "name": content.get("name"),
+        "version": content.get("version", "0.1.0"),
+        "settings": {"dim": dim, "matryoshka_dims": content.get("matryoshka_dims")},
+        "sizes": {"pieces": content.get("vocabulary")},
+        "feature_dim": 1280,
+        "answers": ("embed", "embed_text"),
+        "dim": dim,
+        "backbone": {**backbone, "image_size": size, "unit_rows": False},
+    }
+
+
+_BEFORE = {"coordi-retrieval": _from_retrieval, DUAL_FORMAT: _from_dual}
+
+
+def load_system(folder: Path) -> tuple[System, ArtifactConfig]:
     """The system of a folder, in evaluation mode and without its losses, and its configuration.
 
     Raises `EncoderError` for files that do not fit together, `UnknownNameError` for a system
     that this version of coordi does not have.
     """
-    from coordi.models.retrieval import SYSTEMS
-
     config = read_config(folder)
     if config.system not in SYSTEMS:
-        raise UnknownNameError("retrieval system", config.system, SYSTEMS)
-    kind: Any = SYSTEMS[config.system]
+        raise UnknownNameError("system", config.system, SYSTEMS)
+    kind = SYSTEMS[config.system]
     with _described(folder):
-        system: nn.Module = kind(
-            config.feature_dim, config.sizes, kind.Settings.model_validate(config.settings)
+        system = kind(
+            config.feature_dim,
+            kind.Sizes(**config.sizes),
+            kind.Settings.model_validate(config.settings),
         )
     if hasattr(system, "objective"):
         del system.objective
-    _fill(system, _part(folder, "system."), folder)
+    _fill(system, kind.stored(_weights(folder), "system"), folder)
     backbone_dim = config.feature_dim if config.backbone is None else config.backbone.dim
     if (getattr(system, "dim", None), backbone_dim) != (config.dim, config.feature_dim):
         raise EncoderError(f"{folder / 'config.json'}: its widths contradict each other")
@@ -136,7 +187,7 @@ def load_backbone(folder: Path) -> Backbone:
     config = read_config(folder)
     if config.backbone is None:
         raise EncoderError(f"{folder} was trained on cached features: it has no backbone")
-    weights = _part(folder, "backbone.")
+    weights = SYSTEMS[config.system].stored(_weights(folder), "backbone")
     with _described(folder):
         described = build_backbone(config.backbone)
     _require_same(described, weights, folder)
@@ -145,15 +196,14 @@ def load_backbone(folder: Path) -> Backbone:
     return backbone.requires_grad_(False)
 
 
-def _part(folder: Path, prefix: str) -> dict[str, Tensor]:
-    """The weights whose names start with `prefix`, without it."""
+def _weights(folder: Path) -> dict[str, Tensor]:
     try:
-        weights = load_file(folder / WEIGHTS)
+        weights: dict[str, Tensor] = load_file(folder / WEIGHTS)
     except (OSError, SafetensorError) as error:
         raise EncoderError(
             f"{folder / WEIGHTS} cannot be read ({error}); fetch it again"
         ) from error
-    return {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
+    return weights
 
 
 @contextmanager

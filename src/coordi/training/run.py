@@ -1,22 +1,31 @@
 """Run a recipe into a folder: recipe.yaml, logs, checkpoints, and the artefact that serves."""
 
+import csv
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import lightning
 from filelock import FileLock, Timeout
+from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.utilities import rank_zero_only
 
 from coordi.artifacts import write_atomically
 from coordi.errors import CoordiError, RecipeError
-from coordi.training.dual_recipe import DualRecipe
+from coordi.models.system import System
+from coordi.training.collapse import CollapseMonitor
+from coordi.training.export import export
+from coordi.training.material import KINDS, Material
+from coordi.training.module import Module
+from coordi.training.net import Net
 from coordi.training.processes import is_first
 from coordi.training.recipe import Recipe
 from coordi.training.recipes import load_recipe
-from coordi.training.trainer import last_checkpoint
-from coordi.types import Say
+from coordi.training.trainer import LOG_EVERY, last_checkpoint, steps_done, train
+from coordi.training.validation import Validation, restore
+from coordi.types import Problem, Say
 
 _SHOWN = 3
 """Fields that are named where two recipes differ."""
@@ -43,16 +52,64 @@ def run(
     settings = load_recipe(recipe, overrides)
     with _alone(output):
         _refuse_another(output, settings)
-        if isinstance(settings, DualRecipe):
-            from coordi.training.dual_run import train_dual
+        return _train(settings, output, rank_zero_only(say), quiet=quiet, devices=devices)
 
-            if devices > 1:
-                raise RecipeError("the dual recipe trains on one device; leave out --devices")
-            return train_dual(settings, output, say, claim=_claim, quiet=quiet)
-        from coordi.training.retrieval_run import train_retrieval
 
-        say = rank_zero_only(say)
-        return train_retrieval(settings, output, say, claim=_claim, quiet=quiet, devices=devices)
+def _train(recipe: Recipe, output: Path, say: Say, *, quiet: bool, devices: int) -> Path:
+    """Gather, train, put the best weights back, and write the artefact."""
+    cache = Path(recipe.cache) if recipe.cache else output.absolute().parent / "cache"
+    material: Material = KINDS[recipe.system_type.eats].gather(recipe, cache, say)
+    lightning.seed_everything(recipe.seed, verbose=False)
+    start = steps_done(output)
+    backbone = material.backbone()
+    net = Net(_build(recipe, material), backbone)
+    material.require(net.system)
+    module = Module(recipe, net, material, start)
+    _claim(output, recipe)
+    _write_problems(output / "problems.csv", material.problems)
+    if start == 0 and type(net.system).fit_input is not System.fit_input:
+        net.system.fit_input(material.first_look(net))  # end to end, this costs a forward pass
+    validation = None
+    if material.measure:
+        validation = Validation(recipe.validate_every, recipe.patience, say, material.measure)
+    after = f", going on after step {start}" if start else ""
+    say(f"{recipe.system}: {material.say()}, {recipe.total_steps} steps of {recipe.batch}{after}")
+    callbacks: list[Callback] = [] if validation is None else [validation]
+    callbacks.append(CollapseMonitor(recipe.validate_every or 10 * LOG_EVERY, say))
+    train(module, recipe, output, quiet=quiet, callbacks=callbacks, devices=devices)
+    if validation is not None:
+        restore(net, validation)
+        _say_end(validation, say)
+    if module.global_rank == 0:
+        export(net, recipe, material, validation, output / "artifact")
+    return output / "artifact"
+
+
+def _build(recipe: Recipe, material: Material) -> System:
+    try:
+        return recipe.system_type(material.feature_dim, material.sizes, recipe.model)
+    except (RuntimeError, MemoryError) as error:  # what torch says of sizes that no memory holds
+        reason = str(error).splitlines()[0]
+        raise RecipeError(f"a {recipe.system} of these sizes cannot be built: {reason}") from error
+
+
+def _say_end(validation: Validation, say: Say) -> None:
+    step, best = validation.best
+    say(
+        f"{validation.measure}: {validation.history[0][1]:.3f} untrained, {best:.3f} at step "
+        f"{step}, whose weights are kept"
+    )
+
+
+def _write_problems(path: Path, problems: Sequence[Problem]) -> None:
+    """All pictures that could not be used, or no file where there are none."""
+    path.unlink(missing_ok=True)
+    if not problems:
+        return
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(("where", "id", "reason"))
+        writer.writerows((str(p.origin), p.id or "", p.reason) for p in problems)
 
 
 @contextmanager

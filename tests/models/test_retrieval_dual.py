@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from coordi.objectives import SigmoidLoss, matryoshka
+from coordi.models.retrieval.dual import SigmoidLoss, matryoshka
 
 
 def _unit(*shape: int, seed: int = 0) -> torch.Tensor:

@@ -13,14 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coordi.artifacts import fingerprint
-from coordi.errors import CoordiError, EncoderError, UnknownNameError
+from coordi.errors import EncoderError
 from coordi.geometry import unit_rows
 from coordi.models.encoders.preprocessing import Preprocessing
-from coordi.models.encoders.tower import TowerEncoder, chosen_dim
+from coordi.models.encoders.tower import TowerEncoder
 from coordi.types import Encoder, Image, Vectors
 
 if TYPE_CHECKING:
-    from coordi.models.retrieval.artifact import RetrievalConfig
+    from coordi.models.artifact import ArtifactConfig
 
 Projection = Callable[[Vectors, bool], NDArray[np.float32]]
 """Features (B, feature_dim) and whether they are of street photos → (B, dim)."""
@@ -97,59 +97,8 @@ def query_side(encoder: Encoder) -> Encoder:
     return encoder
 
 
-def open_trained(
-    folder: Path, name: str, *, dim: int | None = None, condition: str = ""
-) -> TrainedEncoder:
-    """Open the artefact of a retrieval system as an encoder of shop photos.
-
-    `condition` asks for one of the system's conditional embeddings. Raises `EncoderError` for a
-    re-ranker, or where the base encoder is missing or not the one trained on.
-    """
-    from coordi.models.retrieval.artifact import load_system
-
-    system, config = load_system(folder)
-    if config.dim is None:
-        raise EncoderError(
-            f"{name} ({config.system}) reorders the results of another encoder and has no vectors "
-            "of its own; open it with open_reranker"
-        )
-    if condition and condition not in config.conditions:
-        raise UnknownNameError(f"condition of {name}", condition, config.conditions)
-    base = _backbone_encoder(folder, config) if config.backbone else base_encoder(folder, config)
-    return TrainedEncoder(
-        name=f"{config.name}@{condition}" if condition else config.name,
-        fingerprint=fingerprint(folder, base.fingerprint, condition),
-        dim=chosen_dim(name, config.dim, (), dim),
-        base=base,
-        head=_head(system, condition),
-        two_towers=bool(getattr(system, "two_towers", False)),
-        takes_text=bool(getattr(system, "takes_text", False)) and config.backbone is None,
-    )
-
-
-def base_encoder(folder: Path, config: "RetrievalConfig") -> Encoder:
-    """The frozen encoder whose features a system takes; `EncoderError` where it is another."""
-    from coordi.models.encoders.opening import open_encoder
-
-    assert config.encoder is not None
-    wanted = config.encoder
-    place = str(folder / wanted.inside) if wanted.inside else wanted.name
-    try:
-        base = open_encoder(place)
-    except CoordiError as error:
-        raise EncoderError(
-            f"{folder} takes features of {wanted.name}, which cannot be opened here: {error}"
-        ) from error
-    if base.fingerprint != wanted.fingerprint:
-        raise EncoderError(
-            f"{folder} takes features of {wanted.name} with fingerprint {wanted.fingerprint}, but "
-            f"here {wanted.name} has {base.fingerprint}: bring the version it was trained with, "
-            "or train again on this one"
-        )
-    return base
-
-
-def _head(system: Any, condition: str) -> Projection:
+def projection(system: Any, condition: str) -> Projection:
+    """What `system` makes of features, under one of its conditions or ""."""
     import torch
 
     def run(features: Vectors, street: bool) -> NDArray[np.float32]:
@@ -166,12 +115,12 @@ def _head(system: Any, condition: str) -> Projection:
     return run
 
 
-def _backbone_encoder(folder: Path, config: "RetrievalConfig") -> TowerEncoder:
+def backbone_encoder(folder: Path, config: "ArtifactConfig") -> TowerEncoder:
     """The folder's own image tower as an encoder of features."""
     import torch
     from PIL.Image import Resampling
 
-    from coordi.models.retrieval.artifact import load_backbone
+    from coordi.models.artifact import load_backbone
 
     assert config.backbone is not None
     backbone, size = load_backbone(folder), config.backbone.image_size

@@ -1,20 +1,14 @@
-"""Batches of photos: rows that a sampler draws become features or pixels, with their labels."""
+"""The labels of a collection's photos as numbers."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import IterableDataset, get_worker_info
 
 from coordi.data.collection import Collection, PhotoRows, key_of
-from coordi.data.samplers import Sampler
 from coordi.models.batches import LabelSizes, PhotoBatch
 from coordi.types import Photo
-
-Inputs = Callable[[PhotoRows, int], Tensor]
-"""Rows of the collection and the number of the batch → `PhotoBatch.inputs`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,44 +65,3 @@ def _numbered(
     """Numbers (N,) of a label and how many there are; "" and labels not trained on give −1."""
     known = {name: n for n, name in enumerate(sorted({label(p) for p in train} - {""}))}
     return torch.tensor([known.get(label(p), -1) for p in photos], dtype=torch.long), len(known)
-
-
-class PhotoBatches(IterableDataset[PhotoBatch]):
-    """Seeded batches: number n is the same whenever, and in whichever process, it is made.
-
-    Of `world` devices, device `rank` takes batches rank, rank + world, …; of several loading
-    processes each takes its turn, so that their number changes nothing.
-    """
-
-    def __init__(
-        self,
-        inputs: Inputs,
-        labels: PhotoLabels,
-        sampler: Sampler,
-        count: int,
-        *,
-        start: int = 0,
-        rank: int = 0,
-        world: int = 1,
-    ) -> None:
-        """`count` batches a device; `start` is the first that is still to be made."""
-        super().__init__()
-        self.inputs, self.labels, self.sampler = inputs, labels, sampler
-        self.count, self.start, self.rank, self.world = count, start, rank, world
-
-    def __iter__(self) -> Iterator[PhotoBatch]:
-        worker = get_worker_info()
-        first, stride = (worker.id, worker.num_workers) if worker else (0, 1)
-        for number in range(self.start + first, self.count, stride):
-            yield self.batch(number)
-
-    def batch(self, number: int) -> PhotoBatch:
-        """The batch that this device sees as its `number`-th."""
-        drawn = number * self.world + self.rank
-        rows = np.asarray(self.sampler.batch(drawn), np.int64)
-        return self.labels.batch(self.inputs(rows, drawn), rows)
-
-
-def cached(features: Tensor) -> Inputs:
-    """Inputs out of the features of all photos, (N, D)."""
-    return lambda rows, _: features[torch.from_numpy(rows)]

@@ -36,7 +36,7 @@ class TrainedReranker:
         with torch.inference_mode():
             rows = torch.from_numpy(np.ascontiguousarray(items))
             asked = torch.from_numpy(np.ascontiguousarray(query)).expand(len(rows), -1)
-            logits: NDArray[np.float32] = self.system.score(asked, rows).float().numpy()
+            logits: NDArray[np.float32] = self.system.score_pairs(asked, rows).float().numpy()
         return logits
 
 
@@ -46,11 +46,11 @@ def open_reranker(name: str | Path) -> TrainedReranker:
     Raises `EncoderError` for an artefact that has vectors of its own and so is an encoder, and
     `NotFoundError` for a folder that is not there. The encoder it belongs to is not opened.
     """
-    from coordi.models.retrieval.artifact import load_system
+    from coordi.models.artifact import load_system
 
     folder = _folder(str(name))
     system, config = load_system(folder)
-    if config.dim is not None or config.encoder is None:
+    if "score_pairs" not in config.answers or config.encoder is None:
         raise EncoderError(
             f"{name} ({config.system}) is an encoder, not a re-ranker: ingest and search with "
             f"--encoder {name}"

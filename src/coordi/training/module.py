@@ -1,0 +1,167 @@
+"""One optimiser step of any system; everything random in it is a function of seed and step."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import lightning
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+
+from coordi.objectives.grad_cache import cached_backward
+from coordi.training.material import Material
+from coordi.training.net import Net
+from coordi.training.recipe import Recipe
+from coordi.training.stopping import require_finite
+from coordi.training.trainer import LOG_EVERY
+
+
+class Batches(IterableDataset[Any]):
+    """This device's batches: number n is the same whenever, and in whichever process, it is made.
+
+    Of `world` devices, device `rank` takes batches rank, rank + world, …; of several loading
+    processes each takes its turn, so that their number changes nothing.
+    """
+
+    def __init__(
+        self,
+        material: Material,
+        recipe: Recipe,
+        start: int = 0,
+        *,
+        rank: int = 0,
+        world: int = 1,
+    ) -> None:
+        """`start` is the number of optimiser steps that are already done."""
+        super().__init__()
+        self.material, self.rank, self.world = material, rank, world
+        self.accumulate, self.start = recipe.accumulate, start * recipe.accumulate
+        self.count = recipe.total_steps * recipe.accumulate
+
+    def __iter__(self) -> Iterator[Any]:
+        worker = get_worker_info()
+        first, stride = (worker.id, worker.num_workers) if worker else (0, 1)
+        for number in range(self.start + first, self.count, stride):
+            yield self.batch(number)
+
+    def batch(self, number: int) -> Any:
+        """The batch that this device sees as its `number`-th."""
+        return self.material.batch(number * self.world + self.rank, number // self.accumulate)
+
+
+class Module(lightning.LightningModule):
+    """Binds a net, its material and its recipe to Lightning."""
+
+    def __init__(self, recipe: Recipe, net: Net, material: Material, start: int) -> None:
+        """`start` is the number of optimiser steps that are already done."""
+        super().__init__()
+        self.automatic_optimization = False
+        self.recipe, self.net, self.material = recipe, net, material
+        self.start, self.gathered = start, 0
+        self.steps = recipe.total_steps
+        self.parts: dict[str, Tensor] = {}
+        self.stage, self.since = recipe.stage_at(start)
+        """The stage that the weights are set for, and its first step."""
+        self.rates: list[str] = []
+        """Which rate of a stage each parameter group follows."""
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        """This device's batches from `start` on."""
+        rank, world = self.trainer.global_rank, self.trainer.world_size
+        batches = Batches(self.material, self.recipe, self.start, rank=rank, world=world)
+        return DataLoader(batches, batch_size=None, num_workers=self.recipe.workers)
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """AdamW; vectors and scalars (biases, temperatures) decay only where the recipe says so."""
+        groups = [
+            ({"params": params, "weight_decay": self.recipe.weight_decay * decays}, rate)
+            for module, rate in ((self.net.system, "lr"), (self.net.backbone, "backbone_lr"))
+            if module is not None
+            for params, decays in (
+                ([p for p in module.parameters() if p.ndim > 1], True),
+                ([p for p in module.parameters() if p.ndim <= 1], self.recipe.decay_vectors),
+            )
+            if params
+        ]
+        self.rates = [rate for _, rate in groups]
+        return torch.optim.AdamW([group for group, _ in groups], lr=0.0, fused=True)
+
+    def transfer_batch_to_device(
+        self, batch: Any, device: torch.device, dataloader_idx: int
+    ) -> Any:
+        """Nothing to do where the batch is there already, which Lightning takes long to see."""
+        if device.type == "cpu":
+            return batch
+        return super().transfer_batch_to_device(batch, device, dataloader_idx)
+
+    def training_step(self, batch: Any, _: int) -> None:
+        """Gradients of one batch, and an optimiser step once enough batches are gathered."""
+        at_step = self.trainer.global_step
+        if at_step in {self.start, self.since + self.stage.steps}:
+            self._enter(at_step)
+        self._seed(at_step * self.recipe.accumulate + self.gathered)
+        self._backward(batch, at_step / self.steps)
+        self.gathered = (self.gathered + 1) % self.recipe.accumulate
+        if self.gathered == 0:
+            self._update(at_step)
+
+    def _enter(self, step: int) -> None:
+        """Freeze what the step's stage freezes; a resumed run finds its stage by the step."""
+        self.stage, self.since = self.recipe.stage_at(step)
+        if self.net.backbone is not None:
+            for number, block in enumerate(self.net.backbone.blocks()):
+                block.requires_grad_(number >= self.stage.frozen_blocks)
+
+    def _seed(self, number: int) -> None:
+        drawn = number * self.trainer.world_size + self.trainer.global_rank
+        seed = self.recipe.seed * 1_000_003 + drawn
+        # torch.manual_seed also queues a call, with a traceback, for every absent accelerator.
+        torch.default_generator.manual_seed(seed)
+        if self.device.type == "cuda":
+            torch.cuda.manual_seed(seed)
+        np.random.seed(seed % 2**32)  # some miners draw from it
+
+    def _backward(self, batch: Any, progress: float) -> None:
+        system = self.net.system
+        mixed = system.mixed and self.recipe.precision == "bf16-mixed"
+
+        def loss_of(features: Tensor) -> Tensor:
+            # In float32: a temperature of 0.05 makes whole logits of bfloat16's last digits.
+            with torch.autocast(features.device.type, dtype=torch.bfloat16, enabled=mixed):
+                parts = system.losses(features.float(), batch, progress)
+            self.parts = {name: part.detach() for name, part in parts.items()}
+            return torch.stack(list(parts.values())).sum() / self.recipe.accumulate
+
+        if not self.recipe.grad_cache_chunk:
+            self.manual_backward(loss_of(self.net.features(batch.inputs)))
+            return
+        cached_backward(self.net.features, batch.inputs, loss_of, self.recipe.grad_cache_chunk)
+        if self.trainer.world_size > 1 and self.gathered + 1 == self.recipe.accumulate:
+            self._average_gradients()
+
+    def _average_gradients(self) -> None:
+        """What DDP does on its own for a backward pass that it sees."""
+        for parameter in self.net.parameters():
+            if parameter.grad is not None:
+                parameter.grad = self.trainer.strategy.reduce(parameter.grad, reduce_op="mean")
+
+    def _update(self, at_step: int) -> None:
+        optimizer: Any = self.optimizers()
+        share = self.stage.rate(at_step - self.since)
+        for group, rate in zip(optimizer.param_groups, self.rates, strict=True):
+            group["lr"] = getattr(self.stage, rate) * share
+        norm = require_finite(self, at_step + 1, self.parts)
+        if self.recipe.clip:
+            nn.utils.clip_grads_with_norm_(self.net.parameters(), self.recipe.clip, norm)
+        optimizer.step()
+        optimizer.zero_grad()
+        if (at_step + 1) % LOG_EVERY == 0:
+            self._log(at_step + 1)
+
+    def _log(self, step: int) -> None:
+        values = {name: float(part) for name, part in self.parts.items()}
+        values["loss"] = sum(values.values())
+        self.log("loss", values["loss"], prog_bar=True, logger=False)
+        for logger in self.loggers:
+            logger.log_metrics(values, step)
