@@ -173,14 +173,6 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
-class Ranking:
-    """Ids, best first, with scores that never rise; ties stand in store order."""
-
-    ids: tuple[str, ...]
-    scores: NDArray[np.float32]  # (len(ids),)
-
-
-@dataclass(frozen=True, slots=True)
 class Hit:
     """One found item and, where asked, why it ranks where it does."""
 
@@ -407,32 +399,3 @@ class Snapshot(Protocol):
 
     def index(self, fingerprint: str) -> Index:
         """The index of one encoder; `FingerprintError` where the store has none of its vectors."""
-
-
-class Store(Protocol):
-    """Items, fields and one vector column per encoder fingerprint, on disk."""
-
-    def snapshot(self) -> Snapshot:
-        """The store as it stands now, also when another process changed it; cheap."""
-
-    def put(
-        self, items: Sequence[Item], fingerprint: str, vectors: Vectors, hashes: Sequence[str]
-    ) -> None:
-        """Add items, or replace those whose id is there, in one atomic step."""
-
-    def delete(self, ids: Sequence[str]) -> int:
-        """Remove items; how many were there."""
-
-
-class Composer(Protocol):
-    """Reference vectors + words → query vectors in the items' space."""
-
-    def compose(self, references: Vectors, texts: Sequence[str]) -> Vectors:
-        """(B, dim) and B sentences → (B, dim)."""
-
-
-class OutfitScorer(Protocol):
-    """How well items go together."""
-
-    def score(self, outfits: Sequence[Sequence[str]]) -> NDArray[np.float32]:
-        """Score outfits given as item ids → (len(outfits),), higher is better."""

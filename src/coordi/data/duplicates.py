@@ -7,7 +7,6 @@ shape and colour (`alike`). Either alone is wrong on packshots: whole pictures' 
 purses, glasses and shoes on white paper for each other, thumbnails all white shirts.
 """
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -74,11 +73,9 @@ def near_pairs(cutouts: NDArray[np.void]) -> NDArray[np.int64]:
     Pairs are (lower row, higher row), in ascending order. Flat pictures are like none.
     """
     rows = np.flatnonzero(cutouts["hash"] != FLAT)
-    found = [np.empty((0, 2), np.int64)]
-    for near in _within(cutouts["hash"][rows], BITS):
-        pairs = rows[near]
-        found.append(pairs[alike(cutouts[pairs[:, 0]], cutouts[pairs[:, 1]])])
-    return np.concatenate(found)
+    pairs = rows[hamming_pairs(cutouts["hash"][rows], BITS)]
+    parts = np.array_split(pairs, len(pairs) // _BLOCK + 1)  # thumbnails of few pairs at once
+    return np.concatenate([p[alike(cutouts[p[:, 0]], cutouts[p[:, 1]])] for p in parts])
 
 
 def hamming_pairs(hashes: NDArray[np.uint64], bits: int) -> NDArray[np.int64]:
@@ -87,22 +84,19 @@ def hamming_pairs(hashes: NDArray[np.uint64], bits: int) -> NDArray[np.int64]:
     Exact, by comparing all with all. A large set of equal hashes gives a number of pairs
     quadratic in its size: leave those of flat pictures out.
     """
-    return np.concatenate([np.empty((0, 2), np.int64), *_within(hashes, bits)])
-
-
-def _within(hashes: NDArray[np.uint64], bits: int) -> Iterator[NDArray[np.int64]]:
-    """The pairs of `hamming_pairs`, some rows after the other."""
     import faiss  # slow to load, and few commands compare pictures
 
     codes = np.ascontiguousarray(hashes, np.uint64).view(np.uint8).reshape(-1, 8)
     index = faiss.IndexBinaryFlat(64)
     index.add(codes)
+    found = [np.empty((0, 2), np.int64)]
     for start in range(0, len(codes), _BLOCK):
         # FAISS takes what lies strictly within the radius.
         limits, _, near = index.range_search(codes[start : start + _BLOCK], bits + 1)
         first = start + np.repeat(np.arange(len(limits) - 1), np.diff(limits).astype(np.int64))
         pairs = np.stack([first, near.astype(np.int64)], axis=1)[first < near]
-        yield pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
+        found.append(pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))])
+    return np.concatenate(found)
 
 
 def alike(first: NDArray[np.void], second: NDArray[np.void]) -> NDArray[np.bool_]:
