@@ -48,7 +48,7 @@ def cutout(image: Image) -> NDArray[np.void]:
     out = np.zeros((), CUTOUT)
     out["hash"] = perceptual_hashes([np.asarray(cut)])[0]
     out["aspect"] = cut.width / cut.height
-    out["tiny"] = np.asarray(cut.resize((TINY, TINY), Pillow.Resampling.BOX))
+    out["tiny"] = np.asarray(whole.resize((TINY, TINY), Pillow.Resampling.BOX, box))
     return out
 
 
