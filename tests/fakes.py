@@ -75,7 +75,7 @@ class ColorHistogram:
 
 
 def open_fake(name: str, *, dim: int | None = None) -> Encoder:
-    """Stands in for `coordi.models.encoders.open_encoder`; another name, another fingerprint."""
+    """Stands in for `coordi.models.opening.open_encoder`; another name, another fingerprint."""
     from coordi.errors import UnknownNameError
 
     known = {
@@ -90,8 +90,8 @@ def open_fake(name: str, *, dim: int | None = None) -> Encoder:
 
 
 if __name__ == "__main__":
-    import coordi.models.encoders as encoders
+    import coordi.models.opening as opening
     from coordi.cli import main
 
-    encoders.open_encoder = open_fake
+    opening.open_encoder = open_fake
     main()

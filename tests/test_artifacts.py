@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coordi.artifacts import (
+    atomic_file,
     atomic_folder,
     fetch,
     fingerprint,
@@ -259,3 +260,28 @@ def test_a_file_is_replaced_whole_and_a_failure_leaves_the_old_one(tmp_path, mon
     with pytest.raises(OSError, match="No space"):
         write_atomically(tmp_path / "f", "third")
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("f", b"second\r\n")]
+
+
+def test_what_is_written_heeds_the_umask(tmp_path):
+    """A folder that only its owner may read was once open to all."""
+    before = os.umask(0o077)
+    try:
+        with atomic_folder(tmp_path / "secret") as draft:
+            (draft / "weights").write_text("w")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "secret").stat().st_mode & 0o777 == 0o700
+
+
+def half_of(path):
+    with atomic_file(path) as file:
+        file.write(b"half")
+        raise OSError("gone")
+
+
+def test_a_stream_that_breaks_leaves_the_old_file_and_nothing_beside_it(tmp_path):
+    (tmp_path / "f").write_text("old")
+    with pytest.raises(OSError, match="gone"):
+        half_of(tmp_path / "f")
+    assert (tmp_path / "f").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["f"]

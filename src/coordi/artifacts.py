@@ -3,12 +3,12 @@
 import json
 import os
 import shutil
-import tempfile
 import threading
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from coordi.errors import EncoderError, NotFoundError
 
@@ -25,8 +25,8 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
     After an error `folder` is as it was before; a kill leaves at most hidden folders beside it.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    draft.chmod(0o755)
+    draft = folder.with_name(f".{folder.name}-{uuid.uuid4().hex}")
+    draft.mkdir()
     try:
         yield draft
         _take_place(draft, folder)
@@ -57,10 +57,17 @@ def write_atomically(path: Path, content: str | bytes, *, lasting: bool = True) 
     """
     if isinstance(content, str):
         content = content.encode("utf-8", errors="backslashreplace")
+    with atomic_file(path, lasting=lasting) as file:
+        file.write(content)
+
+
+@contextmanager
+def atomic_file(path: Path, *, lasting: bool = True) -> Iterator[IO[bytes]]:
+    """Yield a file that takes the place of `path` when the block ends without error."""
     draft = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
     try:
         with draft.open("wb") as file:
-            file.write(content)
+            yield file
             if lasting:
                 file.flush()
                 os.fsync(file.fileno())

@@ -103,8 +103,15 @@ class Edit:
     """A reference garment, what to change in words, and the garment that results."""
 
     reference: str
-    text: str
+    captions: tuple[str, ...]
+    """The change in words, once for everyone who described it."""
     target: str
+    """"" where a benchmark keeps it secret."""
+
+    @property
+    def text(self) -> str:
+        """All captions as one sentence."""
+        return " and ".join(self.captions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,14 +170,6 @@ class Query:
     rerank: int | None = None
     """How many of the nearest hits a re-ranker puts in its own order, 0 for none; None leaves it
     to the search: `RERANK_DEPTH` for a picture alone where there is a re-ranker, else none."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ranking:
-    """Ids, best first, with scores that never rise; ties stand in store order."""
-
-    ids: tuple[str, ...]
-    scores: NDArray[np.float32]  # (len(ids),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -400,32 +399,3 @@ class Snapshot(Protocol):
 
     def index(self, fingerprint: str) -> Index:
         """The index of one encoder; `FingerprintError` where the store has none of its vectors."""
-
-
-class Store(Protocol):
-    """Items, fields and one vector column per encoder fingerprint, on disk."""
-
-    def snapshot(self) -> Snapshot:
-        """The store as it stands now, also when another process changed it; cheap."""
-
-    def put(
-        self, items: Sequence[Item], fingerprint: str, vectors: Vectors, hashes: Sequence[str]
-    ) -> None:
-        """Add items, or replace those whose id is there, in one atomic step."""
-
-    def delete(self, ids: Sequence[str]) -> int:
-        """Remove items; how many were there."""
-
-
-class Composer(Protocol):
-    """Reference vectors + words → query vectors in the items' space."""
-
-    def compose(self, references: Vectors, texts: Sequence[str]) -> Vectors:
-        """(B, dim) and B sentences → (B, dim)."""
-
-
-class OutfitScorer(Protocol):
-    """How well items go together."""
-
-    def score(self, outfits: Sequence[Sequence[str]]) -> NDArray[np.float32]:
-        """Score outfits given as item ids → (len(outfits),), higher is better."""

@@ -10,7 +10,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-import coordi.models.encoders
+import coordi.models.opening
 from conftest import make_catalog, paint, write_rows
 from coordi.cli import ingestion
 from coordi.cli.app import make_app
@@ -26,7 +26,7 @@ runner = CliRunner()
 
 @pytest.fixture(autouse=True)
 def _fake(monkeypatch, tmp_path):
-    monkeypatch.setattr(coordi.models.encoders, "open_encoder", open_fake)
+    monkeypatch.setattr(coordi.models.opening, "open_encoder", open_fake)
     monkeypatch.delenv("COORDI_STORE", raising=False)
     monkeypatch.chdir(tmp_path)
 
@@ -476,7 +476,7 @@ def test_an_unexpected_error_says_how_to_see_more(store, monkeypatch):
     def broken(*_, **__):
         raise RuntimeError("the sky fell")
 
-    monkeypatch.setattr(coordi.models.encoders, "open_encoder", broken)
+    monkeypatch.setattr(coordi.models.opening, "open_encoder", broken)
     result = run("search", "red", "--store", store)
     assert result.exit_code == 1
     assert "the sky fell" in result.stderr

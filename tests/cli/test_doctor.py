@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-import coordi.models.encoders
+import coordi.models.opening
 from conftest import make_catalog
 from coordi.cli.app import make_app
 from fakes import open_fake
@@ -22,7 +22,7 @@ runner = CliRunner()
 
 @pytest.fixture(autouse=True)
 def _fake(monkeypatch, tmp_path):
-    monkeypatch.setattr(coordi.models.encoders, "open_encoder", open_fake)
+    monkeypatch.setattr(coordi.models.opening, "open_encoder", open_fake)
     monkeypatch.chdir(tmp_path)
 
 

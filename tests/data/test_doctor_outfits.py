@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from conftest import paint
+from coordi.data.fashioniq import PUBLISHED, read_fashioniq
 from coordi.doctor import examine
 from coordi.doctor.blanks import _won, blank_shortcuts, order_auc
-from coordi.doctor.edits import PUBLISHED, read_edits
 from coordi.errors import CatalogError
 
 KINDS = ("top", "trousers", "shoes")
@@ -228,7 +228,7 @@ class Edits:
 
     def audit(self):
         folder = self.write()
-        counts = read_edits(folder).counts
+        counts = read_fashioniq(folder).counts
         self.monkeypatch.setattr("coordi.doctor.edits.PUBLISHED", counts)
         return examine(folder)
 

@@ -4,7 +4,7 @@ import csv
 import itertools
 import json
 import random
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -297,7 +297,9 @@ def test_write_wardrobe(tmp_path):
     assert [row["title"] for row in rows] == [g.title for g in expected.garments]
     assert all((folder / row["image"]).stat().st_size > 100 for row in rows)
     edits = [json.loads(line) for line in (folder / "edits.jsonl").read_text().splitlines()]
-    assert edits == [asdict(edit) for edit in expected.edits]
+    assert edits == [
+        {"reference": e.reference, "text": e.text, "target": e.target} for e in expected.edits
+    ]
     with (folder / "street.csv").open(encoding="utf-8", newline="") as file:
         photos = list(csv.DictReader(file))
     assert [photo["item"] for photo in photos] == [g.id for g in expected.garments[::4]]

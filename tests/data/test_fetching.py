@@ -184,7 +184,7 @@ def test_each_address_is_asked_once_and_never_again(tmp_path, server):
     with Fetcher(tmp_path, private=True, limits=QUICK) as fetcher:
         assert fetcher.path(address) == first
         assert "1 were there already" in next(fetcher.remarks())
-        assert not fetcher.busy()  # no thread, no connection
+        assert fetcher._thread is None  # so no connection either
     assert server.asked == {"/once.jpg": 1}
 
 

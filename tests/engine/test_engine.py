@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-import coordi.models.encoders
+import coordi.models.opening
 from conftest import COLORS, make_catalog, paint
 from coordi.data.images import decode_crop
 from coordi.engine import Engine, pictures
@@ -98,7 +98,7 @@ def test_a_changed_encoder_says_so_and_another_dim_names_its_option(engine, tmp_
 
 def test_an_encoder_in_a_folder_is_remembered_by_its_absolute_path(tmp_path, catalog, monkeypatch):
     monkeypatch.setattr(
-        coordi.models.encoders, "open_encoder", lambda name, *, dim=None: ColorHistogram("inside")
+        coordi.models.opening, "open_encoder", lambda name, *, dim=None: ColorHistogram("inside")
     )
     (tmp_path / "mine").mkdir()
     monkeypatch.chdir(tmp_path)
@@ -116,7 +116,7 @@ def test_the_store_remembers_its_encoder(engine, tmp_path, monkeypatch):
         opened.append((name, dim))
         return ColorHistogram()
 
-    monkeypatch.setattr(coordi.models.encoders, "open_encoder", open_encoder)
+    monkeypatch.setattr(coordi.models.opening, "open_encoder", open_encoder)
     with Engine.open(tmp_path / "store") as again:
         assert again.encoder_name == "color-histogram"
         assert (again.stats().items, opened) == (24, [])
@@ -132,7 +132,7 @@ def one_row(catalog):
 
 
 def test_a_row_under_a_second_encoder_hides_nothing(engine, tmp_path, catalog, monkeypatch):
-    monkeypatch.setattr(coordi.models.encoders, "open_encoder", open_fake)
+    monkeypatch.setattr(coordi.models.opening, "open_encoder", open_fake)
     with Engine.open(tmp_path / "store", encoder="other") as second:
         report = second.ingest(one_row(catalog))
         assert "1 of 24 items have a vector of other; searches use color" in report.notes[-1]
@@ -173,7 +173,7 @@ def test_a_view_is_of_one_commit_and_says_which(engine, catalog):
 def test_a_store_made_anew_under_the_engine_is_searched_as_it_is(
     engine, tmp_path, catalog, monkeypatch
 ):
-    monkeypatch.setattr(coordi.models.encoders, "open_encoder", open_fake)
+    monkeypatch.setattr(coordi.models.opening, "open_encoder", open_fake)
     with Engine.open(tmp_path / "store") as served:
         served.warm()
         assert served.search(Query(text="red")).total == 24
@@ -406,7 +406,7 @@ def test_the_encoder_is_opened_once_for_many_threads(tmp_path, monkeypatch):
         opened.append(name)
         return ColorHistogram(name)
 
-    monkeypatch.setattr(coordi.models.encoders, "open_encoder", open_encoder)
+    monkeypatch.setattr(coordi.models.opening, "open_encoder", open_encoder)
     with Engine.open(tmp_path / "store", create=True) as engine:
         engine.ingest(catalog)
     with Engine.open(tmp_path / "store") as engine:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 from coordi.errors import CoordiError, EncoderError
-from coordi.models.artifact import BaseEncoder, RetrievalConfig, save_system
+from coordi.models.artifact import ArtifactConfig, BaseEncoder, describe, save_system
 from coordi.models.batches import LabelSizes
 from coordi.models.encoders.backbone import open_backbone
 from coordi.models.encoders.names import mini_folder
@@ -30,15 +30,9 @@ def make(folder: Path, name: str) -> Path:
     """The artefact of a system, over coordi-mini."""
     kind: Any = SYSTEMS[name]
     system = kind(256, SIZES, kind.Settings())
-    config = RetrievalConfig(
-        name="mine", system=name, settings=kind.Settings().model_dump(mode="json"),
-        feature_dim=256, dim=getattr(system, "dim", None),
-        conditions=getattr(system, "conditions", ()),
-        items=5, categories=3, attributes={"color": 4},
-        encoder=BaseEncoder(
-            name="coordi-mini", fingerprint=open_encoder("coordi-mini").fingerprint
-        ),
-    )  # fmt: skip
+    base = open_encoder("coordi-mini")
+    frozen = BaseEncoder(name="coordi-mini", fingerprint=base.fingerprint)
+    config = describe(name, system, SIZES, 256, title="mine", encoder=frozen)
     folder.mkdir()
     save_system(folder, system, config)
     return folder
@@ -49,12 +43,13 @@ def edit(folder: Path, **changes: Any) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
 
 
-@pytest.mark.parametrize("name", sorted(SYSTEMS))
+@pytest.mark.parametrize("name", sorted(SYSTEMS.keys() - {"dual"}))  # it has towers of its own
 def test_every_system_opens_as_it_was_saved(tmp_path: Path, name: str) -> None:
     folder = make(tmp_path / "x", name)
     opened: Any = open_reranker(folder) if name in {"wtbi", "studio2shop"} else None
     assert (opened or open_encoder(str(folder))).name == "mine"
-    edit(folder, items=10**18)  # sizes nothing that is kept
+    most = {"items": 10**18, "categories": 3, "attributes": {"color": 4}}
+    edit(folder, sizes=most)  # items size nothing that is kept
     assert (open_reranker(folder) if opened else open_encoder(str(folder))).name == "mine"
 
 
@@ -71,10 +66,12 @@ def test_every_system_opens_as_it_was_saved(tmp_path: Path, name: str) -> None:
         ({"settings": {"loss": "nope"}}, "unknown loss 'nope'"),
         ({"settings": {"nope": 1}}, "cannot be built"),
         ({"settings": []}, "settings: Input should be a valid dictionary"),
-        ({"system": "nope"}, "unknown retrieval system 'nope'"),
+        ({"system": "nope"}, "unknown system 'nope'"),
         ({"encoder": None}, "cannot be opened"),
         ({"encoder": {"name": ".", "fingerprint": "x", "inside": "."}}, "fingerprint|cannot be"),
-        ({"attributes": {"color": "many"}}, "attributes.color: Input should be a valid integer"),
+        ({"sizes": {"items": "many"}}, "cannot be built.*items"),
+        ({"sizes": {"pieces": 3}}, "cannot be built.*items: Missing"),
+        ({"answers": []}, "reorders the results"),
     ],
 )
 def test_an_odd_config_is_told(tmp_path: Path, changes: dict[str, Any], said: str) -> None:
@@ -149,7 +146,7 @@ def test_odd_files_of_onnx_towers_are_told(
         open_encoder(str(mini), dim=64)
 
 
-@pytest.mark.parametrize("changes", [{"dim": 10**12}, {"vocabulary": 10**12}, {"dim": "x"}])
+@pytest.mark.parametrize("changes", [{"dim": 10**12}, {"dim": "x"}])
 def test_a_tower_that_shall_learn_along_fits_its_config(mini: Path, changes: Any) -> None:
     edit(mini, **changes)
     with pytest.raises(EncoderError, match=r"the weights of .* cannot be used"):
@@ -216,7 +213,7 @@ def head(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(field=st.sampled_from(sorted(RetrievalConfig.model_fields)), value=JSON)
+@given(field=st.sampled_from(sorted(ArtifactConfig.model_fields)), value=JSON)
 def test_any_value_of_any_field_opens_or_is_told(head: Path, field: str, value: Any) -> None:
     whole = (head / "config.json").read_text()
     try:

@@ -10,7 +10,7 @@ from torch.nn import functional
 from coordi.drawn import draw_garment, draw_wardrobe
 from coordi.engine import Engine
 from coordi.errors import InputError, UnknownNameError
-from coordi.models.artifact import BaseEncoder, RetrievalConfig, save_system
+from coordi.models.artifact import BaseEncoder, describe, save_system
 from coordi.models.batches import LabelSizes, PhotoBatch
 from coordi.models.opening import open_encoder
 from coordi.models.retrieval.csn import (
@@ -186,12 +186,8 @@ def test_the_drawn_wardrobe_is_searched_by_colour_and_by_kind(wardrobe, tmp_path
         optimizer.zero_grad()
         sum(net.losses(features[~held], train, 0.0).values()).backward()
         optimizer.step()
-    config = RetrievalConfig(
-        name="looks", system="csn", settings=net.settings.model_dump(mode="json"),
-        feature_dim=features.shape[1], dim=32, conditions=net.conditions, items=260,
-        categories=sizes.categories, attributes=dict(sizes.attributes),
-        encoder=BaseEncoder(name="coordi-mini", fingerprint=encoder.fingerprint),
-    )  # fmt: skip
+    base = BaseEncoder(name="coordi-mini", fingerprint=encoder.fingerprint)
+    config = describe("csn", net, sizes, features.shape[1], title="looks", encoder=base)
     save_system(tmp_path, net, config)
     shares = {}
     for condition in ("color", "category"):

@@ -14,7 +14,7 @@ from coordi.errors import EncoderError, UnknownNameError
 from coordi.geometry import unit_rows
 from coordi.models.artifact import (
     BaseEncoder,
-    RetrievalConfig,
+    describe,
     load_backbone,
     load_system,
     save_system,
@@ -22,7 +22,7 @@ from coordi.models.artifact import (
 from coordi.models.batches import LabelSizes
 from coordi.models.encoders.backbone import build_backbone, open_backbone
 from coordi.models.encoders.names import mini_folder
-from coordi.models.opening import open_encoder
+from coordi.models.opening import open_encoder, open_system
 from coordi.models.system import EmbeddingSystem, RerankingSystem, SystemSettings
 from coordi.models.systems import SYSTEMS
 from coordi.models.trained import query_side
@@ -68,7 +68,7 @@ class PairScorer(RerankingSystem):
         super().__init__(feature_dim, sizes, settings)
         self.weight = nn.Parameter(torch.ones(feature_dim))
 
-    def score(self, queries: Tensor, items: Tensor) -> Tensor:
+    def score_pairs(self, queries: Tensor, items: Tensor) -> Tensor:
         return (queries * items * self.weight).sum(1)
 
 
@@ -83,20 +83,9 @@ def make(folder: Path, system: str = "two-towers", **changes: object) -> nn.Modu
     torch.manual_seed(0)
     kind = SYSTEMS[system]
     model = kind(FEATURES, SIZES, kind.Settings())
-    config = RetrievalConfig(
-        name="mine",
-        system=system,
-        settings=kind.Settings().model_dump(),
-        feature_dim=FEATURES,
-        dim=getattr(model, "dim", None),
-        conditions=getattr(model, "conditions", ()),
-        items=SIZES.items,
-        categories=SIZES.categories,
-        attributes=dict(SIZES.attributes),
-        encoder=BaseEncoder(
-            name="coordi-mini", fingerprint=open_encoder("coordi-mini").fingerprint
-        ),
-    ).model_copy(update=changes)
+    base = BaseEncoder(name="coordi-mini", fingerprint=open_encoder("coordi-mini").fingerprint)
+    config = describe(system, model, SIZES, FEATURES, title="mine", encoder=base)
+    config = config.model_copy(update=changes)
     folder.mkdir(exist_ok=True)
     save_system(folder, model, config)
     return model.eval()
@@ -107,7 +96,7 @@ def test_a_system_comes_back_as_it_was_without_its_losses(tmp_path: Path) -> Non
     loaded, config = load_system(tmp_path)
     features, street = torch.randn(7, FEATURES), torch.arange(7) % 2 == 0
     torch.testing.assert_close(loaded.embed(features, street), made.embed(features, street))
-    assert config.sizes == SIZES
+    assert LabelSizes(**config.sizes) == SIZES
     assert not any("objective" in name for name in load_file(tmp_path / "model.safetensors"))
     assert not any(parameter.requires_grad for parameter in loaded.parameters())
 
@@ -201,11 +190,39 @@ def test_a_reranker_is_no_encoder(tmp_path: Path) -> None:
     with pytest.raises(EncoderError, match="reorders the results of another encoder"):
         open_encoder(str(tmp_path))
     system, _ = load_system(tmp_path)
-    assert system.score(torch.ones(3, FEATURES), torch.ones(3, FEATURES)).tolist() == [256.0] * 3
+    assert (
+        system.score_pairs(torch.ones(3, FEATURES), torch.ones(3, FEATURES)).tolist() == [256.0] * 3
+    )
+
+
+def test_an_artefact_of_before_still_opens(tmp_path: Path) -> None:
+    """Its config.json had a format of its own, and its sizes among the other fields."""
+    made = make(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    for new in ("family", "answers"):
+        del config[new]
+    before = {**config, **config.pop("sizes"), "format": "coordi-retrieval"}
+    del before["sizes"]
+    (tmp_path / "config.json").write_text(json.dumps(before))
+    system, read = load_system(tmp_path)
+    assert (read.family, read.answers) == ("retrieval", ("embed",))
+    assert LabelSizes(**read.sizes) == SIZES
+    features, street = torch.randn(7, FEATURES), torch.arange(7) % 2 == 0
+    torch.testing.assert_close(system.embed(features, street), made.embed(features, street))
+    assert open_encoder(str(tmp_path)).dim == 6
+
+
+def test_the_shipped_towers_open_as_a_system_too() -> None:
+    system, config = open_system(mini_folder())
+    backbone, encoder = load_backbone(mini_folder()), open_encoder("coordi-mini")
+    prepared = np.stack([encoder.prepare(picture) for picture in PICTURES])
+    rows = system.embed(backbone(torch.from_numpy(prepared).float() / 127.5 - 1), torch.zeros(2))
+    np.testing.assert_allclose(rows.numpy(), encoder.encode_prepared(prepared), atol=2e-3)
+    assert (config.system, config.dim) == ("dual", 256)
 
 
 def test_broken_folders_say_what_is_wrong(tmp_path: Path) -> None:
-    with pytest.raises(EncoderError, match="holds no trained retrieval system"):
+    with pytest.raises(EncoderError, match="holds no trained system"):
         load_system(tmp_path)
     make(tmp_path)
     config = json.loads((tmp_path / "config.json").read_text())
@@ -272,10 +289,7 @@ def test_an_end_to_end_artifact_carries_its_backbone(tmp_path: Path) -> None:
     model = TwoTowers(256, SIZES, TwoTowersSettings())
     with torch.no_grad():
         backbone.tower.head.weight.mul_(-1)  # as if it had learned
-    config = RetrievalConfig(
-        name="whole", system="two-towers", settings={}, feature_dim=256, dim=6, items=5,
-        categories=3, attributes={}, backbone=backbone.config,
-    )  # fmt: skip
+    config = describe("two-towers", model, SIZES, 256, title="whole", backbone=backbone.config)
     save_system(tmp_path, model, config, backbone)
     encoder = open_encoder(str(tmp_path))
     assert encoder.image_size == 64

@@ -59,8 +59,10 @@ def test_the_loss_is_of_the_pairs_that_the_miner_picks() -> None:
         loss="triplet", loss_settings=margin, miner="semihard", miner_settings=margin
     )
     mined = MinedLoss(chosen, dim=12, classes=6)
-    picked = make_miner("semihard", margin=0.3)(rows, labels)
-    expected = make_loss("triplet", dim=12, classes=6, margin=0.3)(rows, labels, picked)
+    picked = make_miner({"kind": "semihard", "margin": 0.3})(rows, labels)
+    expected = make_loss({"kind": "triplet", "margin": 0.3}, dim=12, classes=6)(
+        rows, labels, picked
+    )
     torch.testing.assert_close(mined(rows, labels), expected)
     everything = MinedLoss(MinedSettings(loss="triplet", loss_settings=margin), dim=12, classes=6)
     assert everything(rows, labels) != mined(rows, labels)

@@ -31,7 +31,7 @@ def stirred(net):
 def test_before_the_first_step_it_is_the_first_stage():
     net, query, items = model().eval(), unit(DIM, seed=1), unit(40, DIM, seed=2)
     torch.testing.assert_close(net.query(query[None])[0], query)
-    scores = net.score(query.expand(40, -1), items)
+    scores = net.score_pairs(query.expand(40, -1), items)
     assert torch.equal(scores.argsort(), (items @ query).argsort())
 
 
@@ -40,7 +40,7 @@ def test_the_tower_makes_unit_rows_of_queries_only():
     rows = net.query(queries)
     torch.testing.assert_close(rows.norm(dim=1), torch.ones(6))
     assert (rows - queries).abs().max().item() > 0.01
-    torch.testing.assert_close(net.score(queries, items), net.match(rows, items))
+    torch.testing.assert_close(net.score_pairs(queries, items), net.match(rows, items))
 
 
 def test_the_articles_features_get_no_gradient():
@@ -63,4 +63,4 @@ def test_gradients_of_the_score(pair):
     inputs = (unit(3, DIM, seed=1).double(), unit(3, DIM, seed=2).double())
     for tensor in inputs:
         tensor.requires_grad_()
-    assert torch.autograd.gradcheck(net.score, inputs)
+    assert torch.autograd.gradcheck(net.score_pairs, inputs)

@@ -7,7 +7,7 @@ from torch.nn import functional
 
 from coordi.artifacts import fingerprint
 from coordi.errors import EncoderError, NotFoundError
-from coordi.models.artifact import BaseEncoder, RetrievalConfig, save_system
+from coordi.models.artifact import BaseEncoder, describe, save_system
 from coordi.models.batches import LabelSizes, PhotoBatch
 from coordi.models.reranking import open_reranker
 from coordi.models.retrieval.pairs import FirstStage, match_loss, pair_features
@@ -124,7 +124,7 @@ def test_before_the_first_step_the_order_is_that_of_the_first_stage(pair):
     net = model(pair=pair).eval()
     net.fit_input(unit(30, DIM))
     query, items = unit(DIM, seed=4), unit(50, DIM, seed=5)
-    scores = net.score(query.expand(50, -1), items)
+    scores = net.score_pairs(query.expand(50, -1), items)
     assert torch.equal(scores.argsort(), (items @ query).argsort())
 
 
@@ -132,8 +132,8 @@ def test_a_score_does_not_depend_on_the_rest_of_the_batch():
     net = model().eval()
     torch.nn.init.normal_(net.last.weight)
     queries, items = unit(6, DIM, seed=1), unit(6, DIM, seed=2)
-    alone = torch.cat([net.score(queries[n : n + 1], items[n : n + 1]) for n in range(6)])
-    torch.testing.assert_close(net.score(queries, items), alone)
+    alone = torch.cat([net.score_pairs(queries[n : n + 1], items[n : n + 1]) for n in range(6)])
+    torch.testing.assert_close(net.score_pairs(queries, items), alone)
 
 
 def test_gradients_of_the_logits():
@@ -164,11 +164,11 @@ def test_categories_learn_only_towards_the_end_and_serve_once_they_have_seen_eno
     torch.nn.init.normal_(net.own)
     net.eval()
     shared = net.logits(features, features)
-    torch.testing.assert_close(net.score(features, features), shared)
+    torch.testing.assert_close(net.score_pairs(features, features), shared)
     net.pairs[:] = torch.tensor([30.0, 29.0])
     guess = net.classify(features * DIM**0.5).argmax(1)
     assert set(guess.tolist()) == {0, 1}
-    changed = (net.score(features, features) - shared).abs() > 1e-6
+    changed = (net.score_pairs(features, features) - shared).abs() > 1e-6
     assert torch.equal(changed, guess == 0)
 
 
@@ -179,7 +179,7 @@ def test_unknown_categories_and_collections_without_any():
     assert float(parts["category"].detach()) == 0
     plain = model(LabelSizes(ITEMS, 1, {}))
     assert set(plain.losses(features, batch, 0.9)) == {"pairs"}
-    assert plain.eval().score(features, features).shape == (24,)
+    assert plain.eval().score_pairs(features, features).shape == (24,)
 
 
 @pytest.mark.parametrize("name", ["wtbi", "studio2shop"])
@@ -202,7 +202,7 @@ def test_a_street_that_hides_the_garment_is_seen_through(name):
     def recall():
         queries, items = features[300:400].repeat_interleave(100, 0), features[700:].repeat(100, 1)
         with torch.no_grad():
-            scores = system.eval().score(queries, items).reshape(100, 100)
+            scores = system.eval().score_pairs(queries, items).reshape(100, 100)
         return float((scores.argmax(1) == torch.arange(100)).float().mean())
 
     before = recall()
@@ -218,12 +218,12 @@ def test_a_street_that_hides_the_garment_is_seen_through(name):
 
 def artefact(folder, net, dim=None, system="wtbi", settings=None):
     folder.mkdir()
-    config = RetrievalConfig(
-        name="small", system=system,
-        settings=settings or net.settings.model_dump(mode="json"),
-        feature_dim=DIM, dim=dim, items=ITEMS, categories=KINDS, attributes={},
-        encoder=BaseEncoder(name="rows", fingerprint="a" * 16),
-    )  # fmt: skip
+    base, sizes = BaseEncoder(name="rows", fingerprint="a" * 16), LabelSizes(ITEMS, KINDS, {})
+    config = describe(system, net, sizes, DIM, title="small", encoder=base)
+    if dim is not None:
+        config = config.model_copy(update={"dim": dim})
+    if settings is not None:
+        config = config.model_copy(update={"settings": settings})
     save_system(folder, net, config)
     return folder
 
@@ -234,7 +234,7 @@ def test_a_folder_opens_as_the_reranker_that_was_saved(tmp_path):
     folder = artefact(tmp_path / "reranker", net)
     opened = open_reranker(folder)
     query, items = unit(DIM, seed=1), unit(7, DIM, seed=2)
-    expected = net.eval().score(query.expand(7, -1), items).detach().numpy()
+    expected = net.eval().score_pairs(query.expand(7, -1), items).detach().numpy()
     scores = opened.score(query.numpy(), items.numpy())
     np.testing.assert_allclose(scores, expected, rtol=1e-6)
     assert scores.dtype == np.float32

@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-import coordi.models.encoders
+import coordi.models.opening
 from coordi.cli.app import make_app
 from coordi.data.images import decode_image
 from coordi.engine import Engine
 from coordi.errors import FingerprintError, QueryError
 from coordi.geometry import unit_rows
-from coordi.models.artifact import BaseEncoder, RetrievalConfig, save_system
+from coordi.models.artifact import BaseEncoder, describe, save_system
 from coordi.models.batches import LabelSizes
 from coordi.models.retrieval.wtbi import WhereToBuyIt, WhereToBuyItSettings
 from coordi.serve import create_app
@@ -216,11 +216,9 @@ def shelf(tmp_path, catalog):
     torch.manual_seed(0)
     net = WhereToBuyIt(encoder.dim, LabelSizes(9, 0, {}), WhereToBuyItSettings(hidden=(8,)))
     torch.nn.init.normal_(net.last.weight)
-    config = RetrievalConfig(
-        name="odd", system="wtbi", settings=net.settings.model_dump(mode="json"),
-        feature_dim=encoder.dim, dim=None, items=9, categories=0, attributes={},
-        encoder=BaseEncoder(name=encoder.name, fingerprint=encoder.fingerprint),
-    )  # fmt: skip
+    base = BaseEncoder(name=encoder.name, fingerprint=encoder.fingerprint)
+    sizes = LabelSizes(9, 0, {})
+    config = describe("wtbi", net, sizes, encoder.dim, title="odd", encoder=base)
     folder.mkdir()
     save_system(folder, net, config)
     return tmp_path / "store", folder, catalog.parent / "images/1.png"
@@ -255,7 +253,7 @@ def test_an_engine_warns_of_a_reranker_of_another_encoder_before_it_serves(shelf
 
 def test_the_command_says_what_was_reranked_and_by_what(shelf, monkeypatch):
     store, folder, photo = shelf
-    monkeypatch.setattr(coordi.models.encoders, "open_encoder", open_fake)
+    monkeypatch.setattr(coordi.models.opening, "open_encoder", open_fake)
 
     def run(*arguments):
         words = ["search", *map(str, arguments), "--store", str(store)]

@@ -1,11 +1,14 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
-from coordi.training.batches import PhotoBatches, cached, number_labels
 from torch.utils.data import DataLoader
 
 from coordi.data.collection import Collection, PhotoRows, Trial
 from coordi.models.batches import PhotoBatch
+from coordi.training.material.labels import number_labels
+from coordi.training.module import Batches
 from coordi.types import ImageRef, Photo
 
 NOTHING = ImageRef(data=b"x")
@@ -62,10 +65,14 @@ def as_lists(batches: list[PhotoBatch]) -> list[list[int]]:
 
 def made(start: int = 0, rank: int = 0, world: int = 1, workers: int = 0) -> list[list[int]]:
     features = torch.arange(4.0).reshape(4, 1)
-    batches = PhotoBatches(
-        cached(features), number_labels(collection()), Counting(), 5,
-        start=start, rank=rank, world=world,
-    )  # fmt: skip
+    labels, sampler = number_labels(collection()), Counting()
+
+    def batch(number: int, _: int) -> PhotoBatch:
+        rows = sampler.batch(number)
+        return labels.batch(features[torch.from_numpy(rows)], rows)
+
+    material, recipe = SimpleNamespace(batch=batch), SimpleNamespace(accumulate=1, total_steps=5)
+    batches = Batches(material, recipe, start, rank=rank, world=world)
     return as_lists(list(DataLoader(batches, batch_size=None, num_workers=workers)))
 
 

@@ -3,10 +3,10 @@ import random
 import numpy as np
 import pytest
 import torch
-from coordi.training.captions import Caption, truth_matrix, write_caption
 
 from coordi.training.augment import augment
 from coordi.training.examples import Example, nearest_color
+from coordi.training.sentences import Caption, truth_matrix, write_caption
 
 
 def _example(category: str | None, color: str | None, group: str = "g", title: str = "") -> Example:

@@ -6,14 +6,13 @@ from typing import Any
 
 import pytest
 import yaml
-from coordi.training.dual_recipe import DualRecipe
-from coordi.training.retrieval_recipe import RetrievalRecipe
 from hypothesis import given
 from hypothesis import strategies as st
 
 from coordi.errors import RecipeError, UnknownNameError
 from coordi.models.retrieval.single_tower import SingleTowerSettings
 from coordi.models.systems import SYSTEMS
+from coordi.training.material import captions, photos
 from coordi.training.packaged import list_recipes, read_yaml
 from coordi.training.recipes import load_recipe
 
@@ -23,7 +22,7 @@ MINI = Path(__file__).parents[2] / "benchmarks" / "coordi-mini.yaml"
 
 def test_the_package_recipe_loads_and_takes_overrides() -> None:
     recipe = load_recipe("dual", ["batch=64", "stages.0.steps=7", "init=x.tflite"])
-    assert isinstance(recipe, DualRecipe)
+    assert isinstance(recipe, captions.Recipe)
     assert (recipe.batch, recipe.stages[0].steps, recipe.init) == (64, 7, "x.tflite")
 
 
@@ -69,7 +68,7 @@ def test_a_file_of_ones_own(tmp_path: Path) -> None:
         )
     )
     recipe = load_recipe(str(own))
-    assert isinstance(recipe, DualRecipe)
+    assert isinstance(recipe, captions.Recipe)
     assert recipe.sources[0].group == "{id}"
     own.write_text("system: single-towel\n")
     with pytest.raises(UnknownNameError, match="Did you mean 'single-tower'"):
@@ -85,14 +84,14 @@ def test_every_packaged_recipe_is_complete(info: Any) -> None:
     recipe = load_recipe(info.name)
     assert recipe.system == info.trains
     assert all((info.task, info.paper, info.differs))
-    if isinstance(recipe, RetrievalRecipe):
+    if isinstance(recipe, photos.Recipe):
         assert recipe.model == SYSTEMS[info.trains].Settings.model_validate(
             recipe.model.model_dump()
         )
 
 
 def test_every_system_has_a_recipe() -> None:
-    assert SYSTEMS.keys() == {info.trains for info in list_recipes()} - {"dual"}
+    assert SYSTEMS.keys() == {info.trains for info in list_recipes()}
 
 
 @pytest.mark.parametrize(
@@ -108,7 +107,9 @@ def test_every_system_has_a_recipe() -> None:
         ("image_size=64", "image_size is for features: end-to-end only"),
         ("augment=false", "augment is for features: end-to-end only"),
         ("batch=126", "batch 126 is not a multiple of the 4 photos that are drawn together"),
-        ("sampler_settings.m=0", "m is 0; give a whole number"),
+        ("sampler={kind: m-per-class, m: 0}", "m is 0: Input should be greater than or equal to 1"),
+        ("sampler=[m-per-class]", "give a name, or"),
+        ("model.loss=3", "give a name, or"),
         ("model.miner_settings.margin=0.1", "miner_settings need a miner"),
         ("seed=4294967296", "seed: Input should be less than"),
     ],
@@ -146,25 +147,47 @@ def test_names_are_checked_when_the_recipe_is_read(
 def test_another_loss_does_not_get_the_settings_of_the_default_one(tmp_path: Path) -> None:
     own = tmp_path / "own.yaml"
     own.write_text("{system: head, name: x, collection: drawn-street, model: {loss: triplet}}")
+    assert load_recipe(str(own)).model.model_dump()["loss"] == {"kind": "triplet", "margin": 0.2}
+
+
+def test_settings_that_stood_beside_a_name_before_are_read_into_it(tmp_path: Path) -> None:
+    fields = {
+        "system": "single-tower", "name": "x", "collection": "drawn-street",
+        "sampler": "m-per-class", "sampler_settings": {"m": 2},
+        "model": {
+            "loss": "triplet", "loss_settings": {"margin": 0.3},
+            "miner": "hard", "miner_settings": {},
+        },
+    }  # fmt: skip
+    own = tmp_path / "own.yaml"
+    own.write_text(yaml.safe_dump(fields))
     recipe = load_recipe(str(own))
-    assert isinstance(recipe, RetrievalRecipe)
-    assert recipe.model.model_dump()["loss_settings"] == {}
+    assert isinstance(recipe, photos.Recipe)
+    assert recipe.sampler.model_dump() == {"kind": "m-per-class", "m": 2}
+    assert isinstance(recipe.model, SingleTowerSettings)
+    assert recipe.model.loss.model_dump() == {"kind": "triplet", "margin": 0.3}
+    assert recipe.model.miner.model_dump() == {"kind": "hard", "margin": 0.2}
+    own.write_text(yaml.safe_dump({**fields, "model": {"miner": "", "miner_settings": {}}}))
+    assert load_recipe(str(own)).model.miner is None
+    again = load_recipe(str(own)).to_yaml()
+    own.write_text(again)
+    assert load_recipe(str(own)).to_yaml() == again
 
 
 @pytest.mark.parametrize("info", list_recipes(), ids=lambda info: info.name)
 def test_a_packaged_recipe_needs_no_data_of_ours(info: Any) -> None:
     recipe = load_recipe(info.name)
     assert recipe.data == "."
-    if isinstance(recipe, RetrievalRecipe):
+    if isinstance(recipe, photos.Recipe):
         assert (recipe.collection, recipe.encoder) == ("drawn-street", "coordi-mini")
     else:
-        assert isinstance(recipe, DualRecipe)
+        assert isinstance(recipe, captions.Recipe)
         assert (recipe.init, {source.kind for source in recipe.sources}) == (None, {"drawn"})
 
 
 def test_the_recipe_of_coordi_mini_is_still_one() -> None:
     recipe = load_recipe(str(MINI))
-    assert isinstance(recipe, DualRecipe)
+    assert isinstance(recipe, captions.Recipe)
     assert (recipe.name, len(recipe.sources)) == ("coordi-mini", 5)
 
 
@@ -225,7 +248,8 @@ def test_what_does_not_fit_together_is_refused() -> None:
 
 
 def test_overrides_reach_fields_that_the_file_leaves_out() -> None:
-    recipe = load_recipe("single-tower", ["model.miner_settings.margin=0.1", "model.miner=hard"])
-    assert isinstance(recipe, RetrievalRecipe)
+    recipe = load_recipe("single-tower", ["model.miner.margin=0.1", "model.miner.kind=hard"])
     assert isinstance(recipe.model, SingleTowerSettings)
-    assert recipe.model.miner_settings == {"margin": 0.1}
+    assert recipe.model.miner.model_dump() == {"kind": "hard", "margin": 0.1}
+    older = load_recipe("single-tower", ["model.miner_settings.margin=0.1", "model.miner=hard"])
+    assert older.model == recipe.model

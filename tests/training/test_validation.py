@@ -14,14 +14,14 @@ class Fake:
     """A module whose R@1 is told, and a trainer that only counts."""
 
     def __init__(self, values: list[float], every: int = 10, patience: int = 2) -> None:
-        self.net, self.values = nn.Linear(1, 1, bias=False), iter(values)
+        self.net, self.values, self.material = nn.Linear(1, 1, bias=False), iter(values), self
         self.said: list[str] = []
-        self.validation = Validation(every, patience, self.said.append)
+        self.validation = Validation(every, patience, self.said.append, "R@1")
         self.trainer: Any = SimpleNamespace(
             global_step=0, max_steps=100, should_stop=False, loggers=[]
         )
 
-    def recall_at_1(self) -> float:
+    def judge(self, _: nn.Module) -> float:
         return next(self.values)
 
     def train(self, until: int) -> None:

@@ -108,10 +108,6 @@ class Fetcher:
             raise CatalogError(f"{shown(source)} cannot be fetched: {error}") from None
         return str(path)
 
-    def busy(self) -> bool:
-        """Whether anything had to be asked for by now."""
-        return self._thread is not None
-
     def remarks(self) -> Iterator[str]:
         """What was fetched in this run, for the report."""
         if not self._asked:

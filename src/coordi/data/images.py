@@ -3,6 +3,7 @@
 ICC profiles are not applied: values are taken as sRGB, as the encoders' training data was.
 """
 
+import base64
 import io
 import math
 import re
@@ -238,6 +239,18 @@ def thumbnail(image: Image, side: int) -> bytes:
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     small = Pillow.fromarray(image).resize(size, Pillow.Resampling.LANCZOS, reducing_gap=3.0)
     return encode_jpeg(np.asarray(small), quality=85)
+
+
+def data_url(ref: ImageRef, side: int, box: Box | None = None) -> str:
+    """A picture, or what lies in `box` of it, as a small JPEG within an address; "" where it
+    cannot be read.
+    """
+    try:
+        image = decode_image(read_bytes(ref), target=side if box is None else None)
+        small = thumbnail(image if box is None else crop(image, box), side)
+    except ImageError:
+        return ""
+    return "data:image/jpeg;base64," + base64.b64encode(small).decode()
 
 
 def _quiet_pillow() -> None:

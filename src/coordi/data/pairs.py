@@ -2,38 +2,27 @@
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image as Pillow
 
 from coordi.data.benchmarks.gathering import as_rows, shares
 from coordi.data.collection import Collection, Trial, checked
+from coordi.data.duplicates import CUTOUT, cutout, near_pairs
 from coordi.data.images import decode_image, read_bytes
-from coordi.data.phash import FLAT, perceptual_hashes
 from coordi.data.readers.table import Record
 from coordi.data.sources import open_tables
-from coordi.data.splits import connected_groups, near_duplicates, split_of
+from coordi.data.splits import connected_groups, split_of
 from coordi.errors import CatalogError, ImageError
-from coordi.types import Box, Image, ImageRef, Origin, Photo, Problem, Sighting
+from coordi.types import Box, ImageRef, Origin, Photo, Problem, Sighting
 
 IN_SHARES = ("left", "top", "right", "bottom")
 """Columns of a box in shares of the picture's width and height."""
 
 IN_PIXELS = ("left_px", "top_px", "right_px", "bottom_px")
 """Columns of a box in pixels of the picture as it is seen, upright."""
-
-DISTANCE = 2
-"""Bits of the perceptual hash by which pictures that count as the same may differ."""
-
-CONTRAST = 4.0
-"""Mean difference of colour, in levels of 255 over 8 × 8 cells, that they may have besides.
-
-The hash sees shapes alone: on a catalogue's white packshots it takes every plain T-shirt for the
-same picture, in any colour.
-"""
 
 
 def read_pairs(file: Path) -> Iterator[Sighting | Problem]:
@@ -113,36 +102,16 @@ def _size(image: ImageRef) -> tuple[int, int] | None:
     return width, height
 
 
-def look_alikes(photos: Sequence[Photo], *, distance: int = DISTANCE) -> list[tuple[str, str]]:
-    """Pairs of ids of photos that are nearly the same picture, whole.
+def look_alikes(photos: Sequence[Photo]) -> list[tuple[str, str]]:
+    """Pairs of ids of photos that are near duplicates (`coordi.data.duplicates`), whole.
 
-    Exact duplicates, rescaled and recompressed ones: pictures whose perceptual hashes
-    (`coordi.data.phash`) are at most `distance` bits apart, and whose colours differ by at most
-    `CONTRAST`. Flat pictures and those that cannot be read are like none.
+    Pictures that cannot be read are like none.
     """
-    hashes, colors, rows = [], [], []
+    cutouts = np.zeros(len(photos), CUTOUT)
     for row, photo in enumerate(photos):
-        try:
-            image = decode_image(read_bytes(photo.image), target=64)
-        except ImageError:
-            continue
-        value = perceptual_hashes([image])[0]
-        if value != FLAT:
-            hashes.append(value)
-            colors.append(_colors(image))
-            rows.append(row)
-    pairs = near_duplicates(np.array(hashes, np.uint64), distance).tolist()
-    return [
-        (photos[rows[left]].id, photos[rows[right]].id)
-        for left, right in pairs
-        if np.abs(colors[left] - colors[right]).mean() <= CONTRAST
-    ]
-
-
-def _colors(image: Image) -> NDArray[np.float32]:
-    """A picture reduced to (8, 8, 3)."""
-    reduced = Pillow.fromarray(image).resize((8, 8), Pillow.Resampling.BOX)
-    return np.asarray(reduced, np.float32)
+        with suppress(ImageError):
+            cutouts[row] = cutout(decode_image(read_bytes(photo.image), target=64))
+    return [(photos[a].id, photos[b].id) for a, b in near_pairs(cutouts).tolist()]
 
 
 def paired_collection(

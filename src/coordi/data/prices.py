@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+from coordi.data.fieldtypes import is_blank
+
 Mark = Literal[".", ","]
 """What stands before the decimals."""
 
@@ -62,9 +64,6 @@ _WITHOUT_DECIMALS = frozenset(
 )
 """Currencies whose prices hardly have decimals; those below have three."""
 _THREE_DECIMALS = frozenset(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"))
-
-EMPTY = frozenset({"", "-", "–", "—", "n/a", "na", "nan", "null", "none", "#n/a"})
-"""What stands, in lower case, where there is no price."""
 
 _PRICE = re.compile(
     r"(?P<before>\D*?)(?P<number>[.,]?\d(?:[\d.,'’ ]*\d)?)(?:[.,/]?[-–—]{1,2})?(?P<after>\D*)"
@@ -157,7 +156,7 @@ class PriceNotation:
 
 def is_empty_price(cell: str) -> bool:
     """Whether a cell says that there is no price."""
-    return cell.strip().casefold() in EMPTY
+    return not cell.strip() or is_blank(cell)
 
 
 def is_in_doubt(cells: Iterable[object]) -> bool:

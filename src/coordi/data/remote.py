@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote
 
+from coordi.artifacts import atomic_file
 from coordi.data.images import begins_like_picture, looks_like
 from coordi.errors import CatalogError, ImageError, MissingExtraError, NotFoundError
 
@@ -106,10 +107,8 @@ def _file_name(address: str, pattern: str) -> str:
 
 
 def _copied(address: str, path: Path) -> Path:
-    part = path.with_name(path.name + ".part")
-    with _opened(address) as source, part.open("wb") as file:
+    with _opened(address) as source, atomic_file(path, lasting=False) as file:
         shutil.copyfileobj(source, file, _CHUNK)
-    part.replace(path)
     return path
 
 

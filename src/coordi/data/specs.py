@@ -123,11 +123,6 @@ class CollectionSpec(_Fields):
         return self
 
 
-def list_collections() -> dict[str, str]:
-    """The packaged collections: name → one line of description."""
-    return {name: load_spec(name).description for name in COLLECTIONS}
-
-
 def load_spec(name: str | Path) -> CollectionSpec:
     """The packaged collection of that name, or the one that a YAML file describes.
 

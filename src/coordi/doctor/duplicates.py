@@ -6,17 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from coordi.data.duplicates import near_pairs
 from coordi.data.splits import connected_groups
 from coordi.doctor.findings import Exhibit, Finding, Result
-from coordi.doctor.looks import TINY
 from coordi.doctor.subject import Subject, label_columns
 
 _SHOWN = 12
 _ROW = 8
-_BLOCK = 256
-_INNER = 3 * (TINY - 2) ** 2
-MOST, AVERAGE = 24, 2.0
-"""Levels by which thumbnails of near duplicates may differ: any pixel, and on average."""
 Groups = list[tuple[int, ...]]
 
 
@@ -158,11 +154,7 @@ def copies_in_gallery(subject: Subject) -> Iterator[Result]:
 
 
 def near_duplicates(subject: Subject) -> Iterator[Result]:
-    """Pictures of the same thing: moved, framed differently, compressed again, retouched.
-
-    What stands before the background is cut out and compared as a 12 × 12 thumbnail; see
-    `alike`. On packshots a hash of the whole picture would call all white shirts alike.
-    """
+    """Pictures of the same thing: moved, framed differently, compressed again, retouched."""
     groups = _near_groups(subject.looks)
     if groups:
         rows = sum(map(len, groups))
@@ -185,44 +177,9 @@ def _near_groups(looks: NDArray[np.void]) -> Groups:
     doubles = {row for group in pixel_groups(looks) for row in group[1:]}
     usable = np.flatnonzero(looks["ok"] & (looks["filled"] > 0)).tolist()
     rows = np.array([row for row in usable if row not in doubles], np.int64)
-    links = [(int(rows[a]), int(rows[b])) for a, b in near_pairs(looks[rows])]
+    links = list(map(tuple, rows[near_pairs(looks[rows])].tolist()))
     linked = sorted({row for link in links for row in link})
     members: dict[int, list[int]] = defaultdict(list)
     for row, first in connected_groups(linked, links).items():
         members[first].append(row)
     return [tuple(group) for group in members.values()]
-
-
-def near_pairs(looks: NDArray[np.void]) -> Iterator[tuple[int, int]]:
-    """All pairs that are `alike`.
-
-    Thumbnails that differ by 2 levels on average have means within 2 levels, so only rows of
-    about one mean are compared.
-    """
-    inner = looks["tiny"][:, 1:-1, 1:-1].reshape(len(looks), _INNER).astype(np.float32)
-    mean = inner.mean(1)
-    order = np.argsort(mean, kind="stable")
-    for start in range(0, len(order), _BLOCK):
-        block = order[start : start + _BLOCK]
-        end = np.searchsorted(mean[order], mean[block[-1]] + AVERAGE, side="right")
-        others = order[start:end]
-        squares = (inner[block] ** 2).sum(1)[:, None] + (inner[others] ** 2).sum(1)
-        distances = squares - 2 * inner[block] @ inner[others].T
-        # Squares of differences are at most their sum times the largest of them.
-        close = np.argwhere(distances <= 1.01 * MOST * AVERAGE * inner.shape[1] + 1)
-        close = close[close[:, 0] < close[:, 1]]  # `others` begins with the block itself
-        first, second = block[close[:, 0]], others[close[:, 1]]
-        same = alike(looks[first], looks[second])
-        yield from zip(first[same].tolist(), second[same].tolist(), strict=True)
-
-
-def alike(first: NDArray[np.void], second: NDArray[np.void]) -> NDArray[np.bool_]:
-    """Which of two lists of pictures (n,) nearly are the same.
-
-    Their boxes have one shape within 3%; no pixel of the thumbnails is further apart than 24
-    levels, nor the average one than 2. The rim, which takes in the background, does not count.
-    """
-    gaps = np.abs(first["tiny"].astype(np.int16) - second["tiny"])[:, 1:-1, 1:-1]
-    gaps = gaps.reshape(len(first), _INNER)
-    shape = np.abs(np.log(first["aspect"] / second["aspect"]))
-    return np.asarray((gaps.max(1) <= MOST) & (gaps.mean(1) <= AVERAGE) & (shape <= 0.03), bool)

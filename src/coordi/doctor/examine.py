@@ -6,6 +6,8 @@ from typing import TypeVar
 
 from coordi.data.catalog import open_catalog
 from coordi.data.collection import Collection
+from coordi.data.fashioniq import FashionIQ, is_fashioniq, read_fashioniq
+from coordi.data.outfits import is_outfit_file
 from coordi.doctor import (
     blanks,
     colorlabels,
@@ -17,15 +19,9 @@ from coordi.doctor import (
     tables,
     variants,
 )
-from coordi.doctor.edits import EditSubject
 from coordi.doctor.findings import Audit, Figures, Finding, Result, ordered
 from coordi.doctor.outfits import OutfitSubject
-from coordi.doctor.reading import (
-    catalog_subject,
-    collection_subject,
-    is_outfit_file,
-    outfit_subject,
-)
+from coordi.doctor.reading import catalog_subject, collection_subject, outfit_subject
 from coordi.doctor.subject import Subject
 from coordi.types import Encoder, ImageRef
 
@@ -78,7 +74,7 @@ OUTFIT_CHECKS: Mapping[str, Check[OutfitSubject]] = {
 }
 """Name → check of outfits."""
 
-EDIT_CHECKS: Mapping[str, Check[EditSubject]] = {
+EDIT_CHECKS: Mapping[str, Check[FashionIQ]] = {
     "published counts": edits.published_counts,
     "unusable entries": edits.unusable,
     "leaks across the split": edits.cross_category_leaks,
@@ -111,8 +107,8 @@ def examine(
     if isinstance(source, Collection):
         return examine_items(collection_subject(source, encoder, progress), "collection", progress)
     path = Path(source).expanduser()
-    if path.is_dir() and edits.is_edit_folder(path):
-        return _audit_edits(edits.read_edits(path), progress)
+    if path.is_dir() and is_fashioniq(path):
+        return _audit_edits(read_fashioniq(path), progress)
     if path.is_file() and is_outfit_file(path):
         return _audit_outfits(outfit_subject(path, catalog, images, mapping, progress), progress)
     opened = open_catalog(source, mapping=mapping, images=images)
@@ -142,10 +138,10 @@ def _audit_outfits(subject: OutfitSubject, progress: Progress) -> Audit:
     return _audit(subject.items, "outfits", OUTFIT_CHECKS, subject, facts, {}, progress)
 
 
-def _audit_edits(subject: EditSubject, progress: Progress) -> Audit:
+def _audit_edits(subject: FashionIQ, progress: Progress) -> Audit:
     facts = {
         "categories": len(subject.categories),
-        "triplets": sum(map(len, subject.triplets.values())),
+        "triplets": sum(map(len, subject.edits.values())),
         "images": len(frozenset().union(*subject.galleries.values())),
     }
     return _audit(subject, "edits", EDIT_CHECKS, subject, facts, {}, progress)
@@ -172,7 +168,7 @@ def _not_run(subject: Subject) -> dict[str, str]:
 
 
 def _audit(
-    shown: Subject | EditSubject,
+    shown: Subject | FashionIQ,
     kind: str,
     checks: Mapping[str, Check[S]],
     subject: S,
@@ -208,7 +204,7 @@ def _audit(
 
 
 def _pictures(
-    subject: Subject | EditSubject, findings: Iterable[Finding]
+    subject: Subject | FashionIQ, findings: Iterable[Finding]
 ) -> tuple[dict[int, ImageRef], dict[int, str]]:
     """Pictures and ids of the rows that exhibits show."""
     if not isinstance(subject, Subject):

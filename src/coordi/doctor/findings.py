@@ -1,10 +1,10 @@
 """What an audit says: findings with their severity, and tables of figures that always stand."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from coordi.types import ImageRef
+from coordi.types import ImageRef, Problem
 
 Severity = Literal["error", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
@@ -86,3 +86,38 @@ def worst(audit: Audit) -> Severity | None:
 def share(count: float, total: float) -> str:
     """Write a share for people ("3.2%")."""
     return f"{100 * count / total:.1f}%" if total else "0%"
+
+
+def places(problems: Iterable[Problem]) -> tuple[Exhibit, ...]:
+    """Where each problem lies, and what it is."""
+    return tuple(Exhibit(f"{problem.origin}: {problem.reason}") for problem in problems)
+
+
+def against_published(
+    published: Mapping[str, int], counts: Mapping[str, int], which: str
+) -> Iterator[Result]:
+    """The counts that a dataset's authors state, against those found; where they differ it is
+    `which` ("another", "a reduced") benchmark.
+    """
+    pairs = {name: (there, counts.get(name, 0)) for name, there in published.items()}
+    yield Figures(
+        "published counts",
+        "Counts",
+        ("what", "published", "found"),
+        tuple((name, f"{there:,}", f"{here:,}") for name, (there, here) in pairs.items()),
+    )
+    wrong = {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+    if wrong:
+        yield Finding(
+            "published counts",
+            "error",
+            f"{len(wrong)} of {len(pairs)} counts are not the published ones",
+            f"Numbers on it are those of {which} benchmark: say so, and do not compare them with "
+            "published ones.",
+            len(wrong),
+            len(pairs),
+            exhibits=tuple(
+                Exhibit(f"{name}: {here:,} instead of {there:,}")
+                for name, (there, here) in wrong.items()
+            ),
+        )

@@ -5,13 +5,13 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import xxhash
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
+from coordi.data.duplicates import CUTOUT, cutout, frame
 from coordi.data.images import decode_image, read_bytes
 from coordi.doctor.colors import lab
 from coordi.errors import ImageError
@@ -19,8 +19,6 @@ from coordi.types import Encoder, Image, ImageRef, Vectors
 
 SIDE = 64
 """Pixels of the square on which colours are measured."""
-TINY = 12
-"""Side of the thumbnail of what stands before the background."""
 
 LOOK = np.dtype(
     [
@@ -33,15 +31,12 @@ LOOK = np.dtype(
         ("unrest", "<f4"),  # mean distance of the frame's pixels to `ground`
         ("color", "<f4", (3,)),  # CIE L*a*b* median of what stands before the background
         ("filled", "<f4"),  # share of the picture that is not background
-        ("aspect", "<f4"),  # width over height of the box around what is not background
-        ("tiny", "u1", (TINY, TINY, 3)),  # RGB of that box
+        *CUTOUT.descr,  # what stands before the background, cut out
     ]
 )
 """What is kept of each picture, half a kilobyte."""
 
 _APART = 12.0  # CIE76 distance to the background from which on a pixel is taken for the garment
-_LEVELS = 24  # the same, as a difference in any channel
-_SPECKS = 0.01  # share of a row or column of pixels that may be dirt on the paper
 _BATCH = 64
 _AHEAD = 192
 
@@ -162,25 +157,10 @@ def look(image: Image, data: bytes) -> NDArray[np.void]:
     whole = Pillow.fromarray(image)
     square = np.asarray(whole.resize((SIDE, SIDE), Pillow.Resampling.BOX))
     _measure_colors(out, square)
-    box = _box(image, np.median(_frame(square), axis=0))
-    out["aspect"] = (box[2] - box[0]) / (box[3] - box[1])
-    out["tiny"] = np.asarray(whole.resize((TINY, TINY), Pillow.Resampling.BOX, box))
+    cut = cutout(image)
+    for name in CUTOUT.names or ():
+        out[name] = cut[name]
     return out
-
-
-def _frame(square: NDArray[Any]) -> NDArray[Any]:
-    """The outermost pixels of (side, side, 3) → (n, 3)."""
-    return np.concatenate([square[0], square[-1], square[1:-1, 0], square[1:-1, -1]])
-
-
-def _box(image: Image, ground: NDArray[np.floating]) -> tuple[int, int, int, int]:
-    """The box around all that is not background, in pixels; the whole picture where all is."""
-    apart = np.abs(image.astype(np.int16) - ground.astype(np.int16)).max(2) > _LEVELS
-    rows = np.flatnonzero(apart.mean(1) > _SPECKS)
-    columns = np.flatnonzero(apart.mean(0) > _SPECKS)
-    if not (len(rows) and len(columns)):
-        return 0, 0, image.shape[1], image.shape[0]
-    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
 
 def _content(image: Image) -> tuple[int, int]:
@@ -192,10 +172,10 @@ def _content(image: Image) -> tuple[int, int]:
 
 def _measure_colors(out: NDArray[np.void], square: Image) -> None:
     pixels = lab(square.reshape(-1, 3)).reshape(SIDE, SIDE, 3)
-    frame = _frame(pixels)
-    ground = np.median(frame, axis=0)
+    edge = frame(pixels)
+    ground = np.median(edge, axis=0)
     out["ground"] = ground
-    out["unrest"] = np.linalg.norm(frame - ground, axis=1).mean()
+    out["unrest"] = np.linalg.norm(edge - ground, axis=1).mean()
     garment: NDArray[np.bool_] = np.linalg.norm(pixels - ground, axis=2) > _APART
     out["filled"] = garment.mean()
     # A white shirt on white paper leaves a contour at most; then the middle is the garment.

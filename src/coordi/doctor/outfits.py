@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coordi.data.splits import connected_groups, split_of
-from coordi.doctor.findings import Exhibit, Figures, Finding, Result, share
+from coordi.doctor.findings import Exhibit, Figures, Finding, Result, places, share
 from coordi.doctor.subject import Subject
 from coordi.types import Problem
 
@@ -46,7 +46,7 @@ def unknown_items(subject: OutfitSubject) -> Iterator[Result]:
             "another outfit.",
             len(subject.unknown),
             total,
-            exhibits=tuple(Exhibit(f"{p.origin}: {p.reason}") for p in subject.unknown[:_SHOWN]),
+            exhibits=places(subject.unknown[:_SHOWN]),
         )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from coordi.data.catalog import Catalog, open_catalog
 from coordi.data.collection import Collection, group_of, key_of
 from coordi.data.fieldtypes import text
-from coordi.data.readers.delimited import DelimitedTable, open_delimited
+from coordi.data.outfits import Member, gather, is_outfit_file, read_members
 from coordi.data.sources import KINDS
 from coordi.doctor.looks import survey
 from coordi.doctor.outfits import OutfitSubject
@@ -175,21 +175,6 @@ def _sides_of(collection: Collection) -> tuple[str, ...]:
     return tuple(sides.tolist())
 
 
-def is_outfit_file(path: Path) -> bool:
-    """Whether a CSV file lists the items of outfits, one per line."""
-    if KINDS.get(path.suffix.lower()) != "csv":
-        return False
-    return _outfit_columns(open_delimited(path)) is not None
-
-
-def _outfit_columns(table: DelimitedTable) -> tuple[str, str] | None:
-    """The columns that name outfit and item."""
-    by_name = {column.casefold().replace("_", ""): column for column in table.columns}
-    outfit = next((by_name[n] for n in ("outfitid", "outfit", "lookid") if n in by_name), None)
-    item = next((by_name[n] for n in ("itemid", "item", "productid", "id") if n in by_name), None)
-    return (outfit, item) if outfit and item else None
-
-
 def outfit_subject(
     path: Path,
     catalog: Path | None,
@@ -198,38 +183,18 @@ def outfit_subject(
     progress: Progress,
 ) -> OutfitSubject:
     """Read an outfits file and the catalogue of its items."""
-    unknown: list[Problem] = []
-    lines = list(_outfit_lines(path, unknown))
-    beside = catalog or _beside(path, {item for _, item, _ in lines})
-    opened = open_catalog(beside, mapping=mapping, images=images)
+    members = list(read_members(path))
+    named = {member.item for member in members if isinstance(member, Member)}
+    opened = open_catalog(catalog or _beside(path, named), mapping=mapping, images=images)
     items = catalog_subject(opened, None, progress)
     row_of = {id_: row for row, id_ in enumerate(items.ids)}
-    found: dict[str, list[int]] = {}
-    for outfit, item, origin in lines:
-        members = found.setdefault(outfit, [])
-        if item in row_of:
-            members.append(row_of[item])
-        else:
-            unknown.append(Problem(origin, f"outfit {outfit} names item {item!r}", id=item))
+    outfits, unknown = gather(members, row_of)
     return OutfitSubject(
         replace(items, name=str(path)),
-        tuple(found),
-        tuple(map(tuple, found.values())),
+        tuple(outfit.id for outfit in outfits),
+        tuple(tuple(row_of[item] for item in outfit.items) for outfit in outfits),
         tuple(unknown),
     )
-
-
-def _outfit_lines(path: Path, problems: list[Problem]) -> Iterator[tuple[str, str, Origin]]:
-    table = open_delimited(path)
-    columns = _outfit_columns(table)
-    if columns is None:
-        raise CatalogError(f"{path} has no columns outfit_id and item_id")
-    for record in table.records():
-        if isinstance(record, Problem):
-            problems.append(record)
-            continue
-        outfit, item = (str(record.values[column]).strip() for column in columns)
-        yield outfit, item, record.origin
 
 
 def _beside(path: Path, items: Bag[str]) -> Path:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from coordi.doctor.findings import Exhibit, Figures, Finding, Result, share
+from coordi.doctor.findings import Exhibit, Figures, Finding, Result, against_published, share
 from coordi.doctor.subject import MEMBERS, ONE_SIDED, Subject, label_columns
 
 NO_LABELS = frozenset(
@@ -290,27 +290,5 @@ def reading_notes(subject: Subject) -> Iterator[Result]:
 
 def published_counts(subject: Subject) -> Iterator[Result]:
     """The counts that the dataset's authors state, against those found."""
-    if not subject.published:
-        return
-    pairs = {name: (n, subject.counts.get(name, 0)) for name, n in subject.published.items()}
-    yield Figures(
-        "published counts",
-        "Counts",
-        ("what", "published", "found"),
-        tuple((name, f"{there:,}", f"{here:,}") for name, (there, here) in pairs.items()),
-    )
-    wrong = {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
-    if wrong:
-        yield Finding(
-            "published counts",
-            "error",
-            f"{len(wrong)} of {len(pairs)} counts are not the published ones",
-            "Numbers on it are those of a reduced benchmark: say so, and do not compare them with "
-            "published ones.",
-            len(wrong),
-            len(pairs),
-            exhibits=tuple(
-                Exhibit(f"{name}: {here:,} instead of {there:,}")
-                for name, (there, here) in wrong.items()
-            ),
-        )
+    if subject.published:
+        yield from against_published(subject.published, subject.counts, "a reduced")

@@ -42,8 +42,7 @@ def make_edits(garments: Sequence[Garment], rng: random.Random) -> list[Edit]:
 
 def _edit(reference: Garment, target: Garment, attribute: str, rng: random.Random) -> Edit:
     old, new = getattr(reference, attribute), getattr(target, attribute)
-    text = rng.choice(_phrases(attribute, old, new))
-    return Edit(reference.id, text, target.id)
+    return Edit(reference.id, (rng.choice(_phrases(attribute, old, new)),), target.id)
 
 
 def _phrases(attribute: str, old: str, new: str) -> list[str]:

@@ -81,7 +81,8 @@ def _write_files(folder: Path, wardrobe: Wardrobe, seed: int, size: int) -> None
     _write_csv(folder / "catalog.csv", COLUMNS, map(_row, wardrobe.garments))
     outfits = ((outfit.id, item) for outfit in wardrobe.outfits for item in outfit.items)
     _write_csv(folder / "outfits.csv", ("outfit_id", "item_id"), outfits)
-    lines = (json.dumps(asdict(edit)) + "\n" for edit in wardrobe.edits)
+    edits = ({"reference": e.reference, "text": e.text, "target": e.target} for e in wardrobe.edits)
+    lines = (json.dumps(edit) + "\n" for edit in edits)
     (folder / "edits.jsonl").write_text("".join(lines), encoding="utf-8")
     _write_street(folder, wardrobe.garments, seed, size)
 

@@ -207,7 +207,8 @@ class Engine:
 
     def view(self) -> View:
         """The catalogue as it stands now, for one request."""
-        return View(self, self.store.snapshot())
+        at = self.store.snapshot()
+        return View(at, self.encoder_at, lambda: self.reranker, self.shuffle, self.pictures)
 
     def state(self) -> tuple[str, str]:
         """Whether searches can be answered: a word, and a sentence for people.

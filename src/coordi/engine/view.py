@@ -1,25 +1,34 @@
 """One request's view of a catalogue: everything in it was read from one commit of the store."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from coordi.types import Answer, Facet, Item, PictureInfo, Query
+from coordi.engine.pictures import Pictures
+from coordi.engine.shuffle import Shuffle
+from coordi.types import Answer, Encoder, Facet, Item, PictureInfo, Query, Reranker
 
 if TYPE_CHECKING:
-    from coordi.engine.engine import Engine
     from coordi.store import Snapshot
 
 
 class View:
     """What a request asks of the engine, all of it at one commit. Take one a request."""
 
-    def __init__(self, engine: "Engine", at: "Snapshot") -> None:
-        """Use `Engine.view`."""
-        self._engine = engine
+    def __init__(
+        self,
+        at: "Snapshot",
+        encoder_at: "Callable[[Snapshot], Encoder]",
+        reranker: Callable[[], Reranker | None],
+        shuffle: Shuffle,
+        pictures: Pictures,
+    ) -> None:
+        """Use `Engine.view`; `encoder_at` and `reranker` open what is first asked for."""
         self.at = at
+        self._encoder_at, self._reranker = encoder_at, reranker
+        self._shuffle, self._pictures = shuffle, pictures
 
     @property
     def token(self) -> str:
@@ -34,10 +43,8 @@ class View:
         from coordi.models.trained import query_side
         from coordi.tasks.search import search
 
-        encoder = self._engine.encoder_at(self.at)
-        return search(
-            query, store=self.at, encoder=query_side(encoder), reranker=self._engine.reranker
-        )
+        encoder = self._encoder_at(self.at)
+        return search(query, store=self.at, encoder=query_side(encoder), reranker=self._reranker())
 
     def browse(
         self,
@@ -68,7 +75,7 @@ class View:
 
         Raises `QueryError` where no item has the field to fold or sort by.
         """
-        return self._engine.shuffle.page(self.at, where, limit, offset, sort=sort, fold=fold)
+        return self._shuffle.page(self.at, where, limit, offset, sort=sort, fold=fold)
 
     def get(self, ids: Sequence[str]) -> list[Item]:
         """Items in the order of `ids`; `NotFoundError` names the first that is missing."""
@@ -105,7 +112,7 @@ class View:
         from coordi.models.trained import query_side
         from coordi.tasks.search import matching
 
-        encoder = query_side(self._engine.encoder_at(self.at))
+        encoder = query_side(self._encoder_at(self.at))
         places = matching(replace(query, where=None), store=self.at, encoder=encoder)
         if places is None:
             return None
@@ -115,16 +122,16 @@ class View:
 
     def image(self, id: str, number: int = 0) -> tuple[bytes, str]:
         """An item's picture `number` (0 is the main one): its bytes and media type."""
-        return self._engine.pictures.image(self.get([id])[0], number)
+        return self._pictures.image(self.get([id])[0], number)
 
     def thumbnail(self, id: str, side: int = 320, number: int = 0) -> bytes:
         """An item's picture as a JPEG no wider or higher than `side` pixels."""
-        return self._engine.pictures.thumbnail(self.get([id])[0], side, number)
+        return self._pictures.thumbnail(self.get([id])[0], side, number)
 
     def picture_info(self, item: Item, number: int = 0) -> PictureInfo:
         """The version and upright size of an item's picture; never raises."""
-        return self._engine.pictures.info(item, number)
+        return self._pictures.info(item, number)
 
     def picture_version(self, item: Item, number: int) -> str:
         """A text that changes when the picture does; "" where there is none."""
-        return self._engine.pictures.version(item, number)
+        return self._pictures.version(item, number)

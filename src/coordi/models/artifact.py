@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
@@ -119,12 +119,18 @@ def read_config(folder: Path) -> ArtifactConfig:
     try:
         return ArtifactConfig.model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"]))
         raise EncoderError(
-            f"{folder / 'config.json'} is not readable: {field}: {first['msg']}; fetch the folder "
-            "again, or train again"
+            f"{folder / 'config.json'} is not readable: {_first(error)}; fetch the folder again, "
+            "or train again"
         ) from error
+
+
+def _first(error: Exception) -> str:
+    """What is wrong, in one line; of several fields the first."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    problem = error.errors()[0]
+    return f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}"
 
 
 def _from_retrieval(content: dict[str, Any]) -> dict[str, Any]:
@@ -170,7 +176,7 @@ def load_system(folder: Path) -> tuple[System, ArtifactConfig]:
     with _described(folder):
         system = kind(
             config.feature_dim,
-            kind.Sizes(**config.sizes),
+            TypeAdapter(kind.Sizes).validate_python(config.sizes),
             kind.Settings.model_validate(config.settings),
         )
     if hasattr(system, "objective"):
@@ -216,7 +222,7 @@ def _described(folder: Path) -> Iterator[None]:
         raise EncoderError(f"{folder / 'config.json'} is not usable: {error}") from error
     except Exception as error:  # torch has many words for a size that cannot be
         raise EncoderError(
-            f"{folder / 'config.json'} describes a model that cannot be built ({error}); "
+            f"{folder / 'config.json'} describes a model that cannot be built ({_first(error)}); "
             "fetch the folder again, or train again"
         ) from error
 

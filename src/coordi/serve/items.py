@@ -4,6 +4,7 @@ The id is always the rest of the path, so that it may itself hold slashes and li
 "..", which clients take for steps in a path, are given as `?id=`.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -27,7 +28,7 @@ from coordi.serve.caching import picture_response
 from coordi.serve.errors import NoPictureError, Refused
 from coordi.serve.lanes import Lanes
 from coordi.serve.limits import Limits
-from coordi.serve.ports import SearchEngine
+from coordi.serve.ports import CatalogView, SearchEngine
 from coordi.serve.wire import ItemsOut, OneItemOut, SearchOut, item_out, search_out
 
 PICTURE: dict[int | str, dict[str, Any]] = {
@@ -119,6 +120,25 @@ def item_routes(engine: SearchEngine, limits: Limits, lanes: Lanes) -> APIRouter
 
         return await answer(lanes.searches, make)
 
+    async def shown(
+        request: Request,
+        item_id: str,
+        params: PictureParams,
+        draw: Callable[[CatalogView, str], tuple[bytes, str]],
+    ) -> Response:
+        id = _id(item_id, params)
+
+        def make() -> Response:
+            view = engine.view()
+            return _picture(request, *draw(view, id), params, view.token)
+
+        try:
+            response: Response = await lanes.pictures.run(make)
+        except (ImageError, OSError, NotFoundError) as error:
+            # A file that is broken or gone is one picture less, not a fault of the whole store.
+            raise NoPictureError(str(error)) from None
+        return response
+
     @routes.get(
         "/images/{item_id:rest}",
         response_class=Response,
@@ -128,14 +148,7 @@ def item_routes(engine: SearchEngine, limits: Limits, lanes: Lanes) -> APIRouter
     async def image(request: Request, item_id: str) -> Response:
         """The item's picture as it was given; `v`, its version, makes the answer cacheable."""
         params = asked(request, PictureParams)
-        id = _id(item_id, params)
-
-        def make() -> Response:
-            view = engine.view()
-            data, kind = view.image(id, number=params.n)
-            return _picture(request, data, kind, params, view.token)
-
-        return await _shown(lanes, make)
+        return await shown(request, item_id, params, lambda at, id: at.image(id, number=params.n))
 
     @routes.get(
         "/thumbnails/{item_id:rest}",
@@ -146,14 +159,11 @@ def item_routes(engine: SearchEngine, limits: Limits, lanes: Lanes) -> APIRouter
     async def thumbnail(request: Request, item_id: str) -> Response:
         """A JPEG of the item's picture, its longer side `side` pixels."""
         params = asked(request, ThumbnailParams)
-        id = _id(item_id, params)
 
-        def make() -> Response:
-            view = engine.view()
-            data = view.thumbnail(id, side=params.side, number=params.n)
-            return _picture(request, data, "image/jpeg", params, view.token)
+        def draw(at: CatalogView, id: str) -> tuple[bytes, str]:
+            return at.thumbnail(id, side=params.side, number=params.n), "image/jpeg"
 
-        return await _shown(lanes, make)
+        return await shown(request, item_id, params, draw)
 
     return routes
 
@@ -176,13 +186,4 @@ def _picture(
 ) -> Response:
     response = picture_response(request, data, kind, versioned=bool(params.v))
     response.headers[TOKEN] = token
-    return response
-
-
-async def _shown(lanes: Lanes, make: Any) -> Response:
-    try:
-        response: Response = await lanes.pictures.run(make)
-    except (ImageError, OSError, NotFoundError) as error:
-        # A file that is broken or gone is one picture less, not a fault of the whole store.
-        raise NoPictureError(str(error)) from None
     return response

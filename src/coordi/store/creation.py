@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from coordi.artifacts import write_atomically
+from coordi.artifacts import atomic_folder, write_atomically
 from coordi.errors import StoreDamagedError, StoreError
 from coordi.store import columns as cols
 from coordi.store import seal, table
@@ -71,13 +71,10 @@ def is_empty(folder: Path) -> bool:
 
 def _make(folder: Path) -> None:
     store = uuid.uuid4().hex
-    draft = folder / f".{TABLE}-{store}"
-    dataset = table.create(draft, cols.base_schema())
-    seal.write(draft, seal.first(store, **contents(dataset, draft)))
-    if (folder / TABLE).exists():
-        shutil.rmtree(folder / TABLE)
     shutil.rmtree(folder / DERIVED, ignore_errors=True)
-    draft.rename(folder / TABLE)
+    with atomic_folder(folder / TABLE) as draft:
+        dataset = table.create(draft, cols.base_schema())
+        seal.write(draft, seal.first(store, **contents(dataset, draft)))
     write_settings(folder, store)
 
 

@@ -86,7 +86,7 @@ def open_store(
 
 
 class LanceStore:
-    """Implements `coordi.types.Store`; safe to use from several threads and processes.
+    """Safe to use from several threads and processes.
 
     One process writes at a time. Reading is done on a `snapshot`, which never changes; the
     reading methods here are those of the newest one.

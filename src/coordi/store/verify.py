@@ -18,7 +18,6 @@ from coordi.store.seal import FileSum, Seal
 
 HARMLESS = "nothing is lost: it is made again"
 LOST = "its items are lost: `--repair` takes them out, the next ingest brings them back"
-MIXED = "two histories are mixed"
 OLD = "of an earlier commit, which nobody reads any more"
 
 

@@ -4,11 +4,11 @@ import csv
 import re
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from coordi.data.readers.table import Record
+from coordi.data.readers.table import OneFile, Record
 from coordi.data.readers.textfile import detect_encoding, is_clean, lines, shown
 from coordi.errors import CatalogError
 from coordi.types import Origin, Problem
@@ -35,20 +35,13 @@ class Dialect:
 
 
 @dataclass(frozen=True, slots=True)
-class DelimitedTable:
+class DelimitedTable(OneFile):
     """A text file with a header line."""
 
-    path: Path
     encoding: str
     dialect: Dialect
     columns: tuple[str, ...]
     notes: tuple[str, ...] = ()
-    pictures: tuple[str, ...] = field(default=(), init=False)
-
-    @property
-    def folder(self) -> Path:
-        """Where the file lies."""
-        return self.path.parent
 
     def records(self, without: Collection[str] = ()) -> Iterator[Record | Problem]:  # noqa: ARG002
         """Stream the rows; a row of the wrong width is a `Problem`."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from coordi.data.readers.table import Record
+from coordi.data.readers.table import OneFile, Record
 from coordi.data.readers.textfile import detect_encoding, is_clean, lines
 from coordi.errors import CatalogError
 from coordi.types import Origin, Problem
@@ -20,19 +20,12 @@ _BLANK = re.compile(r"[\s,]*")
 
 
 @dataclass(frozen=True, slots=True)
-class JsonLinesTable:
+class JsonLinesTable(OneFile):
     """A file with one JSON object per line; objects may lack keys that others have."""
 
-    path: Path
     encoding: str
     notes: tuple[str, ...] = ()
     columns: tuple[str, ...] = field(default=(), init=False)
-    pictures: tuple[str, ...] = field(default=(), init=False)
-
-    @property
-    def folder(self) -> Path:
-        """Where the file lies."""
-        return self.path.parent
 
     def records(self, without: Collection[str] = ()) -> Iterator[Record | Problem]:  # noqa: ARG002
         """Stream the objects; a line that is none is a `Problem`, an empty line is nothing."""
@@ -45,19 +38,12 @@ class JsonLinesTable:
 
 
 @dataclass(frozen=True, slots=True)
-class JsonListTable:
+class JsonListTable(OneFile):
     """A JSON document that is a list of objects, or holds one under its first key."""
 
-    path: Path
     encoding: str
     notes: tuple[str, ...] = ()
     columns: tuple[str, ...] = field(default=(), init=False)
-    pictures: tuple[str, ...] = field(default=(), init=False)
-
-    @property
-    def folder(self) -> Path:
-        """Where the file lies."""
-        return self.path.parent
 
     def records(self, without: Collection[str] = ()) -> Iterator[Record | Problem]:  # noqa: ARG002
         """Stream the objects with the lines they start in; what follows damage is not read."""

@@ -1,7 +1,7 @@
 """What a reader of one file offers to the catalogue."""
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -40,19 +40,25 @@ class Table(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class UnreadableTable:
-    """One of several files, and why it cannot be read: a single problem, no rows."""
+class OneFile:
+    """What tables of one file without picture bytes have in common."""
 
     path: Path
-    reason: str
-    columns: tuple[str, ...] = ()
-    pictures: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
+    pictures: tuple[str, ...] = field(default=(), init=False)
 
     @property
     def folder(self) -> Path:
         """Where the file lies."""
         return self.path.parent
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableTable(OneFile):
+    """One of several files, and why it cannot be read: a single problem, no rows."""
+
+    reason: str
+    columns: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def records(self, without: Collection[str] = ()) -> Iterator[Record | Problem]:  # noqa: ARG002
         """Yield the problem."""

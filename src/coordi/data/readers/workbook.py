@@ -2,14 +2,14 @@
 
 from collections.abc import Collection, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
 from coordi.data.readers.delimited import unique_names
-from coordi.data.readers.table import Record
+from coordi.data.readers.table import OneFile, Record
 from coordi.errors import CatalogError
 from coordi.types import Origin, Problem
 
@@ -17,21 +17,14 @@ _HEADER_ROWS = 20  # in which the header is looked for: titles and blank rows st
 
 
 @dataclass(frozen=True, slots=True)
-class WorkbookTable:
+class WorkbookTable(OneFile):
     """One sheet of a workbook."""
 
-    path: Path
     sheet: str
     header: int
     """Row number of the header."""
     columns: tuple[str, ...]
     notes: tuple[str, ...] = ()
-    pictures: tuple[str, ...] = field(default=(), init=False)
-
-    @property
-    def folder(self) -> Path:
-        """Where the file lies."""
-        return self.path.parent
 
     def records(self, without: Collection[str] = ()) -> Iterator[Record | Problem]:  # noqa: ARG002
         """Stream the rows; empty ones are passed over. Formulas give the value last computed."""

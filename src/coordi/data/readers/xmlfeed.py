@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from coordi.data.readers.table import Record
+from coordi.data.readers.table import OneFile, Record
 from coordi.data.readers.textfile import open_bytes
 from coordi.errors import CatalogError
 from coordi.types import Origin, Problem
@@ -19,18 +19,11 @@ _ADDRESSED = ("href", "url", "src", "path")
 
 
 @dataclass(frozen=True, slots=True)
-class XmlTable:
+class XmlTable(OneFile):
     """A feed; an element's children are its columns, repeated ones a list."""
 
-    path: Path
     notes: tuple[str, ...] = ()
     columns: tuple[str, ...] = field(default=(), init=False)
-    pictures: tuple[str, ...] = field(default=(), init=False)
-
-    @property
-    def folder(self) -> Path:
-        """Where the file lies."""
-        return self.path.parent
 
     def records(self, without: Collection[str] = ()) -> Iterator[Record | Problem]:  # noqa: ARG002
         """Stream the items by number; what follows damage is not read."""

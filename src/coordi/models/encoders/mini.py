@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import MobileNetV2Config, MobileNetV2Model
 
+from coordi.artifacts import read_json
 from coordi.errors import EncoderError
 
 _Model = TypeVar("_Model", bound=nn.Module)
@@ -134,7 +135,7 @@ def load_image_tower(folder: Path) -> ImageTower:
             if name.startswith("image.")
         }
         with torch.device("meta"):  # no memory is taken for sizes that the weights do not have
-            tower = ImageTower(len(weights["head.weight"]))
+            tower = ImageTower(read_json(folder / "config.json")["dim"])
         tower.load_state_dict(weights, assign=True)
     except Exception as error:  # of safetensors, of a missing name, of sizes that do not fit
         raise EncoderError(
