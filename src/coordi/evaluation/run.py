@@ -224,8 +224,8 @@ def _imagenet(bench: Bench, given: str | None) -> Report | None:
     if any(info.name == IMAGENET and info.offline for info in list_encoders()):
         return replace(_measured(bench, IMAGENET, control=True), model="ImageNet MobileNetV2")
     bench.say(
-        f"the ImageNet control is missing: {IMAGENET} is not on this machine. Give a .tflite file, "
-        f"a model folder or a hub name with --imagenet or ${IMAGENET_VARIABLE}"
+        f"the ImageNet control is missing: {IMAGENET} cannot be opened on this machine. Give "
+        f"a .tflite file, a model folder or a hub name with --imagenet or ${IMAGENET_VARIABLE}"
     )
     return None
 
