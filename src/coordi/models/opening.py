@@ -25,7 +25,7 @@ def open_system(folder: Path | str) -> "tuple[System, ArtifactConfig]":
 
     `EncoderError` for a folder that holds none, or whose files do not fit together.
     """
-    require("train", "torch", "transformers", "pytorch_metric_learning")
+    require("train", "torch", "pytorch_metric_learning")
     from coordi.models.artifact import load_system
 
     return load_system(Path(folder))
