@@ -1,7 +1,7 @@
 # Two commands for a fresh machine with Python 3.11 or newer:
 #
-#   make demo [CATALOG=path] [OPTIONS=...]   installs coordi, embeds a catalogue, serves the page
-#   make test                                installs coordi with its tools and runs the tests
+#   make demo [CATALOG=path] [OPTIONS=...]   installs coordi's base, embeds a catalogue, serves it
+#   make test                                installs extras and tools as well, runs the tests
 #
 # OPTIONS are those of `coordi demo`: OPTIONS=--fetch downloads pictures that stand as addresses.
 #

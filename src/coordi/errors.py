@@ -21,6 +21,7 @@ CoordiError
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from importlib import import_module
 
 
 class CoordiError(Exception):
@@ -99,4 +100,18 @@ class MissingExtraError(CoordiError):
 
     def __init__(self, extra: str, package: str) -> None:
         """Give the exact command that installs `package` through coordi's `extra`."""
-        super().__init__(f"{package} is not installed. Run: pip install 'coordi[{extra}]'")
+        super().__init__(f"{package} is not installed. Run: {install_command(extra)}")
+
+
+def install_command(extra: str) -> str:
+    """What to run to get coordi's `extra`."""
+    return f"pip install 'coordi[{extra}]'"
+
+
+def require(extra: str, *packages: str) -> None:
+    """Import `packages`, in that order; `MissingExtraError` for the first that is not there."""
+    for package in packages:
+        try:
+            import_module(package)
+        except ModuleNotFoundError as error:
+            raise MissingExtraError(extra, package) from error

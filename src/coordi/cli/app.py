@@ -1,10 +1,10 @@
 """The command line, put together: one function per command, nothing heavy imported."""
 
-from importlib.metadata import version
 from typing import Annotated
 
 import typer
 
+from coordi import __version__
 from coordi.cli.compare import compare
 from coordi.cli.delete import delete
 from coordi.cli.demo import demo
@@ -41,7 +41,7 @@ COMMANDS = (
 
 def _version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"coordi {version('coordi')}")
+        typer.echo(f"coordi {__version__}")
         raise typer.Exit
 
 

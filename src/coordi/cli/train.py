@@ -7,7 +7,7 @@ import typer
 
 from coordi.cli.options import DebugOption, JsonOption
 from coordi.cli.output import FAILURE, reporting
-from coordi.errors import CoordiError
+from coordi.errors import CoordiError, require
 
 
 def train(
@@ -45,6 +45,7 @@ def train(
         from coordi.training.processes import is_first
 
         recipe_text(recipe)  # a wrong name is said before anything heavy is imported
+        require("train", "torch", "lightning", "pytorch_metric_learning")
         from coordi.training.run import run
 
         into = output or Path("runs") / Path(recipe).stem

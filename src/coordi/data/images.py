@@ -22,7 +22,7 @@ from PIL import Image as Pillow
 from PIL import UnidentifiedImageError, features
 
 from coordi.data.files import MAX_BYTES, read_file, read_within
-from coordi.errors import ImageError
+from coordi.errors import ImageError, install_command
 from coordi.types import Box, Image, ImageRef
 
 MAX_PIXELS = 100_000_000
@@ -328,7 +328,7 @@ def looks_like(data: bytes) -> str:
     if data[4:8] == b"ftyp" and data[8:12] in _HEIF_BRANDS:
         if "HEIF" in _readable():
             return "the HEIC file is damaged or cut off; fetch it again"
-        return f"{start}: a HEIC picture; to read such: pip install 'coordi[heif]'"
+        return f"{start}: a HEIC picture; to read such: {install_command('heif')}"
     if data[4:8] == b"ftyp":
         return f"{start}: this Pillow cannot read the format; convert it to JPEG or PNG"
     return f"{start}; give a JPEG, PNG, WebP, AVIF, GIF, BMP or TIFF file"

@@ -145,8 +145,8 @@ class Retrieval:
             name = IMAGENET
         if not name:
             self.say(
-                f"the ImageNet control is missing: {IMAGENET} is not on this machine. Give a "
-                f".tflite file, a model folder or a hub name with --imagenet or "
+                f"the ImageNet control is missing: {IMAGENET} cannot be opened on this machine. "
+                "Give a .tflite file, a model folder or a hub name with --imagenet or "
                 f"${IMAGENET_VARIABLE}"
             )
             return None

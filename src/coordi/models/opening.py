@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from coordi.artifacts import fetch, fingerprint, read_json
-from coordi.errors import CoordiError, EncoderError, NotFoundError, UnknownNameError
+from coordi.errors import CoordiError, EncoderError, NotFoundError, UnknownNameError, require
 from coordi.models.encoders.controls import CONTROLS
 from coordi.models.encoders.names import MINI, list_encoders, mini_folder
 from coordi.models.encoders.onnx import DUAL_FORMAT, FORMAT, has_towers, open_onnx
@@ -25,6 +25,7 @@ def open_system(folder: Path | str) -> "tuple[System, ArtifactConfig]":
 
     `EncoderError` for a folder that holds none, or whose files do not fit together.
     """
+    require("train", "torch", "pytorch_metric_learning")
     from coordi.models.artifact import load_system
 
     return load_system(Path(folder))

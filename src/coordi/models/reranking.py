@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from coordi.artifacts import fetch, fingerprint
 from coordi.errors import EncoderError, NotFoundError
+from coordi.models.opening import open_system
 from coordi.types import Vectors
 
 if TYPE_CHECKING:
@@ -46,10 +47,8 @@ def open_reranker(name: str | Path) -> TrainedReranker:
     Raises `EncoderError` for an artefact that has vectors of its own and so is an encoder, and
     `NotFoundError` for a folder that is not there. The encoder it belongs to is not opened.
     """
-    from coordi.models.artifact import load_system
-
     folder = _folder(str(name))
-    system, config = load_system(folder)
+    system, config = open_system(folder)
     if "score_pairs" not in config.answers or config.encoder is None:
         raise EncoderError(
             f"{name} ({config.system}) is an encoder, not a re-ranker: ingest and search with "

@@ -1,9 +1,8 @@
 """The application: routes, limits, access, errors and the page put together around one engine."""
 
-from importlib.metadata import version
-
 from fastapi import FastAPI
 
+from coordi import __version__
 from coordi.serve.access import Access, Door
 from coordi.serve.errors import add_error_handlers
 from coordi.serve.guard import Guard
@@ -32,7 +31,7 @@ def create_app(
     app = FastAPI(
         title="coordi",
         summary="Fashion search over one catalogue: by photo, by words, by both.",
-        version=version("coordi"),
+        version=__version__,
         docs_url=None,
         redoc_url=None,
     )

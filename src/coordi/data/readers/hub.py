@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from coordi.data.readers.table import Record
-from coordi.errors import CatalogError, MissingExtraError
+from coordi.errors import CatalogError, require
 from coordi.types import Origin, Problem
 
 _NAME = re.compile(r"(?:hf:)?(?P<name>[\w.-]+/[\w.-]+)(?::(?P<split>[\w.-]+))?")
@@ -42,10 +42,9 @@ def open_hub(source: str) -> HubTable:
     match = _NAME.fullmatch(source)
     if match is None:
         raise CatalogError(f"{source!r} is no dataset name; write owner/name or owner/name:split")
-    try:
-        import datasets
-    except ImportError as error:
-        raise MissingExtraError("datasets", "datasets") from error
+    require("datasets", "datasets")
+    import datasets
+
     name, split = match["name"], match["split"] or "train"
     try:
         data = datasets.load_dataset(name, split=split)

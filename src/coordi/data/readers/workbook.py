@@ -10,7 +10,7 @@ from zipfile import BadZipFile
 
 from coordi.data.readers.delimited import unique_names
 from coordi.data.readers.table import OneFile, Record
-from coordi.errors import CatalogError
+from coordi.errors import CatalogError, install_command
 from coordi.types import Origin, Problem
 
 _HEADER_ROWS = 20  # in which the header is looked for: titles and blank rows stand above it
@@ -54,7 +54,7 @@ def _open(path: Path) -> Any:
         import openpyxl
     except ImportError:
         raise CatalogError(
-            f"{path} is an Excel workbook; install what reads it (pip install 'coordi[excel]'), "
+            f"{path} is an Excel workbook; install what reads it ({install_command('excel')}), "
             "or save the sheet as CSV"
         ) from None
     try:

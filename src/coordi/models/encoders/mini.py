@@ -12,7 +12,6 @@ from typing import TypeVar
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
-from transformers import MobileNetV2Config, MobileNetV2Model
 
 from coordi.artifacts import read_json
 from coordi.errors import EncoderError
@@ -30,9 +29,11 @@ class ImageTower(nn.Module):
         head: nn.Linear | None = None,
     ) -> None:
         super().__init__()
-        self.backbone = fold_batch_norm(
-            MobileNetV2Model(MobileNetV2Config()) if backbone is None else backbone
-        )
+        if backbone is None:
+            from transformers import MobileNetV2Config, MobileNetV2Model  # slow, and few need it
+
+            backbone = MobileNetV2Model(MobileNetV2Config())
+        self.backbone = fold_batch_norm(backbone)
         self.head = nn.Linear(1280, dim) if head is None else head
 
     def forward(self, pixels: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from coordi.errors import EncoderError, MissingExtraError, NotFoundError
+from coordi.errors import EncoderError, NotFoundError, require
 
 if TYPE_CHECKING:
     from transformers import MobileNetV2Model
@@ -27,12 +27,13 @@ def load_mobilenet_v2(path: Path) -> "MobileNetV2Model":
     folded bias, so the model is only right in `eval()` mode, in which it is returned.
     Raises `NotFoundError`, or `EncoderError` for a file that is not such a network.
     """
+    convolutions = read_convolutions(path)
+    require("tflite", "torch", "transformers")
     from transformers import MobileNetV2Config, MobileNetV2Model
     from transformers.models.mobilenet_v2.modeling_mobilenet_v2 import MobileNetV2ConvLayer
 
     model = MobileNetV2Model(MobileNetV2Config())
     layers = [m for m in model.modules() if isinstance(m, MobileNetV2ConvLayer)]
-    convolutions = read_convolutions(path)
     if len(convolutions) < len(layers):
         raise EncoderError(
             f"{path} has {len(convolutions)} convolutions and MobileNetV2 has {len(layers)}; "
@@ -45,12 +46,11 @@ def load_mobilenet_v2(path: Path) -> "MobileNetV2Model":
 
 def read_convolutions(path: Path) -> list[Convolution]:
     """Dequantise the weights and biases of all convolutions of a TFLite file, in graph order."""
-    try:
-        import tflite
-    except ImportError as error:
-        raise MissingExtraError("tflite", "tflite") from error
     if not path.is_file():
         raise NotFoundError(f"there is no file {path}")
+    require("tflite", "tflite")
+    import tflite
+
     data = path.read_bytes()
     if data[4:8] != b"TFL3":
         raise EncoderError(f"{path} is not a TFLite file")

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 
@@ -16,7 +17,7 @@ class EncoderInfo:
     license: str
     note: str
     offline: bool = False
-    """Whether it opens without network now: it ships inside coordi, or the hub cache has it."""
+    """Whether it opens as things are: its files are here, and what runs them is installed."""
 
     @property
     def modalities(self) -> frozenset[str]:
@@ -54,7 +55,7 @@ def list_encoders() -> list[EncoderInfo]:
 
 
 def _is_here(name: str) -> bool:
-    """Whether the files are on this machine."""
+    """Whether the files are on this machine, with what runs them."""
     if name == MINI:
         return (mini_folder() / "config.json").is_file()
     from huggingface_hub import try_to_load_from_cache
@@ -62,6 +63,6 @@ def _is_here(name: str) -> bool:
     config = try_to_load_from_cache(name, "config.json")
     if not isinstance(config, str):
         return False
-    return any(
-        p.suffix in (".safetensors", ".onnx", ".bin") for p in Path(config).parent.rglob("*")
-    )
+    kinds = {file.suffix for file in Path(config).parent.rglob("*")}
+    runs = find_spec("transformers") is not None  # which all but ONNX towers need
+    return ".onnx" in kinds or (runs and not kinds.isdisjoint({".safetensors", ".bin"}))

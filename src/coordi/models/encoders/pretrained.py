@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coordi.artifacts import fingerprint, read_json
-from coordi.errors import EncoderError, NotFoundError
+from coordi.errors import EncoderError, require
 from coordi.models.encoders.preprocessing import Preprocessing, read_preprocessing
 from coordi.models.encoders.tokenization import text_cleaner, unknown_parts
 from coordi.models.encoders.tower import ImageRun, TextRun, TowerEncoder, Unknown, chosen_dim
@@ -55,6 +55,7 @@ def open_transformers(folder: Path, name: str, *, dim: int | None = None) -> Tow
         raise EncoderError(
             f"{name} is a {kind!r} model, which coordi does not open. Known: {known}"
         )
+    require("transformers", "torch", "transformers")
     model = load_model(folder, name)
     image = None if kind in MEAN_TOKEN else (_preprocessing(folder), _image_run(model, kind))
     text = _text_run(model, folder, kind) if kind in DUAL | MEAN_TOKEN else None
@@ -69,16 +70,15 @@ def open_tflite(path: Path, *, dim: int | None = None) -> TowerEncoder:
     """
     from PIL.Image import Resampling
 
-    from coordi.models.encoders.mini import fold_batch_norm
     from coordi.models.encoders.mobilenet_tflite import load_mobilenet_v2
 
-    if not path.is_file():
-        raise NotFoundError(f"there is no file {path}")
+    model = load_mobilenet_v2(path)
+    from coordi.models.encoders.mini import fold_batch_norm
+
     preprocessing = Preprocessing(
         (224, 224), None, Resampling.BILINEAR, 1 / 255, mean=(0.5,) * 3, std=(0.5,) * 3
     )
-    model = fold_batch_norm(load_mobilenet_v2(path))
-    image = (preprocessing, _image_run(model, "mobilenet_v2"))
+    image = (preprocessing, _image_run(fold_batch_norm(model), "mobilenet_v2"))
     return _encoder(path.stem, path, image, None, (), dim)
 
 
