@@ -28,7 +28,7 @@ from PIL import Image as Pillow
 from transformers import AutoImageProcessor
 
 from coordi.data.catalog import open_catalog
-from coordi.models.encoders.mini import load_mini
+from coordi.models.encoders.mini import load_image_tower
 from coordi.models.encoders.names import mini_folder
 from coordi.types import Item
 
@@ -93,7 +93,7 @@ def pictures(source: Path, start: int, stop: int) -> Iterable[Item]:
 def naive_seconds(items: Iterable[Item]) -> float:
     """Seconds of the naive pipeline, its model and processor loaded before."""
     folder = mini_folder()
-    model = load_mini(folder).eval()
+    tower = load_image_tower(folder).eval()
     processor = AutoImageProcessor.from_pretrained(folder)
     started = time.perf_counter()
     batch: list[torch.Tensor] = []
@@ -102,10 +102,10 @@ def naive_seconds(items: Iterable[Item]) -> float:
             picture = Pillow.open(_file(item)).convert("RGB")
             batch.append(processor(images=picture, return_tensors="pt")["pixel_values"])
             if len(batch) == BATCH:
-                model.encode_image(torch.cat(batch))
+                torch.nn.functional.normalize(tower(torch.cat(batch)), dim=1)
                 batch = []
         if batch:
-            model.encode_image(torch.cat(batch))
+            torch.nn.functional.normalize(tower(torch.cat(batch)), dim=1)
     return time.perf_counter() - started
 
 

@@ -33,20 +33,21 @@ from typing import Any
 
 import numpy as np
 import torch
-from coordi.training.batches import cached, number_labels
-from coordi.training.retrieval import Net, RetrievalModule
-from coordi.training.retrieval_recipe import RetrievalRecipe
 from lightning.pytorch.callbacks import Callback
 from pytorch_metric_learning import samplers, trainers
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from coordi.data.collection import Collection, Trial
-from coordi.data.samplers import make_sampler
+from coordi.data.samplers import Sampler, make_sampler
 from coordi.models.batches import LabelSizes
 from coordi.models.encoders.backbone import open_backbone
 from coordi.models.retrieval.single_tower import SingleTower, SingleTowerSettings
-from coordi.training.material import Material
+from coordi.training.material.inputs import Inputs
+from coordi.training.material.labels import number_labels
+from coordi.training.material.photos import Photos, Recipe
+from coordi.training.module import Module
+from coordi.training.net import Net
 from coordi.training.pixels import Pixels
 from coordi.training.trainer import train
 from coordi.types import ImageRef, Photo
@@ -133,6 +134,11 @@ def model_of(dim: int) -> SingleTower:
     return SingleTower(dim, LabelSizes(ITEMS, 0, {}), SingleTowerSettings())
 
 
+def sampler_of(args: argparse.Namespace, photos: Collection) -> Sampler:
+    kind = {"kind": "m-per-class", "m": PER_CLASS}
+    return make_sampler(kind, photos, photos.train, batch=args.batch, seed=0)
+
+
 class Clock(Callback):
     """Seconds from the end of the warm-up to the end of the run."""
 
@@ -149,30 +155,18 @@ class Clock(Callback):
 
 def ours(args: argparse.Namespace, net: Net, inputs: Any, plain: Any, **fields: Any) -> float:
     photos = collection()
-    sampler = make_sampler(
-        "m-per-class", photos, photos.train, batch=args.batch, seed=0, m=PER_CLASS
-    )
-    recipe = RetrievalRecipe(
+    sampler = sampler_of(args, photos)
+    recipe = Recipe(
         system="single-tower", name="speed", collection="drawn-street", batch=args.batch,
         steps=args.steps, lr=LR, weight_decay=DECAY, clip=CLIP, warmup=WARMUP, validate_every=0,
         model=SingleTowerSettings(), **fields,
     )  # fmt: skip
-    material = Material(
-        photos,
-        "item",
-        number_labels(photos),
-        sampler,
-        inputs,
-        plain,
-        None,
-        net.backbone,
-        np.ones(len(photos.photos), np.bool_),
-        (),
-    )
-    module = RetrievalModule(recipe, net, material, 0)
+    there = Inputs(inputs, plain, np.ones(len(photos.photos), np.bool_), net.backbone, (), {})
+    material = Photos(there, photos, "item", number_labels(photos), sampler, None, True)
+    module = Module(recipe, net, material, 0)
     clock = Clock()
     with tempfile.TemporaryDirectory() as folder, silence():
-        train(module, None, recipe, Path(folder), steps=args.steps, quiet=False, callbacks=[clock])
+        train(module, recipe, Path(folder), quiet=False, callbacks=[clock])
     return clock.speed(args.steps)
 
 
@@ -185,7 +179,8 @@ def silence() -> Iterator[None]:
 
 def ours_cached(args: argparse.Namespace) -> float:
     rows = features(args.dim)
-    return ours(args, Net(model_of(args.dim), None), cached(rows), None)
+    inputs = lambda wanted, _=0: rows[torch.from_numpy(wanted)]  # noqa: E731
+    return ours(args, Net(model_of(args.dim), None), inputs, inputs)
 
 
 def theirs(args: argparse.Namespace) -> float:
@@ -243,9 +238,7 @@ def plain(args: argparse.Namespace) -> float:
 def tight(args: argparse.Namespace) -> float:
     rows, photos = features(args.dim), collection()
     labels = torch.arange(ITEMS).repeat_interleave(PHOTOS_EACH)
-    sampler = make_sampler(
-        "m-per-class", photos, photos.train, batch=args.batch, seed=0, m=PER_CLASS
-    )
+    sampler = sampler_of(args, photos)
 
     def batches() -> Iterator[tuple[Tensor, Tensor]]:
         for step in range(args.steps):

@@ -8,7 +8,7 @@ import pytest
 from coordi.data.collection import Collection, Trial, group_of, key_of
 from coordi.geometry import similarities
 from coordi.ranking import metrics, rankings
-from coordi.ranking.metrics import RecallAt1, recall_at_1
+from coordi.ranking.metrics import RecallAt1
 from coordi.types import ImageRef, Photo
 
 
@@ -64,14 +64,14 @@ def test_recall_is_what_a_slow_loop_finds(match: str, apart: Any, within: Any) -
     trial = Trial(np.arange(0, 40, 2), gallery, match, apart, within)
     expected = slow_recall(photos, trial, rows @ rows.T)
     assert 0 < expected <= 1
-    assert recall_at_1(photos, trial, rows) == pytest.approx(expected)
+    assert RecallAt1(photos, trial)(rows) == pytest.approx(expected)
 
 
 def test_a_query_without_candidates_is_a_miss() -> None:
     trial = Trial(np.array([7]), np.array([7]), "category")
-    assert recall_at_1(collection(), trial, vectors()) == 0
+    assert RecallAt1(collection(), trial)(vectors()) == 0
     nobody = Trial(np.array([], np.int64), np.array([7]))
-    assert recall_at_1(collection(), nobody, vectors()) == 0
+    assert RecallAt1(collection(), nobody)(vectors()) == 0
 
 
 def test_barred_and_unreadable_photos_take_no_place_of_a_reranker() -> None:
@@ -93,12 +93,12 @@ def test_barred_and_unreadable_photos_take_no_place_of_a_reranker() -> None:
         asked.append(items)
         return (items[:, 1] > 0.7).astype(np.float32)  # whatever is not the answer
 
-    assert recall_at_1(photos, trial, rows) == 1
-    assert recall_at_1(photos, trial, rows, score) == 0
-    assert recall_at_1(photos, trial, rows, lambda q, items: -score(q, items)) == 1
+    assert RecallAt1(photos, trial)(rows) == 1
+    assert RecallAt1(photos, trial)(rows, score) == 0
+    assert RecallAt1(photos, trial)(rows, lambda q, items: -score(q, items)) == 1
     assert all(items.any(1).all() for items in asked)
     rows[query] = 0
-    assert recall_at_1(photos, trial, rows, score) == 0
+    assert RecallAt1(photos, trial)(rows, score) == 0
 
 
 def test_a_trial_that_is_asked_many_times_reads_its_labels_once(monkeypatch) -> None:

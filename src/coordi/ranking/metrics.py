@@ -33,13 +33,6 @@ class RecallAt1:
         return float(hit_at(rankings, 1).mean())
 
 
-def recall_at_1(
-    collection: Collection, trial: Trial, vectors: Vectors, score: PairScorer | None = None
-) -> float:
-    """R@1 of a trial that is asked once; see `RecallAt1`."""
-    return RecallAt1(collection, trial)(vectors, score)
-
-
 def hit_at(rankings: Rankings, k: int) -> NDArray[np.float64]:
     """1 where the best answer is among the first `k` → (q,): R@k as retrieval papers mean it."""
     return ((rankings.first > 0) & (rankings.first <= k)).astype(np.float64)

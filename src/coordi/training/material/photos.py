@@ -18,7 +18,7 @@ from coordi.errors import RecipeError
 from coordi.kinds import chosen_from, joined
 from coordi.models.batches import LabelSizes, PhotoBatch
 from coordi.models.system import EmbeddingSystem, RerankingSystem, System
-from coordi.ranking.metrics import recall_at_1
+from coordi.ranking.metrics import RecallAt1
 from coordi.ranking.truth import truth_of
 from coordi.training.material.inputs import (
     PictureMaterial,
@@ -88,9 +88,15 @@ class Photos(PictureMaterial):
     """What photos that belong together share."""
     labels: PhotoLabels
     sampler: Sampler
-    measure: str
+    recall: RecallAt1 | None
+    """Judges by the val trial; None where there is none to choose by."""
     seen_twice: bool
     """Whether a photo that stands in a batch twice is two different pictures."""
+
+    @property
+    def measure(self) -> str:
+        """What chooses among weights."""
+        return "R@1 on val" if self.recall else ""
 
     @property
     def sizes(self) -> LabelSizes:
@@ -143,16 +149,15 @@ class Photos(PictureMaterial):
 
     def judge(self, net: Net) -> float:
         """R@1 on the val trial."""
-        collection, readable = self.collection, self.inputs.readable
-        assert collection.val is not None
-        rows = np.unique(np.concatenate([collection.val.query, collection.val.gallery]))
+        assert self.recall is not None
+        val, readable = self.recall.trial, self.inputs.readable
+        rows = np.unique(np.concatenate([val.query, val.gallery]))
         rows = rows[readable[rows]]
         reranks = isinstance(net.system, RerankingSystem)
         made = self.features(net, rows) if reranks else self._vectors(net, rows)
-        table = np.zeros((len(collection.photos), made.shape[1]), np.float32)
+        table = np.zeros((len(readable), made.shape[1]), np.float32)
         table[rows] = made.numpy()
-        scorer = _scorer(net) if reranks else None
-        return recall_at_1(collection, collection.val, table, scorer)
+        return self.recall(table, _scorer(net) if reranks else None)
 
     def _vectors(self, net: Net, rows: PhotoRows) -> Tensor:
         return self.vectors(net, rows, self.labels.street[torch.from_numpy(rows)])
@@ -197,7 +202,7 @@ def gather(recipe: Recipe, cache: Path, say: Say) -> Photos:
     `RecipeError` where nothing is left to learn from, or to choose by.
     """
     collection = load_collection(recipe.spec, Path(recipe.data), cache=cache, say=say)
-    collection, measure = _to_choose_by(recipe, collection, say)
+    collection, recall = _to_choose_by(recipe, collection, say)
     match = recipe.match or collection.test.match
     known = [row for row in collection.train if key_of(collection.photos[row], match)]
     collection = replace(collection, train=np.array(known, np.int64))
@@ -211,11 +216,13 @@ def gather(recipe: Recipe, cache: Path, say: Say) -> Photos:
     )
     labels = number_labels(collection, match)
     seen_twice = recipe.features == "end-to-end" and recipe.augment
-    return Photos(inputs, collection, match, labels, sampler, measure, seen_twice)
+    return Photos(inputs, collection, match, labels, sampler, recall, seen_twice)
 
 
-def _to_choose_by(recipe: Recipe, collection: Collection, say: Say) -> tuple[Collection, str]:
-    """The collection without val queries that nothing answers, and what its val trial measures."""
+def _to_choose_by(
+    recipe: Recipe, collection: Collection, say: Say
+) -> tuple[Collection, RecallAt1 | None]:
+    """The collection without val queries that nothing answers, and what judges by the others."""
     val = collection.val
     if not recipe.validate_every or val is None or not len(val.query):
         if recipe.validate_every:
@@ -223,8 +230,9 @@ def _to_choose_by(recipe: Recipe, collection: Collection, say: Say) -> tuple[Col
                 f"collection {collection.name} has no val trial: the last weights are kept, and "
                 "nothing says when to stop"
             )
-        return collection, ""
-    return replace(collection, val=_answerable(collection, val, say)), "R@1 on val"
+        return collection, None
+    asked = _answerable(collection, val, say)
+    return replace(collection, val=asked), RecallAt1(collection, asked)
 
 
 def _answerable(collection: Collection, val: Trial, say: Say) -> Trial:
