@@ -180,7 +180,7 @@ def test_the_card_says_what_was_done(folder: Path) -> None:
     card = (artifact / "README.md").read_text()
     _, config = load_system(artifact)
     for part in ("hash of the training data", "(untrained:", "system: head", "Words pass the same",
-                 f"{config.items} |", "coordi-mini"):  # fmt: skip
+                 f"{config.sizes['items']} |", "coordi-mini"):  # fmt: skip
         assert part in card
     assert config.encoder is not None
     assert config.encoder.fingerprint == open_encoder("coordi-mini").fingerprint

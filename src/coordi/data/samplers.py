@@ -5,8 +5,9 @@ resumed training draws the very batches of an undisturbed one, and several devic
 n-th step each. An epoch is the number of steps in which every class is drawn.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import Any, Protocol
 
 import numpy as np
@@ -55,7 +56,7 @@ class MPerClass:
     def batch(self, step: int) -> PhotoRows:
         """Rows of a step, (batch,), the photos of a class side by side."""
         drawn = self._order.block(step, self._slots)
-        return np.concatenate([self._draw(*slot) for slot in drawn])
+        return _rows(self._draw(*slot) for slot in drawn)
 
 
 class CategoryBalanced:
@@ -95,7 +96,7 @@ class CategoryBalanced:
         for turn in range(step * self._slots, (step + 1) * self._slots):
             category, round_ = self._order.at(turn)
             drawn.append(self._draw(*self._classes[category].at(round_)))
-        return np.concatenate(drawn)
+        return _rows(drawn)
 
 
 class Hierarchical:
@@ -144,7 +145,7 @@ class Hierarchical:
             blocks = int(self._starts[category + 1] - self._starts[category])
             turn = epoch * blocks + block - int(self._starts[category])
             drawn += self._classes[category].block(turn, self._each)
-        return np.concatenate([self._draw(*slot) for slot in drawn])
+        return _rows(self._draw(*slot) for slot in drawn)
 
 
 class CrossDomainPairs:
@@ -187,7 +188,7 @@ class CrossDomainPairs:
     def batch(self, step: int) -> PhotoRows:
         """Rows of a step, (batch,): of each item its street photos, then its shop photos."""
         drawn = self._order.block(step, self._slots)
-        return np.concatenate([side(*slot) for slot in drawn for side in self._sides])
+        return _rows(side(*slot) for slot in drawn for side in self._sides)
 
 
 SAMPLERS = Choice(
@@ -259,8 +260,12 @@ class _Shuffled:
         return len(self._values)
 
     def _round(self, number: int) -> list[int]:
-        order = np.random.default_rng([*self._seed, number]).permutation(self._values)
-        return list(order.tolist())
+        # As default_rng([...]), whose way from a list to a generator takes twice as long.
+        seed = np.random.SeedSequence(np.array([*self._seed, number], np.uint32))
+        order: list[int] = (
+            np.random.Generator(np.random.PCG64(seed)).permutation(self._values).tolist()
+        )
+        return order
 
     def at(self, position: int) -> tuple[int, int]:
         """The value at a position of the sequence, and how often it came before."""
@@ -309,11 +314,15 @@ class _Draw:
             for label, members in enumerate(_grouped(rows, labels))
         ]
 
-    def __call__(self, label: int, visit: int) -> PhotoRows:
+    def __call__(self, label: int, visit: int) -> list[int]:
         photos = self.members[label]
         if len(photos) == 1:
-            return np.repeat(photos._values, self._m)
-        return np.array(photos.block_values(visit, self._m), np.int64)
+            return [int(photos._values[0])] * self._m
+        return photos.block_values(visit, self._m)
+
+
+def _rows(parts: Iterable[list[int]]) -> PhotoRows:
+    return np.array(list(chain.from_iterable(parts)), np.int64)
 
 
 def _grouped(rows: NDArray[np.int64], labels: Labels) -> Iterator[NDArray[np.int64]]:

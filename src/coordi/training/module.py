@@ -63,6 +63,8 @@ class Module(lightning.LightningModule):
         self.parts: dict[str, Tensor] = {}
         self.stage, self.since = recipe.stage_at(start)
         """The stage that the weights are set for, and its first step."""
+        self.learning = [(f"net.{name}", weight) for name, weight in net.named_parameters()]
+        """Walked through once: a step of a small head takes a few milliseconds."""
         self.rates: list[str] = []
         """Which rate of a stage each parameter group follows."""
 
@@ -134,7 +136,11 @@ class Module(lightning.LightningModule):
             return torch.stack(list(parts.values())).sum() / self.recipe.accumulate
 
         if not self.recipe.grad_cache_chunk:
-            self.manual_backward(loss_of(self.net.features(batch.inputs)))
+            loss = loss_of(self.net.features(batch.inputs))
+            if self.trainer.world_size > 1:
+                self.manual_backward(loss)
+            else:  # nobody listens to what Lightning does around it, which takes time
+                loss.backward()  # type: ignore[no-untyped-call]
             return
         cached_backward(self.net.features, batch.inputs, loss_of, self.recipe.grad_cache_chunk)
         if self.trainer.world_size > 1 and self.gathered + 1 == self.recipe.accumulate:
@@ -151,9 +157,10 @@ class Module(lightning.LightningModule):
         share = self.stage.rate(at_step - self.since)
         for group, rate in zip(optimizer.param_groups, self.rates, strict=True):
             group["lr"] = getattr(self.stage, rate) * share
-        norm = require_finite(self, at_step + 1, self.parts)
+        norm = require_finite(self.learning, self.parts, at_step + 1, self.trainer)
         if self.recipe.clip:
-            nn.utils.clip_grads_with_norm_(self.net.parameters(), self.recipe.clip, norm)
+            weights = [parameter for _, parameter in self.learning]
+            nn.utils.clip_grads_with_norm_(weights, self.recipe.clip, norm)
         optimizer.step()
         optimizer.zero_grad()
         if (at_step + 1) % LOG_EVERY == 0:

@@ -3,7 +3,7 @@
 import os
 import signal
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
@@ -65,18 +65,21 @@ def signals_after_the_step(stop: Stop) -> Iterator[None]:
 
 
 def require_finite(
-    module: lightning.LightningModule, step: int, parts: Mapping[str, Tensor]
+    parameters: Iterable[tuple[str, nn.Parameter]],
+    parts: Mapping[str, Tensor],
+    step: int,
+    trainer: lightning.Trainer,
 ) -> Tensor:
     """The norm of the gradient, once it and the named losses of step `step` (from 1) are finite.
 
     `NotFiniteError` names the loss, or the parameter whose gradient it is. All devices stop where
     one of them has to.
     """
-    gradients = {n: p.grad for n, p in module.named_parameters() if p.grad is not None}
+    gradients = {n: p.grad for n, p in parameters if p.grad is not None}
     norm = nn.utils.get_total_norm(gradients.values())
     values = torch.stack([*(part.detach().float() for part in parts.values()), norm])
     finite = bool(values.isfinite().all())
-    if module.trainer.strategy.reduce_boolean_decision(finite, all=True):
+    if trainer.strategy.reduce_boolean_decision(finite, all=True):
         return norm
     wrong = _first(parts)
     what = f"loss part {wrong!r}" if wrong else f"the gradient of {_first(gradients)!r}"
