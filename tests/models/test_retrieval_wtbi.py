@@ -10,7 +10,7 @@ from coordi.errors import EncoderError, NotFoundError
 from coordi.models.artifact import BaseEncoder, describe, save_system
 from coordi.models.batches import LabelSizes, PhotoBatch
 from coordi.models.reranking import open_reranker
-from coordi.models.retrieval.pairs import FirstStage, match_loss, pair_features
+from coordi.models.retrieval.pairs import FirstStage, pair_features, pair_loss
 from coordi.models.retrieval.studio2shop import random_pairs
 from coordi.models.retrieval.wtbi import WhereToBuyIt, WhereToBuyItSettings, hard_pairs
 from coordi.models.system import RerankingSystem
@@ -76,25 +76,25 @@ def test_photos_of_one_kind_ask_and_answer_each_other_but_never_themselves():
     pairs = hard_pairs(features, batch._replace(street=torch.zeros(24, dtype=torch.bool)), 2)
     assert set(pairs.queries.tolist()) == set(range(24))
     assert not bool((pairs.queries == pairs.items).any())
-    torch.testing.assert_close(batch.items[pairs.queries] == batch.items[pairs.items], pairs.match)
+    torch.testing.assert_close(batch.items[pairs.queries] == batch.items[pairs.items], pairs.same)
 
 
 def test_random_pairs_match_or_not_as_they_say_and_repeat_with_the_seed():
     _, batch = photos(2)
     torch.manual_seed(5)
     pairs = random_pairs(batch, 4)
-    torch.testing.assert_close(batch.items[pairs.queries] == batch.items[pairs.items], pairs.match)
+    torch.testing.assert_close(batch.items[pairs.queries] == batch.items[pairs.items], pairs.same)
     assert bool(batch.street[pairs.queries].all())
     assert not bool(batch.street[pairs.items].any())
     both = set(zip(pairs.queries.tolist(), pairs.items.tolist(), strict=True))
-    assert len(both) == len(pairs.match)
+    assert len(both) == len(pairs.same)
     torch.manual_seed(5)
     assert random_pairs(batch, 4).items.tolist() == pairs.items.tolist()
 
 
 def test_a_batch_of_one_item_has_matching_pairs_only():
     pairs = hard_pairs(unit(4, DIM), batch_of([3] * 4, [True, True, False, False]), 5)
-    assert pairs.match.tolist() == [True] * 4
+    assert pairs.same.tolist() == [True] * 4
 
 
 def test_what_the_first_layer_sees():
@@ -149,7 +149,7 @@ def test_gradients_of_the_logits():
 def test_the_loss_in_closed_form():
     logits = torch.tensor([2.0, -1.0])
     expected = -(np.log(1 / (1 + np.exp(-2))) + np.log(1 - 1 / (1 + np.exp(1)))) / 2
-    assert float(match_loss(logits, torch.tensor([True, False]))) == pytest.approx(expected)
+    assert float(pair_loss(logits, torch.tensor([True, False]))) == pytest.approx(expected)
 
 
 def test_categories_learn_only_towards_the_end_and_serve_once_they_have_seen_enough():
@@ -159,7 +159,7 @@ def test_categories_learn_only_towards_the_end_and_serve_once_they_have_seen_eno
     assert net.pairs.tolist() == [0, 0]
     net.losses(features, batch, 0.6)["pairs"].backward()
     pairs = hard_pairs(features, batch, 3)
-    seen = [int((batch.categories[pairs.items[pairs.match]] == kind).sum()) for kind in range(2)]
+    seen = [int((batch.categories[pairs.items[pairs.same]] == kind).sum()) for kind in range(2)]
     assert net.pairs.tolist() == seen
     torch.nn.init.normal_(net.own)
     net.eval()

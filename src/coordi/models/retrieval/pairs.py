@@ -57,9 +57,9 @@ def pair_layers(
     return nn.Sequential(*hidden_layers(inputs, hidden, dropout))
 
 
-def match_loss(logits: Tensor, match: Tensor) -> Tensor:
-    """Cross-entropy of match (B,) bool by logits (B,)."""
-    return functional.binary_cross_entropy_with_logits(logits, match.to(logits.dtype))
+def pair_loss(logits: Tensor, same: Tensor) -> Tensor:
+    """Cross-entropy of whether pairs show the same garment, (B,) bool, by logits (B,)."""
+    return functional.binary_cross_entropy_with_logits(logits, same.to(logits.dtype))
 
 
 class Pairs(NamedTuple):
@@ -67,7 +67,7 @@ class Pairs(NamedTuple):
 
     queries: Tensor  # (P,) long
     items: Tensor  # (P,) long
-    match: Tensor  # (P,) bool
+    same: Tensor  # (P,) bool
 
 
 Order = Callable[[Tensor, Tensor], Tensor]
@@ -89,5 +89,5 @@ def choose_pairs(batch: PhotoBatch, order: Order, negatives: int) -> Pairs:
     best = usable.topk(min(negatives, len(shop)), dim=1)
     row, rank = best.values.isfinite().nonzero(as_tuple=True)
     both = torch.cat([same.nonzero(), torch.stack([row, best.indices[row, rank]], 1)])
-    match = torch.arange(len(both), device=both.device) < same.sum()
-    return Pairs(street[both[:, 0]], shop[both[:, 1]], match)
+    matching = torch.arange(len(both), device=both.device) < same.sum()
+    return Pairs(street[both[:, 0]], shop[both[:, 1]], matching)

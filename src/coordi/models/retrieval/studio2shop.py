@@ -24,9 +24,9 @@ from coordi.models.retrieval.pairs import (
     Pair,
     Pairs,
     choose_pairs,
-    match_loss,
     pair_features,
     pair_layers,
+    pair_loss,
 )
 from coordi.models.system import RerankingSystem, SystemSettings
 
@@ -87,7 +87,7 @@ class Studio2Shop(RerankingSystem):
         """Cross-entropy on matching pairs and random ones; the articles' features stay."""
         pairs = random_pairs(batch, self.settings.negatives)
         logits = self.match(self.query(features)[pairs.queries], features[pairs.items].detach())
-        return {"pairs": match_loss(logits, pairs.match)}
+        return {"pairs": pair_loss(logits, pairs.same)}
 
 
 def random_pairs(batch: PhotoBatch, negatives: int) -> Pairs:

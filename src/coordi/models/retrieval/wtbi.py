@@ -28,9 +28,9 @@ from coordi.models.retrieval.pairs import (
     Pair,
     Pairs,
     choose_pairs,
-    match_loss,
     pair_features,
     pair_layers,
+    pair_loss,
 )
 from coordi.models.system import RerankingSystem, SystemSettings
 
@@ -103,9 +103,9 @@ class WhereToBuyIt(RerankingSystem):
         if progress < self.settings.tune_from:
             category = torch.full_like(category, -1)
         elif self.training:
-            self._count(category[pairs.match])
+            self._count(category[pairs.same])
         logits = self.logits(features[pairs.queries], features[pairs.items], category)
-        parts = {"pairs": match_loss(logits, pairs.match)}
+        parts = {"pairs": pair_loss(logits, pairs.same)}
         if self.categories:
             guess, known = self.classify(features * self.scale), batch.categories
             wrong = functional.cross_entropy(guess, known, ignore_index=-1, reduction="sum")
