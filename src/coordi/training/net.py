@@ -18,8 +18,8 @@ class Net(nn.Module):
 
     def __init__(self, system: System, backbone: Backbone | None) -> None:
         super().__init__()
-        self.system = system
         self.backbone = backbone
+        self.system = system
 
     @property
     def device(self) -> torch.device:
