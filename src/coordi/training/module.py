@@ -87,7 +87,10 @@ class Module(lightning.LightningModule):
             if params
         ]
         self.rates = [rate for _, rate in groups]
-        return torch.optim.AdamW([group for group, _ in groups], lr=0.0, fused=True)
+        # Of a small head the optimiser is a third of the step; below a backbone it is nothing, and
+        # the plain one made coordi-mini, to the last bit.
+        fused = self.net.backbone is None
+        return torch.optim.AdamW([group for group, _ in groups], lr=0.0, fused=fused)
 
     def transfer_batch_to_device(
         self, batch: Any, device: torch.device, dataloader_idx: int
