@@ -6,14 +6,15 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from coordi.data.readers.delimited import open_delimited
-from coordi.data.readers.folder import FolderTable, is_image, open_folder
+from coordi.data.readers.folder import is_image, open_folder, picture_table
 from coordi.data.readers.hub import is_hub_name, open_hub
 from coordi.data.readers.jsonlines import open_jsonlines
 from coordi.data.readers.parquet import open_parquet
-from coordi.data.readers.table import Table, UnreadableTable
+from coordi.data.readers.table import Table
 from coordi.data.readers.workbook import open_workbook
 from coordi.data.readers.xmlfeed import open_xml
 from coordi.errors import CatalogError, NotFoundError
+from coordi.types import Origin, Problem
 
 KINDS: Mapping[str, str] = {
     ".csv": "csv",
@@ -149,17 +150,22 @@ def _read_all(reader: Reader, files: Sequence[Path], encoding: str | None) -> tu
             tables.append(reader(path, encoding))
         except CatalogError as error:
             errors.append(error)
-            tables.append(UnreadableTable(path, str(error)))
+            tables.append(_unreadable(path, error))
     if len(errors) == len(files):
         raise errors[0]
     return tuple(tables)
+
+
+def _unreadable(path: Path, error: CatalogError) -> Table:
+    problem = Problem(Origin(str(path)), str(error))
+    return Table(path.parent, lambda _: iter((problem,)))
 
 
 def _loose_pictures(files: Sequence[Path]) -> tuple[Table, ...]:
     folders: dict[Path, list[str]] = {}
     for path in files:
         folders.setdefault(path.parent, []).append(path.name)
-    return tuple(FolderTable(folder, tuple(names)) for folder, names in folders.items())
+    return tuple(picture_table(folder, tuple(names)) for folder, names in folders.items())
 
 
 def _is_catalog(path: Path) -> bool:
