@@ -10,6 +10,7 @@ import numpy as np
 
 from coordi.data.catalog import Catalog, open_catalog
 from coordi.data.collection import Collection, group_of, key_of
+from coordi.data.features import unreadable
 from coordi.data.fieldtypes import text
 from coordi.data.outfits import Member, gather, is_outfit_file, read_members
 from coordi.data.sources import KINDS
@@ -127,7 +128,7 @@ def collection_subject(
     trials = {"test": collection.test} | ({"val": collection.val} if collection.val else {})
     names = sorted({name for photo in photos for name in photo.attributes})
     columns = {name: tuple(p.attributes.get(name, "") for p in photos) for name in names}
-    unread = {photos[row].id: _unreadable_photo(photos[row], error) for row, error in seen.errors}
+    unread = {photos[row].id: unreadable(photos[row], error) for row, error in seen.errors}
     missing = {
         photo.id: collection.missing.get(photo.id, unread[photo.id])
         for photo in photos
@@ -155,10 +156,6 @@ def collection_subject(
 
 def _is_absent(photo: Photo) -> bool:
     return photo.image.path is not None and not photo.image.path.is_file()
-
-
-def _unreadable_photo(photo: Photo, error: ImageError) -> Problem:
-    return Problem(Origin(str(photo.image.path or photo.id)), str(error), id=photo.id)
 
 
 def _sides_of(collection: Collection) -> tuple[str, ...]:

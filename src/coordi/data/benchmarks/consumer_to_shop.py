@@ -11,9 +11,8 @@ from coordi.data.benchmarks.gathering import (
     find,
     listed,
     numbers,
-    trial_or_none,
 )
-from coordi.data.collection import Collection, PhotoRows, Trial, checked
+from coordi.data.collection import Collection, Trial
 from coordi.types import Origin, Photo
 
 PUBLISHED = {"images": 239_557, "items": 33_881, "pairs": 195_540}
@@ -103,27 +102,21 @@ def _boxes(root: Path, gathering: Gathering) -> Boxes:
 
 
 def _collection(gathering: Gathering, reader: _Pairs) -> Collection:
-    photos = tuple(gathering.photos)
-    rows: dict[tuple[str, bool], PhotoRows] = {key: as_rows(r) for key, r in reader.rows.items()}
-    gallery = as_rows([*rows["val", False].tolist(), *rows["test", False].tolist()])
+    rows = reader.rows
+    gallery = as_rows([*rows["val", False], *rows["test", False]])
     counts = {
-        "images": len(photos),
-        "items": len({photo.item for photo in photos}),
+        "images": len(gathering.photos),
+        "items": len({photo.item for photo in gathering.photos}),
         "pairs": reader.pairs,
         "val queries": len(rows["val", True]),
         "test queries": len(rows["test", True]),
         "gallery images": len(gallery),
     }
-    return checked(
-        Collection(
-            "deepfashion-consumer-to-shop",
-            photos,
-            as_rows([*rows["train", True].tolist(), *rows["train", False].tolist()]),
-            Trial(rows["test", True], gallery),
-            trial_or_none(Trial(rows["val", True], gallery)),
-            tuple(gathering.problems),
-            PUBLISHED,
-            counts,
-            gathering.missing,
-        )
+    return gathering.collection(
+        "deepfashion-consumer-to-shop",
+        as_rows([*rows["train", True], *rows["train", False]]),
+        Trial(as_rows(rows["test", True]), gallery),
+        Trial(as_rows(rows["val", True]), gallery),
+        PUBLISHED,
+        counts,
     )

@@ -15,9 +15,8 @@ from coordi.data.benchmarks.gathering import (
     held_out,
     read_json,
     street_to_shop,
-    trial_or_none,
 )
-from coordi.data.collection import Collection, Trial, checked
+from coordi.data.collection import Collection, Trial
 from coordi.errors import CatalogError
 from coordi.types import Origin, Photo
 
@@ -66,7 +65,7 @@ def read_deepfashion2(root: Path) -> Collection:
     """
     gathering = Gathering()
     train, validation = (_read_side(root, side, gathering) for side in ("train", "validation"))
-    photos = tuple(gathering.photos)
+    photos = gathering.photos
     learn, choose = held_out(photos, as_rows(train.paired), lambda photo: photo.group)
     val = Trial(*street_to_shop(photos, choose))
     query, shop = street_to_shop(photos, as_rows(validation.paired))
@@ -78,18 +77,8 @@ def read_deepfashion2(root: Path) -> Collection:
         "train garments without a pair": train.counts["loose"],
         "validation garments of customers without a pair": validation.counts["loose user"],
     }
-    return checked(
-        Collection(
-            "deepfashion2",
-            photos,
-            learn,
-            Trial(query, gallery),
-            trial_or_none(val),
-            tuple(gathering.problems),
-            PUBLISHED,
-            counts,
-            gathering.missing,
-        )
+    return gathering.collection(
+        "deepfashion2", learn, Trial(query, gallery), val, PUBLISHED, counts
     )
 
 

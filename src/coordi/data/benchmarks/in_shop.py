@@ -10,9 +10,8 @@ from coordi.data.benchmarks.gathering import (
     find,
     held_out,
     listed,
-    trial_or_none,
 )
-from coordi.data.collection import Collection, PhotoRows, Trial, checked
+from coordi.data.collection import Collection, PhotoRows, Trial
 from coordi.types import Photo
 
 PUBLISHED = {
@@ -79,20 +78,11 @@ def _named(names: tuple[str, ...], number: str) -> str:
 
 
 def _collection(gathering: Gathering, sides: dict[str, PhotoRows]) -> Collection:
-    photos = tuple(gathering.photos)
+    photos = gathering.photos
     train, val = held_out(photos, sides["train"], lambda photo: photo.item)
     counts = {f"{side} images": len(rows) for side, rows in sides.items()}
     counts |= {"images": len(photos), "items": len({photo.item for photo in photos})}
-    return checked(
-        Collection(
-            "deepfashion-in-shop",
-            photos,
-            train,
-            Trial(sides["query"], sides["gallery"]),
-            trial_or_none(Trial(val, val)),
-            tuple(gathering.problems),
-            PUBLISHED,
-            counts,
-            gathering.missing,
-        )
+    test = Trial(sides["query"], sides["gallery"])
+    return gathering.collection(
+        "deepfashion-in-shop", train, test, Trial(val, val), PUBLISHED, counts
     )

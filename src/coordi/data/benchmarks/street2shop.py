@@ -1,6 +1,6 @@
 """Street2Shop, "Where to buy it" (Kiapour et al. 2015): street photos → shops, by category."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,8 @@ from coordi.data.benchmarks.gathering import (
     held_out,
     read_json,
     street_to_shop,
-    trial_or_none,
 )
-from coordi.data.collection import Collection, PhotoRows, Trial, checked
+from coordi.data.collection import Collection, PhotoRows, Trial
 from coordi.data.splits import connected_groups
 from coordi.errors import CatalogError
 from coordi.types import Origin, Photo
@@ -148,9 +147,10 @@ def _corners(box: object) -> tuple[float, ...] | None:
 
 
 def _collection(reader: _Reader) -> Collection:
-    found = reader.gathering.photos
-    groups = connected_groups(sorted({photo.item for photo in found}), reader.links)
-    photos = tuple(replace(photo, item=groups[photo.item]) for photo in found)
+    gathering = reader.gathering
+    groups = connected_groups(sorted({photo.item for photo in gathering.photos}), reader.links)
+    photos = [replace(photo, item=groups[photo.item]) for photo in gathering.photos]
+    gathering.photos = photos
     shop, train, test = (as_rows(reader.rows[side]) for side in ("shop", "train", "test"))
     asked = {photos[row].item for row in test.tolist()}
     pictures = {photos[row].image.path for row in test.tolist()}
@@ -162,7 +162,8 @@ def _collection(reader: _Reader) -> Collection:
     taught = {photos[row].item for row in kept}
     shown = [row for row in shop.tolist() if photos[row].item in taught]
     learn, choose = held_out(photos, as_rows([*kept, *shown]), lambda photo: photo.item)
-    val = trial_or_none(Trial(*street_to_shop(photos, choose), within="category"))
+    test_trial = Trial(test, shop, within="category")
+    val = Trial(*street_to_shop(photos, choose), within="category")
     counts = {
         "shop photos": _pictures(photos, shop),
         "street photos": _pictures(photos, as_rows([*train.tolist(), *test.tolist()])),
@@ -170,21 +171,9 @@ def _collection(reader: _Reader) -> Collection:
         "test queries": len(test),
         "train street boxes left out, asked about in test": len(train) - len(kept),
     }
-    return checked(
-        Collection(
-            "street2shop",
-            photos,
-            learn,
-            Trial(test, shop, within="category"),
-            val,
-            tuple(reader.gathering.problems),
-            PUBLISHED,
-            counts,
-            reader.gathering.missing,
-        )
-    )
+    return gathering.collection("street2shop", learn, test_trial, val, PUBLISHED, counts)
 
 
-def _pictures(photos: tuple[Photo, ...], rows: PhotoRows) -> int:
+def _pictures(photos: Sequence[Photo], rows: PhotoRows) -> int:
     """How many different files some rows show."""
     return len({photos[row].image.path for row in rows.tolist()})

@@ -35,9 +35,7 @@ class FolderTable(Table):
     """Suffix → files that are no pictures."""
 
 
-def picture_table(
-    folder: Path, names: tuple[str, ...], links: tuple[str, ...] = ()
-) -> FolderTable:
+def picture_table(folder: Path, names: tuple[str, ...], links: tuple[str, ...] = ()) -> FolderTable:
     """A table of pictures below a folder; where there are folders within, they become a column."""
     columns = ("image", "folder") if any("/" in name for name in names) else ("image",)
     rows = partial(_records, folder, columns, names, links)
