@@ -11,6 +11,7 @@ import numpy as np
 from coordi.data.benchmarks.gathering import as_rows, shares
 from coordi.data.collection import Collection, Trial, checked
 from coordi.data.duplicates import CUTOUT, cutout, near_pairs
+from coordi.data.fieldtypes import stripped
 from coordi.data.images import decode_image, read_bytes
 from coordi.data.readers.table import Record
 from coordi.data.sources import open_tables
@@ -49,7 +50,7 @@ def read_pairs(file: Path) -> Iterator[Sighting | Problem]:
 
 
 def _sighting(record: Record, folder: Path) -> Iterator[Sighting | Problem]:
-    values = {name: _text(value) for name, value in record.values.items()}
+    values = {name: stripped(value) for name, value in record.values.items()}
     for column in ("image", "item"):
         if not values.get(column):
             yield Problem(record.origin, f"no {column}: the cell is empty", column=column)
@@ -67,10 +68,6 @@ def _sighting(record: Record, folder: Path) -> Iterator[Sighting | Problem]:
             reason = f"box {corners} lies outside the picture, which is taken whole"
             yield Problem(record.origin, reason, values["item"])
     yield Sighting(image, values["item"], box)
-
-
-def _text(value: object) -> str:
-    return "" if value is None else str(value).strip()
 
 
 def _box(values: Mapping[str, str]) -> Box | None:

@@ -44,8 +44,8 @@ class MPerClass:
     ) -> None:
         """`rows` (N,) of the collection and their `labels` (N,)."""
         self._slots = _slots(batch, m)
-        self._draw = _Draw(rows, labels, m, seed)
-        self._order = _Shuffled(np.arange(len(self._draw.members)), seed, _CLASSES)
+        self._draws = [_Draw(rows, labels, m, seed)]
+        self._order = _Shuffled(np.arange(len(self._draws[0].members)), seed, _CLASSES)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -55,7 +55,7 @@ class MPerClass:
     def batch(self, step: int) -> PhotoRows:
         """Rows of a step, (batch,), the photos of a class side by side."""
         drawn = self._order.block(step, self._slots)
-        return np.concatenate([self._draw(*slot) for slot in drawn])
+        return np.concatenate([draw(*slot) for slot in drawn for draw in self._draws])
 
 
 class CategoryBalanced:
@@ -147,8 +147,8 @@ class Hierarchical:
         return np.concatenate([self._draw(*slot) for slot in drawn])
 
 
-class CrossDomainPairs:
-    """Batches of different items, m street photos and m shop photos of each.
+class CrossDomainPairs(MPerClass):
+    """Batches of different items, m street photos and then m shop photos of each.
 
     Items that have photos of one domain only are left out; `left_out` counts them.
     """
@@ -174,20 +174,10 @@ class CrossDomainPairs:
         self.left_out = len(np.unique(labels)) - len(both)
         kept = np.isin(labels, both)
         rows, labels, street = rows[kept], np.searchsorted(both, labels[kept]), street[kept]
-        self._sides = [
+        self._draws = [
             _Draw(rows[side], labels[side], m, seed + n) for n, side in enumerate((street, ~street))
         ]
         self._order = _Shuffled(np.arange(len(both)), seed, _CLASSES)
-
-    @property
-    def steps_per_epoch(self) -> int:
-        """Steps in which every item that has both domains is drawn."""
-        return -(-len(self._order) // self._slots)
-
-    def batch(self, step: int) -> PhotoRows:
-        """Rows of a step, (batch,): of each item its street photos, then its shop photos."""
-        drawn = self._order.block(step, self._slots)
-        return np.concatenate([side(*slot) for slot in drawn for side in self._sides])
 
 
 SAMPLERS = Choice(

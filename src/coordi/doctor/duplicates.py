@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from coordi.data.duplicates import near_pairs
 from coordi.data.splits import connected_groups
 from coordi.doctor.findings import Exhibit, Finding, Result
-from coordi.doctor.subject import Subject, label_columns
+from coordi.doctor.subject import Subject, label_columns, rows_alike
 
 _SHOWN = 12
 _ROW = 8
@@ -123,11 +123,8 @@ def leaking_groups(subject: Subject) -> Iterator[Result]:
 
 def repeated_titles_across(subject: Subject) -> Iterator[Result]:
     """Items with one title on two sides of the split."""
-    members: dict[str, list[int]] = defaultdict(list)
-    for row, title in enumerate(subject.titles):
-        if title:
-            members[title.casefold()].append(row)
-    yield from _across_sides(subject, members.values(), "leaks across the split", "one title")
+    groups = rows_alike(title.casefold() for title in subject.titles).values()
+    yield from _across_sides(subject, groups, "leaks across the split", "one title")
 
 
 def copies_in_gallery(subject: Subject) -> Iterator[Result]:

@@ -42,7 +42,7 @@ def catalog_subject(catalog: Catalog, encoder: Encoder | None, progress: Progres
     columns = {
         name: tuple(text(item.fields.get(name)) for item in items) for name in catalog.fields
     }
-    sides = _sides(columns)
+    went_without = [f"{p.origin}: {p.reason}" for p in problems if not p.rows]
     kinds = _by_kind(problems, catalog, {item.id for item in items})
     return Subject(
         name=catalog.source,
@@ -56,8 +56,8 @@ def catalog_subject(catalog: Catalog, encoder: Encoder | None, progress: Progres
         missing=kinds["missing"],
         repeated=kinds["repeated"],
         unusable=kinds["unusable"],
-        notes=(*catalog.notes, *catalog.remarks(), *_asides(problems)),
-        sides=sides,
+        notes=(*catalog.notes, *catalog.remarks(), *went_without),
+        sides=_sides(columns),
     )
 
 
@@ -87,11 +87,6 @@ def _by_kind(
         else:
             kinds["unusable"].append(problem)
     return {kind: tuple(found) for kind, found in kinds.items()}
-
-
-def _asides(problems: list[Problem]) -> list[str]:
-    """What items went in without."""
-    return [f"{p.origin}: {p.reason}" for p in problems if not p.rows]
 
 
 def _unreadable(item: Item, error: ImageError) -> Problem:

@@ -7,13 +7,12 @@ from coordi.data.benchmarks.gathering import (
     Gathering,
     Line,
     as_rows,
-    file_ref,
     find,
     listed,
     numbers,
 )
 from coordi.data.collection import Collection, Trial
-from coordi.types import Origin, Photo
+from coordi.types import ImageRef, Origin, Photo
 
 PUBLISHED = {"images": 239_557, "items": 33_881, "pairs": 195_540}
 """Counts that the authors state."""
@@ -82,7 +81,7 @@ class _Pairs:
             origin, corners = self.boxes[name]
             box = self.gathering.share_box(path, corners, origin, name)
         category = "/".join(name.split("/")[1:-2])
-        return Photo(name, file_ref(path), item, street, category, box=box)
+        return Photo(name, ImageRef(path), item, street, category, box=box)
 
 
 def _boxes(root: Path, gathering: Gathering) -> Boxes:

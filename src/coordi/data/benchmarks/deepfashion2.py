@@ -9,7 +9,6 @@ from typing import Any
 from coordi.data.benchmarks.gathering import (
     Gathering,
     as_rows,
-    file_ref,
     find,
     find_all,
     held_out,
@@ -18,7 +17,7 @@ from coordi.data.benchmarks.gathering import (
 )
 from coordi.data.collection import Collection, Trial
 from coordi.errors import CatalogError
-from coordi.types import Origin, Photo
+from coordi.types import ImageRef, Origin, Photo
 
 PUBLISHED = {"validation queries": 12_550, "validation gallery": 37_183}
 """Counts that the authors state."""
@@ -125,7 +124,7 @@ def _take(
     box = gathering.share_box(picture, corners, origin, id_)
     item, group = f"{pair}/{style}" if style else id_, f"{folder.name}/{pair}"
     photo = Photo(
-        id_, file_ref(picture), f"{folder.name}/{item}", street, category, box=box, group=group
+        id_, ImageRef(picture), f"{folder.name}/{item}", street, category, box=box, group=group
     )
     (rows.paired if style else rows.loose_shop).append(gathering.add(photo, origin))
 

@@ -12,7 +12,7 @@ from PIL import Image as Pillow
 from coordi.data.collection import Collection, PhotoRows, Trial, checked
 from coordi.data.splits import split_of
 from coordi.errors import CatalogError, NotFoundError
-from coordi.types import Box, ImageRef, Origin, Photo, Problem
+from coordi.types import Box, Origin, Photo, Problem
 
 VAL_SHARE = 0.1
 """Share of the training items that is held out to choose by, where the authors hold out none."""
@@ -197,8 +197,3 @@ def street_to_shop(photos: Sequence[Photo], rows: PhotoRows) -> tuple[PhotoRows,
     """Rows of street photos and rows of shop photos."""
     street = np.array([photos[row].street for row in rows.tolist()], bool)
     return rows[street], rows[~street]
-
-
-def file_ref(path: Path) -> ImageRef:
-    """A picture by its path."""
-    return ImageRef(path=path)

@@ -6,13 +6,12 @@ from coordi.data.benchmarks.gathering import (
     Gathering,
     Line,
     as_rows,
-    file_ref,
     find,
     held_out,
     listed,
 )
 from coordi.data.collection import Collection, PhotoRows, Trial
-from coordi.types import Photo
+from coordi.types import ImageRef, Photo
 
 PUBLISHED = {
     "images": 52_712,
@@ -56,7 +55,7 @@ def read_in_shop(root: Path) -> Collection:
 def _photo(line: Line, pictures: Path, details: dict[str, str]) -> Photo:
     name, item, _ = line.values
     category = "/".join(name.split("/")[1:-2])
-    return Photo(name, file_ref(pictures / name), item, category=category, attributes=details)
+    return Photo(name, ImageRef(pictures / name), item, category=category, attributes=details)
 
 
 def _details(root: Path, gathering: Gathering) -> dict[str, dict[str, str]]:

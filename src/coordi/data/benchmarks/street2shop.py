@@ -8,7 +8,6 @@ from typing import Any
 from coordi.data.benchmarks.gathering import (
     Gathering,
     as_rows,
-    file_ref,
     find,
     find_all,
     held_out,
@@ -18,7 +17,7 @@ from coordi.data.benchmarks.gathering import (
 from coordi.data.collection import Collection, PhotoRows, Trial
 from coordi.data.splits import connected_groups
 from coordi.errors import CatalogError
-from coordi.types import Origin, Photo
+from coordi.types import ImageRef, Origin, Photo
 
 PUBLISHED = {"shop photos": 404_683, "street photos": 20_357, "pairs": 39_479}
 """Counts that the authors state."""
@@ -110,7 +109,7 @@ class _Reader:
         path = self.files.get(photo, self.folder / f"{photo:09}.jpg")
         street = corners is not None
         box = self.gathering.share_box(path, corners, origin, id_) if corners else None
-        taken = Photo(id_, file_ref(path), item, street, category, box=box)
+        taken = Photo(id_, ImageRef(path), item, street, category, box=box)
         address = self.addresses.get(photo)
         missing = f"{path} is missing; it was at {address}" if address else ""
         self.rows[side].append(self.gathering.add(taken, origin, missing))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from coordi.data.readers.table import Record, Table
-from coordi.errors import CatalogError
+from coordi.errors import CatalogError, one_line
 from coordi.types import Origin, Problem
 
 _BATCH_BYTES = 32 * 1024 * 1024
@@ -48,7 +48,7 @@ def _group(
                 yield Record(Origin(str(path), number), values)
                 number += 1
     except _unreadable(pa) as error:
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
     if number < behind:
         yield Problem(
             Origin(str(path), number),
