@@ -79,9 +79,8 @@ class CategoryBalanced:
         """`rows`, `labels` and `categories` are (N,); a class is of its first row's category."""
         self._slots = _slots(batch, m)
         self._draw = _Draw(rows, labels, m, seed)
-        classes = _classes_of_categories(labels, categories)
-        self._classes = [_Shuffled(c, seed, _IN_CATEGORY, n) for n, c in enumerate(classes)]
-        self._order = _Shuffled(np.arange(len(classes)), seed, _CATEGORIES)
+        self._classes = _classes_of_categories(labels, categories, seed)
+        self._order = _Shuffled(np.arange(len(self._classes)), seed, _CATEGORIES)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -125,9 +124,8 @@ class Hierarchical:
         self._categories = categories
         self._each = batch // m // categories
         self._draw = _Draw(rows, labels, m, seed)
-        classes = _classes_of_categories(labels, of)
-        self._classes = [_Shuffled(c, seed, _IN_CATEGORY, n) for n, c in enumerate(classes)]
-        blocks = [-(-len(c) // self._each) for c in classes]
+        self._classes = _classes_of_categories(labels, of, seed)
+        blocks = [-(-len(classes) // self._each) for classes in self._classes]
         self._starts = np.cumsum([0, *blocks])
         self._order = _Shuffled(np.arange(sum(blocks)), seed, _BLOCKS)
 
@@ -315,11 +313,12 @@ def _grouped(rows: NDArray[np.int64], labels: Labels) -> Iterator[NDArray[np.int
     yield from np.split(rows[order], np.cumsum(counts)[:-1])
 
 
-def _classes_of_categories(labels: Labels, categories: Labels) -> list[NDArray[np.int64]]:
+def _classes_of_categories(labels: Labels, categories: Labels, seed: int) -> list[_Shuffled]:
     """Classes of each category; a class is of the category of its first row."""
     classes, first = np.unique(labels, return_index=True)
     _, numbered = np.unique(categories[first], return_inverse=True)
-    return list(_grouped(classes, numbered))
+    grouped = enumerate(_grouped(classes, numbered))
+    return [_Shuffled(members, seed, _IN_CATEGORY, number) for number, members in grouped]
 
 
 def _numbered(keys: Sequence[str]) -> Labels:

@@ -75,7 +75,8 @@ def open_tables(source: str, encoding: str | None = None) -> tuple[str, tuple[Ta
     if path.exists():
         return _open_files(source, [path], encoding)
     if glob.has_magic(source):
-        return _open_files(source, _matches(str(path)), encoding)
+        names = glob.glob(str(path), recursive=True)  # noqa: PTH207 - takes absolute patterns
+        return _open_files(source, sorted(map(Path, names)), encoding)
     if source.startswith("hf:") or (_like_hub_name(path) and is_hub_name(source)):
         return "huggingface", (open_hub(source),)
     raise NotFoundError(_missing(source, path))
@@ -91,11 +92,6 @@ def _check_encoding(encoding: str | None) -> None:
         f"there is no encoding {encoding!r}; write one that Python knows, such as utf-8, cp1252, "
         "shift_jis or gb18030"
     )
-
-
-def _matches(pattern: str) -> list[Path]:
-    # Path.glob takes no absolute patterns.
-    return sorted(Path(name) for name in glob.glob(pattern, recursive=True))  # noqa: PTH207
 
 
 def _open_directory(folder: Path, encoding: str | None) -> tuple[str, tuple[Table, ...]]:

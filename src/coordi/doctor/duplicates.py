@@ -56,10 +56,7 @@ def _label_conflicts(subject: Subject, groups: Groups) -> Iterator[Result]:
                 sum(map(len, torn)),
                 len(subject.readable),
                 {"groups": len(torn)},
-                tuple(
-                    Exhibit(" / ".join(cells[row] or "(empty)" for row in g[:_ROW]), g[:_ROW])
-                    for g in torn[:_SHOWN]
-                ),
+                _labelled(torn, [cell or "(empty)" for cell in cells]),
             )
 
 
@@ -80,11 +77,15 @@ def _across_sides(
             asked,
             sum(side not in ("train", "") for side in subject.sides),
             {"groups": len(torn)},
-            tuple(
-                Exhibit(" / ".join(subject.sides[row] for row in g[:_ROW]), tuple(g[:_ROW]))
-                for g in torn[:_SHOWN]
-            ),
+            _labelled(torn, subject.sides),
         )
+
+
+def _labelled(groups: Sequence[Sequence[int]], labels: Sequence[str]) -> tuple[Exhibit, ...]:
+    return tuple(
+        Exhibit(" / ".join(labels[row] for row in group[:_ROW]), tuple(group[:_ROW]))
+        for group in groups[:_SHOWN]
+    )
 
 
 def _exhibits(subject: Subject, groups: Groups) -> tuple[Exhibit, ...]:

@@ -119,9 +119,9 @@ def galleries(subject: FashionIQ) -> Iterator[Result]:
         if side != "val":
             continue
         union = {t.reference for t in triplets} | {t.target for t in triplets}
-        whole = len(subject.galleries.get((category, side), ()))
-        idle = len(subject.galleries.get((category, side), frozenset()) - union)
-        rows.append((category, f"{len(triplets):,}", f"{whole:,}", f"{len(union):,}", f"{idle:,}"))
+        gallery = subject.galleries.get((category, side), frozenset())
+        counts = len(triplets), len(gallery), len(union), len(gallery - union)
+        rows.append((category, *(f"{count:,}" for count in counts)))
     if rows:
         yield Figures(
             "galleries",

@@ -116,6 +116,6 @@ def _collection(gathering: Gathering, reader: _Pairs) -> Collection:
         as_rows([*rows["train", True], *rows["train", False]]),
         Trial(as_rows(rows["test", True]), gallery),
         Trial(as_rows(rows["val", True]), gallery),
-        PUBLISHED,
         counts,
+        PUBLISHED,
     )

@@ -77,7 +77,7 @@ def read_deepfashion2(root: Path) -> Collection:
         "validation garments of customers without a pair": validation.counts["loose user"],
     }
     return gathering.collection(
-        "deepfashion2", learn, Trial(query, gallery), val, PUBLISHED, counts
+        "deepfashion2", learn, Trial(query, gallery), val, counts, PUBLISHED
     )
 
 

@@ -64,8 +64,8 @@ def read_fashion_mnist(root: Path) -> Collection:
         train,
         Trial(test, test, match="category"),
         Trial(val, val, match="category"),
-        PUBLISHED,
         {f"{side} images": len(rows[side]) for side in rows},
+        PUBLISHED,
     )
 
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -46,8 +47,8 @@ class Gathering:
         train: PhotoRows,
         test: Trial,
         val: Trial,
-        published: Mapping[str, int],
         counts: Mapping[str, int],
+        published: Mapping[str, int] = MappingProxyType({}),
     ) -> Collection:
         """The collection of all that was gathered; a `val` that asks nothing is left out."""
         asks = len(val.query) and len(val.gallery)

@@ -83,5 +83,5 @@ def _collection(gathering: Gathering, sides: dict[str, PhotoRows]) -> Collection
     counts |= {"images": len(photos), "items": len({photo.item for photo in photos})}
     test = Trial(sides["query"], sides["gallery"])
     return gathering.collection(
-        "deepfashion-in-shop", train, test, Trial(val, val), PUBLISHED, counts
+        "deepfashion-in-shop", train, test, Trial(val, val), counts, PUBLISHED
     )

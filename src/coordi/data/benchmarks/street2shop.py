@@ -170,7 +170,7 @@ def _collection(reader: _Reader) -> Collection:
         "test queries": len(test),
         "train street boxes left out, asked about in test": len(train) - len(kept),
     }
-    return gathering.collection("street2shop", learn, test_trial, val, PUBLISHED, counts)
+    return gathering.collection("street2shop", learn, test_trial, val, counts, PUBLISHED)
 
 
 def _pictures(photos: Sequence[Photo], rows: PhotoRows) -> int:

@@ -22,6 +22,7 @@ _BEFORE_PICTURE = re.compile(r"(?<![^|;,])[^=:/|;,]+=(?=https?://)")
 """What eBay writes before the picture of a variation: "Red=https://…"."""
 
 Names = Mapping[str, tuple[str, ...]]
+"""Role → bare names of the columns that it is taken from, the likeliest first."""
 Options = dict[str, str]
 
 
@@ -30,7 +31,6 @@ class Layout:
     """How one system lays out its export; names are bare."""
 
     names: Names
-    """Role → its columns, the likeliest first."""
     key: Callable[[Row], str]
     """The product that a row belongs to; "" is that of the row above, or one of its own."""
     kind: Callable[[Row], Kind]

@@ -6,7 +6,7 @@ from itertools import islice
 
 from coordi.data.exports import magento, magento1, merchant, shopify, systems, woocommerce
 from coordi.data.exports.columns import told_by
-from coordi.data.exports.layouts import Layout
+from coordi.data.exports.layouts import Layout, Names
 from coordi.data.exports.variants import HIGHEST, Product, records_of
 from coordi.data.readers.table import Record, Table
 from coordi.data.rolenames import bare
@@ -15,9 +15,6 @@ from coordi.types import Problem
 Read = Callable[[Iterable[Record]], Iterator[Product]]
 
 _PEEK = 3  # rows that tell what objects without a header hold
-
-Names = Mapping[str, tuple[str, ...]]
-"""Role → bare names of the columns that it is taken from, the likeliest first."""
 
 _LAYOUTS: tuple[tuple[str, Callable[[frozenset[str]], bool], Layout], ...] = (
     ("a Squarespace export", told_by("title hostedimageurls"), systems.SQUARESPACE),
