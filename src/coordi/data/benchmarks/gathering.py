@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -48,7 +47,7 @@ class Gathering:
         test: Trial,
         val: Trial,
         counts: Mapping[str, int],
-        published: Mapping[str, int] = MappingProxyType({}),
+        published: Mapping[str, int] | None = None,
     ) -> Collection:
         """The collection of all that was gathered; a `val` that asks nothing is left out."""
         asks = len(val.query) and len(val.gallery)
@@ -60,7 +59,7 @@ class Gathering:
                 test,
                 val if asks else None,
                 tuple(self.problems),
-                published,
+                published or {},
                 counts,
                 self.missing,
             )
