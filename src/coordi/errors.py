@@ -24,6 +24,11 @@ from difflib import get_close_matches
 from importlib import import_module
 
 
+def one_line(error: Exception) -> str:
+    """What an error says, in one line; its kind where it says nothing."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
 class CoordiError(Exception):
     """Base of all errors that coordi raises on purpose."""
 

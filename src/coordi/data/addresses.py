@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import httpcore
 import httpx
 
-from coordi.errors import ImageError
+from coordi.errors import ImageError, one_line
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
@@ -40,7 +40,7 @@ def web_address(text: str) -> httpx.URL:
         url = httpx.URL(f"https:{text}" if text.startswith("//") else text)
         host = url.host  # decoded only now
     except (httpx.InvalidURL, ValueError) as error:
-        raise ImageError(f"not a web address ({_one_line(error)})") from error
+        raise ImageError(f"not a web address ({one_line(error)})") from error
     if url.port is not None and not 0 < url.port < 65536:
         raise ImageError(f"not a web address (there is no port {url.port})")
     if url.scheme not in ("http", "https"):
@@ -187,7 +187,3 @@ def _refused(host: str, address: str) -> str:
         f"{host}{really} is no address of the open internet; if pictures are meant to come from "
         "your own network: --fetch-private"
     )
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())

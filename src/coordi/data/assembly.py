@@ -10,6 +10,7 @@ import numpy as np
 
 from coordi.data.catalog import open_catalog
 from coordi.data.collection import Collection, PhotoRows, Trial, checked, group_of, key_of
+from coordi.data.fieldtypes import stripped
 from coordi.data.specs import CollectionSpec
 from coordi.data.splits import Split, split_of
 from coordi.data.vocabulary import without_colors
@@ -100,7 +101,7 @@ def _photo(row: Item | Problem, spec: CollectionSpec) -> Photo | Problem:
     origin = _origin(row, spec)
     if row.image is None:
         return Problem(origin, "the row has no picture; give it one", id=row.id)
-    values = {name: _text(value) for name, value in row.fields.items()}
+    values = {name: stripped(value) for name, value in row.fields.items()}
     values |= {"id": row.id, "title": row.title, "bare_title": without_colors(row.title)}
     values.setdefault("category", "")
     item = spec.item.format_map(values).strip()
@@ -115,10 +116,6 @@ def _photo(row: Item | Problem, spec: CollectionSpec) -> Photo | Problem:
         attributes={name: value for name, value in known.items() if value},
         group=spec.group.format_map(values).strip(),
     )
-
-
-def _text(value: object) -> str:
-    return "" if value is None else str(value).strip()
 
 
 def _known(label: str, spec: CollectionSpec) -> str:

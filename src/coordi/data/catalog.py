@@ -317,13 +317,13 @@ def open_catalog(
 
 def _fetching(catalog: Catalog, fetcher: "Fetcher") -> Catalog:
     """The catalogue whose pictures named by address are fetched ahead of its rows."""
-    from coordi.data.fetching import FetchingTable  # httpx: only who fetches waits for it
+    from coordi.data.fetching import fetching  # httpx: only who fetches waits for it
 
     remote = catalog.source if is_remote(catalog.source) else ""
     finder = replace(catalog.finder, fetcher=fetcher, remote=remote)
     column = catalog.mapping.get("image", "")
     tables = tuple(
-        FetchingTable(table, fetcher, finder.addresses, (column, *catalog.further))
+        fetching(table, fetcher.want, finder.addresses, (column, *catalog.further))
         if column and column not in table.pictures
         else table
         for table in catalog.tables

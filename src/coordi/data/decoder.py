@@ -53,7 +53,7 @@ def send(
     stream: socket.socket,
     header: Mapping[str, Any],
     data: Any = b"",
-    waiting: Waiting | None = None,
+    waiting: Waiting = lambda: None,
 ) -> None:
     """Send a JSON object and bytes; `waiting` is called whenever the other side keeps us so."""
     view, text = memoryview(data).cast("B"), json.dumps(header).encode()
@@ -63,10 +63,10 @@ def send(
             try:
                 left = left[stream.send(left) :]
             except TimeoutError:
-                _wait(waiting)
+                waiting()
 
 
-def receive(stream: socket.socket, waiting: Waiting | None = None) -> Message | None:
+def receive(stream: socket.socket, waiting: Waiting = lambda: None) -> Message | None:
     """Take what `send` sent; None where the other side has closed or died."""
     if (head := _exactly(stream, _HEAD.size, waiting)) is None:
         return None
@@ -76,24 +76,19 @@ def receive(stream: socket.socket, waiting: Waiting | None = None) -> Message | 
     return None if text is None or data is None else (json.loads(text), data)
 
 
-def _exactly(stream: socket.socket, size: int, waiting: Waiting | None) -> bytearray | None:
+def _exactly(stream: socket.socket, size: int, waiting: Waiting) -> bytearray | None:
     buffer = bytearray(size)
     left = memoryview(buffer)
     while left:
         try:
             taken = stream.recv_into(left)
         except TimeoutError:
-            _wait(waiting)
+            waiting()
             continue
         if not taken:
             return None
         left = left[taken:]
     return buffer
-
-
-def _wait(waiting: Waiting | None) -> None:
-    if waiting is not None:
-        waiting()
 
 
 def _bound() -> None:

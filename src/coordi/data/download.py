@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import httpcore
@@ -122,12 +121,7 @@ class Downloader:
         )
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_raised: object) -> None:
         await self._pool.aclose()
 
     async def picture(self, url: httpx.URL, into: Path) -> None:
@@ -218,11 +212,13 @@ class Downloader:
         return answer
 
     async def _taken(self, url: httpx.URL, wish: _Wish) -> httpx.URL | None:
+        idle = self.limits.idle_seconds
+        timeout = {"connect": self.limits.connect_seconds, "read": idle, "write": idle}
         async with self._pool.stream(
             "GET",
             _core_url(url),
             headers=[*_HEADERS, ("Accept", "image/*" if wish.picture else "*/*")],
-            extensions={"timeout": self._timeout()},
+            extensions={"timeout": timeout},
         ) as response:
             status = _status(response)
             where = _header(response, b"location")
@@ -234,10 +230,6 @@ class Downloader:
                 raise ImageError(status)
             await _saved(response, wish)
             return None
-
-    def _timeout(self) -> dict[str, float]:
-        idle = self.limits.idle_seconds
-        return {"connect": self.limits.connect_seconds, "read": idle, "write": idle}
 
     def _host(self, url: httpx.URL) -> _Host:
         if url.host not in self._hosts:

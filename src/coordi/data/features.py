@@ -6,9 +6,9 @@ stands torn at the end of the file is cut off by whoever writes next, and a reco
 checksum fails is as if it were not there.
 """
 
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from filelock import FileLock
 from numpy.typing import NDArray
 
 from coordi.data.images import decode_crop, image_hash, read_bytes
+from coordi.data.threads import worked
 from coordi.errors import EncoderError, ImageError
 from coordi.types import Encoder, Origin, Photo, Problem, Vectors
 
@@ -53,7 +54,7 @@ def photo_features(
             if hashes is not None and content:
                 hashes[photos[begin + offset].id] = content
             if isinstance(value, ImageError):
-                problems.append(_problem(photos[begin + offset], value))
+                problems.append(unreadable(photos[begin + offset], value))
             elif value is not None:
                 misses[photo_key] = value
         if misses:
@@ -133,35 +134,25 @@ def _loaded(
     photos: Sequence[Photo], encoder: Encoder, kept: FeatureCache
 ) -> Iterator[tuple[int, list[_Loaded]]]:
     """Batches of photos, read ahead in threads: (position of the first, what was read)."""
-    waiting: deque[tuple[int, list[Future[_Loaded]]]] = deque()
-    pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="coordi-features")
-    try:
-        for begin in range(0, len(photos), _BATCH):
-            batch = photos[begin : begin + _BATCH]
-            waiting.append((begin, [pool.submit(_load, p, encoder, kept) for p in batch]))
-            if len(waiting) > 2:
-                first, futures = waiting.popleft()
-                yield first, [future.result() for future in futures]
-        for first, futures in waiting:
-            yield first, [future.result() for future in futures]
-    finally:
-        pool.shutdown(cancel_futures=True)
+    load = partial(_load, encoder, kept)
+    loaded = worked(load, photos, workers=_THREADS, ahead=3 * _BATCH, name="features")
+    for begin in range(0, len(photos), _BATCH):
+        yield begin, list(islice(loaded, _BATCH))
 
 
-def _load(photo: Photo, encoder: Encoder, kept: FeatureCache) -> _Loaded:
+def _load(encoder: Encoder, kept: FeatureCache, photo: Photo) -> _Loaded:
     content = ""
     try:
         data = read_bytes(photo.image)
         content = image_hash(data)
         key = xxhash.xxh3_128_digest(data + repr(photo.box).encode())
-        return key, None if key in kept else _prepared(data, photo, encoder), content
+        if key in kept:
+            return key, None, content
+        return key, encoder.prepare(decode_crop(data, photo.box, encoder.image_size)), content
     except ImageError as error:
         return b"", error, content
 
 
-def _prepared(data: bytes, photo: Photo, encoder: Encoder) -> NDArray[Any]:
-    return encoder.prepare(decode_crop(data, photo.box, encoder.image_size))
-
-
-def _problem(photo: Photo, error: ImageError) -> Problem:
+def unreadable(photo: Photo, error: ImageError) -> Problem:
+    """The problem of a photo whose picture cannot be read."""
     return Problem(Origin(str(photo.image.path or photo.id)), str(error), id=photo.id)

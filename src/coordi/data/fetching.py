@@ -14,10 +14,8 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
-from types import TracebackType
 from typing import Self
 
 import httpx
@@ -140,12 +138,7 @@ class Fetcher:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_raised: object) -> None:
         self.close()
 
     def _begun(self, address: str) -> Future[Path]:
@@ -221,45 +214,28 @@ class Fetcher:
             await asyncio.gather(*others, return_exceptions=True)
 
 
-@dataclass(frozen=True, slots=True)
-class FetchingTable:
-    """A table whose rows' pictures are on their way before the rows are asked for."""
+def fetching(
+    table: Table,
+    want: Callable[[str], None],
+    addresses: Callable[[object], Collection[str]],
+    columns: Collection[str],
+) -> Table:
+    """The table with the pictures of its rows on their way before the rows are asked for.
 
-    table: Table
-    fetcher: Fetcher
-    addresses: Callable[[object], Collection[str]]
-    """Picture cell → the addresses that it states."""
-    columns_of_pictures: tuple[str, ...]
+    `addresses` gives those that a cell of the picture `columns` states, and each is `want`ed.
+    """
 
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """As the table's."""
-        return self.table.columns
-
-    @property
-    def pictures(self) -> tuple[str, ...]:
-        """As the table's."""
-        return self.table.pictures
-
-    @property
-    def folder(self) -> Path:
-        """As the table's."""
-        return self.table.folder
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """As the table's."""
-        return self.table.notes
-
-    def records(self, without: Collection[str] = ()) -> Iterator[Record | Problem]:
+    def records(without: Collection[str]) -> Iterator[Record | Problem]:
         """Stream the rows in order, up to `AHEAD` of them behind those that are fetched for."""
         waiting: deque[Record | Problem] = deque()
-        for record in self.table.records(without):
+        for record in table.records(without):
             if isinstance(record, Record):
-                for column in self.columns_of_pictures:
-                    for address in self.addresses(record.values.get(column)):
-                        self.fetcher.want(address)
+                for column in columns:
+                    for address in addresses(record.values.get(column)):
+                        want(address)
             waiting.append(record)
             if len(waiting) >= AHEAD:
                 yield waiting.popleft()
         yield from waiting
+
+    return Table(table.folder, records, table.columns, table.pictures, table.notes)

@@ -105,6 +105,11 @@ def convert(value: FieldValue, kind: Kind) -> FieldValue:
     return int(value) if kind == "integer" else float(value)
 
 
+def stripped(value: object) -> str:
+    """A cell of any reader as text without blanks around it, "" where it is empty."""
+    return "" if value is None else str(value).strip()
+
+
 def text(value: FieldValue) -> str:
     """Write a plain value as text; whole floats as integers, since files lose the difference."""
     match value:

@@ -22,7 +22,7 @@ from PIL import Image as Pillow
 from PIL import UnidentifiedImageError, features
 
 from coordi.data.files import MAX_BYTES, read_file, read_within
-from coordi.errors import ImageError, install_command
+from coordi.errors import ImageError, install_command, one_line
 from coordi.types import Box, Image, ImageRef
 
 MAX_PIXELS = 100_000_000
@@ -150,7 +150,7 @@ def pixels(picture: Pillow.Image, target: int | None = None) -> Image:
         raise ImageError("the picture needs more memory than is free; scale it down") from error
     except Exception as error:
         raise ImageError(
-            f"the {picture.format} file is damaged or cut off ({_one_line(error)}); "
+            f"the {picture.format} file is damaged or cut off ({one_line(error)}); "
             "fetch or export it again"
         ) from error
 
@@ -280,7 +280,7 @@ def _open(data: bytes, max_pixels: int) -> Pillow.Image:
         raise ImageError(looks_like(data)) from error
     except Exception as error:  # a damaged header: see decode_image
         raise ImageError(
-            f"the file is damaged or cut off ({_one_line(error)}); fetch or export it again"
+            f"the file is damaged or cut off ({one_line(error)}); fetch or export it again"
         ) from error
 
 
@@ -473,7 +473,3 @@ def _scaled(values: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:
         255.0 / max(high - low, 1e-12)
     )
     return np.rint(scaled).astype(np.uint8)
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

@@ -1,10 +1,7 @@
 """Decode pictures in threads, ahead of the caller, in order."""
 
 import threading
-from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,11 +9,11 @@ from numpy.typing import NDArray
 
 from coordi.data.decoding import shared
 from coordi.data.images import image_hash, read_bytes
+from coordi.data.threads import worked
 from coordi.errors import ImageError
 from coordi.types import Image, ImageRef
 
 K = TypeVar("K")
-Outcome = tuple[NDArray[Any] | ImageError, str]
 
 
 def decoded(
@@ -37,42 +34,18 @@ def decoded(
     files within these folders are read. When the caller stops early, what has not begun is
     dropped, a slow picture is given up, and the threads end.
     """
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="coordi-loading")
     stop = threading.Event()
-    load = partial(_load, transform=transform, target=target, roots=roots, stop=stop)
-    waiting: deque[tuple[K, Future[Outcome]]] = deque()
-    try:
-        for key, ref in sources:
-            waiting.append((key, pool.submit(load, ref)))
-            if len(waiting) >= ahead:
-                yield _next(waiting)
-        while waiting:
-            yield _next(waiting)
-    finally:
-        stop.set()
-        pool.shutdown(wait=True, cancel_futures=True)
 
+    def load(source: tuple[K, ImageRef]) -> tuple[K, NDArray[Any] | ImageError, str]:
+        key, ref = source
+        try:
+            data = read_bytes(ref, roots)
+        except ImageError as error:
+            return key, error, ""
+        try:
+            image = shared().decode(data, target=target, patient=True, stop=stop)
+            return key, transform(image), image_hash(data)
+        except ImageError as error:
+            return key, error, image_hash(data)
 
-def _next(waiting: deque[tuple[K, Future[Outcome]]]) -> tuple[K, NDArray[Any] | ImageError, str]:
-    key, future = waiting.popleft()
-    value, content = future.result()
-    return key, value, content
-
-
-def _load(
-    ref: ImageRef,
-    *,
-    transform: Callable[[Image], NDArray[Any]],
-    target: int | None,
-    roots: Sequence[Path] | None,
-    stop: threading.Event,
-) -> Outcome:
-    try:
-        data = read_bytes(ref, roots)
-    except ImageError as error:
-        return error, ""
-    try:
-        image = shared().decode(data, target=target, patient=True, stop=stop)
-        return transform(image), image_hash(data)
-    except ImageError as error:
-        return error, image_hash(data)
+    return worked(load, sources, workers=workers, ahead=ahead, name="loading", on_end=stop.set)

@@ -17,20 +17,8 @@ TEXT_ROLES = frozenset({"category", "color", "brand", "model", "url"})
 _FILTER_WORDS = frozenset(
     (
         *("and", "or", "not", "in", "is", "like", "ilike", "between", "null", "true", "false"),
-        *(
-            "select",
-            "from",
-            "where",
-            "order",
-            "group",
-            "by",
-            "as",
-            "case",
-            "when",
-            "then",
-            "else",
-            "end",
-        ),
+        *("select", "from", "where", "order", "group", "by", "as", "case", "when", "then"),
+        *("else", "end"),
     )
 )
 

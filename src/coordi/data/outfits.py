@@ -4,7 +4,8 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from coordi.data.readers.delimited import DelimitedTable, open_delimited
+from coordi.data.readers.delimited import open_delimited
+from coordi.data.readers.table import Table
 from coordi.data.sources import KINDS
 from coordi.errors import CatalogError
 from coordi.types import Origin, Outfit, Problem
@@ -25,7 +26,7 @@ def is_outfit_file(path: Path) -> bool:
     return _columns(open_delimited(path)) is not None
 
 
-def _columns(table: DelimitedTable) -> tuple[str, str] | None:
+def _columns(table: Table) -> tuple[str, str] | None:
     """The columns that name outfit and item."""
     by_name = {column.casefold().replace("_", ""): column for column in table.columns}
     outfit = next((by_name[n] for n in ("outfitid", "outfit", "lookid") if n in by_name), None)

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from coordi.data.benchmarks.gathering import as_rows, shares
-from coordi.data.collection import Collection, Trial, checked
+from coordi.data.benchmarks.gathering import Gathering, as_rows, shares
+from coordi.data.collection import Collection, Trial
 from coordi.data.duplicates import CUTOUT, cutout, near_pairs
+from coordi.data.fieldtypes import stripped
 from coordi.data.images import decode_image, read_bytes
 from coordi.data.readers.table import Record
 from coordi.data.sources import open_tables
@@ -49,7 +50,7 @@ def read_pairs(file: Path) -> Iterator[Sighting | Problem]:
 
 
 def _sighting(record: Record, folder: Path) -> Iterator[Sighting | Problem]:
-    values = {name: _text(value) for name, value in record.values.items()}
+    values = {name: stripped(value) for name, value in record.values.items()}
     for column in ("image", "item"):
         if not values.get(column):
             yield Problem(record.origin, f"no {column}: the cell is empty", column=column)
@@ -67,10 +68,6 @@ def _sighting(record: Record, folder: Path) -> Iterator[Sighting | Problem]:
             reason = f"box {corners} lies outside the picture, which is taken whole"
             yield Problem(record.origin, reason, values["item"])
     yield Sighting(image, values["item"], box)
-
-
-def _text(value: object) -> str:
-    return "" if value is None else str(value).strip()
 
 
 def _box(values: Mapping[str, str]) -> Box | None:
@@ -151,23 +148,15 @@ def paired_collection(
         return [row for row in range(first, len(grouped)) if sides[row] == side]
 
     trials = {side: Trial(as_rows(rows(side, len(shop))), gallery) for side in ("val", "test")}
-    return checked(
-        Collection(
-            name,
-            grouped,
-            as_rows(rows("train")),
-            trials["test"],
-            trials["val"] if len(trials["val"].query) else None,
-            tuple(problems),
-            missing=_not_there(grouped),
-            counts={
-                "shop photos": len(shop),
-                "street photos": len(grouped) - len(shop),
-                "near-duplicate pairs": len(links),
-                "val queries": len(trials["val"].query),
-                "test queries": len(trials["test"].query),
-            },
-        )
+    counts = {
+        "shop photos": len(shop),
+        "street photos": len(grouped) - len(shop),
+        "near-duplicate pairs": len(links),
+        "val queries": len(trials["val"].query),
+        "test queries": len(trials["test"].query),
+    }
+    return Gathering(grouped, problems, _not_there(grouped)).collection(
+        name, as_rows(rows("train")), trials["test"], trials["val"], counts
     )
 
 
@@ -185,10 +174,10 @@ def _street(sighting: Sighting, worn: Photo, number: int) -> Photo:
     return replace(worn, id=id_, image=sighting.image, street=True, box=sighting.box)
 
 
-def _grouped(photos: Sequence[Photo], links: Iterable[tuple[str, str]]) -> tuple[Photo, ...]:
+def _grouped(photos: Sequence[Photo], links: Iterable[tuple[str, str]]) -> list[Photo]:
     """Photos with the group of all they are linked to."""
     edges = [(photo.id, f"item {photo.item}") for photo in photos]
     edges += [(photo.id, f"split key {photo.group}") for photo in photos if photo.group]
     edges += [(photo.id, f"file {photo.image.path}") for photo in photos if photo.image.path]
     groups = connected_groups([photo.id for photo in photos], [*edges, *links])
-    return tuple(replace(photo, group=groups[photo.id]) for photo in photos)
+    return [replace(photo, group=groups[photo.id]) for photo in photos]

@@ -28,11 +28,7 @@ def perceptual_hashes(images: Sequence[Image]) -> NDArray[np.uint64]:
     """
     if not len(images):
         return np.empty(0, np.uint64)
-    return hashes_of_grey(np.stack([_grey(image) for image in images]))
-
-
-def hashes_of_grey(grey: NDArray[np.float32]) -> NDArray[np.uint64]:
-    """Hash reduced grey pictures (N, 32, 32) with levels 0 to 255 → (N,)."""
+    grey = np.stack([_grey(image) for image in images])  # (N, 32, 32), levels 0 to 255
     basis = _basis()
     low = (basis @ grey @ basis.T).reshape(len(grey), -1)  # (N, 64)
     bits = low > np.median(low[:, 1:], axis=1, keepdims=True)

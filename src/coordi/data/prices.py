@@ -46,20 +46,8 @@ _ISO_4217 = (
 _CODES = frozenset(_ISO_4217.split())
 _WITHOUT_DECIMALS = frozenset(
     (
-        "BIF",
-        "CLP",
-        "ISK",
-        "JPY",
-        "KRW",
-        "PYG",
-        "RWF",
-        "UGX",
-        "VND",
-        "XAF",
-        "XOF",
-        "IDR",
-        "HUF",
-        "COP",
+        *("BIF", "CLP", "ISK", "JPY", "KRW", "PYG", "RWF", "UGX", "VND", "XAF", "XOF", "IDR"),
+        *("HUF", "COP"),
     )
 )
 """Currencies whose prices hardly have decimals; those below have three."""

@@ -10,15 +10,10 @@ from urllib.parse import quote
 
 from coordi.artifacts import atomic_file
 from coordi.data.images import begins_like_picture, looks_like
-from coordi.errors import CatalogError, ImageError, MissingExtraError, NotFoundError
+from coordi.errors import CatalogError, ImageError, MissingExtraError, NotFoundError, one_line
 
 _S3, _GCS = ("s3", "s3fs"), ("gcs", "gcsfs")
-EXTRAS = {
-    "s3": _S3,
-    "s3a": _S3,
-    "gs": _GCS,
-    "gcs": _GCS,
-}
+EXTRAS = {"s3": _S3, "s3a": _S3, "gs": _GCS, "gcs": _GCS}
 """Scheme → coordi's extra, and the package that it installs."""
 
 # Not any scheme that fsspec knows: "file:", "ssh:" and chains ("zip::…") would let a catalogue read
@@ -144,4 +139,4 @@ def _system(address: str) -> tuple[Any, str]:
 def _why(error: Exception) -> str:
     if isinstance(error, FileNotFoundError):
         return "it is not there"
-    return " ".join(str(error).split())[:200] or type(error).__name__
+    return one_line(error)[:200]

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,15 +50,12 @@ def render(
     """
     outcomes: list[Rendered] = []
     with ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="coordi-render") as pool:
-        for some in _batches(jobs):
+        for begin in range(0, len(jobs), 256):
+            some = jobs[begin : begin + 256]
             outcomes.extend(pool.map(lambda job: _outcome(job, folder), some))
             if on_progress is not None:
                 on_progress(len(outcomes), len(jobs))
     return outcomes
-
-
-def _batches(jobs: Sequence[Job]) -> Iterator[Sequence[Job]]:
-    return (jobs[begin : begin + 256] for begin in range(0, len(jobs), 256))
 
 
 def _outcome(job: Job, folder: Path) -> Rendered:

@@ -51,17 +51,8 @@ USUAL_NAMES: Mapping[str, tuple[str, ...]] = {
         *("class", "class_name", "master_category", "categories"),
         *("kategorie", "warengruppe", "categoria", "categoría", "catégorie", "categorie"),
         *("kategoria", "kategori", "luokka", "kategória", "danh_mục"),
-        *(
-            "カテゴリ",
-            "カテゴリー",
-            "카테고리",
-            "분류",
-            "类别",
-            "類別",
-            "分类",
-            "分類",
-            "категория",
-        ),
+        *("カテゴリ", "カテゴリー", "카테고리", "분류", "类别", "類別", "分类", "分類"),
+        "категория",
     ),
     "color": (
         *("color", "colour", "base_colour", "base_color", "color_name", "colour_name"),
@@ -89,17 +80,8 @@ USUAL_NAMES: Mapping[str, tuple[str, ...]] = {
     ),
     "url": (
         *("url", "product_url", "link", "product_link", "page_url", "href", "permalink"),
-        *(
-            "produkt_url",
-            "enlace",
-            "lien",
-            "商品url",
-            "商品ページ",
-            "링크",
-            "链接",
-            "連結",
-            "ссылка",
-        ),
+        *("produkt_url", "enlace", "lien", "商品url", "商品ページ", "링크", "链接", "連結"),
+        "ссылка",
     ),
 }
 """Role → the names its column usually has, likeliest first; case and punctuation do not count."""

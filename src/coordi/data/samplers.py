@@ -45,8 +45,8 @@ class MPerClass:
     ) -> None:
         """`rows` (N,) of the collection and their `labels` (N,)."""
         self._slots = _slots(batch, m)
-        self._draw = _Draw(rows, labels, m, seed)
-        self._order = _Shuffled(np.arange(len(self._draw.members)), seed, _CLASSES)
+        self._draws = [_Draw(rows, labels, m, seed)]
+        self._order = _Shuffled(np.arange(len(self._draws[0].members)), seed, _CLASSES)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -56,7 +56,7 @@ class MPerClass:
     def batch(self, step: int) -> PhotoRows:
         """Rows of a step, (batch,), the photos of a class side by side."""
         drawn = self._order.block(step, self._slots)
-        return _rows(self._draw(*slot) for slot in drawn)
+        return _rows(draw(*slot) for slot in drawn for draw in self._draws)
 
 
 class CategoryBalanced:
@@ -80,9 +80,8 @@ class CategoryBalanced:
         """`rows`, `labels` and `categories` are (N,); a class is of its first row's category."""
         self._slots = _slots(batch, m)
         self._draw = _Draw(rows, labels, m, seed)
-        classes = _classes_of_categories(labels, categories)
-        self._classes = [_Shuffled(c, seed, _IN_CATEGORY, n) for n, c in enumerate(classes)]
-        self._order = _Shuffled(np.arange(len(classes)), seed, _CATEGORIES)
+        self._classes = _classes_of_categories(labels, categories, seed)
+        self._order = _Shuffled(np.arange(len(self._classes)), seed, _CATEGORIES)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -126,9 +125,8 @@ class Hierarchical:
         self._categories = categories
         self._each = batch // m // categories
         self._draw = _Draw(rows, labels, m, seed)
-        classes = _classes_of_categories(labels, of)
-        self._classes = [_Shuffled(c, seed, _IN_CATEGORY, n) for n, c in enumerate(classes)]
-        blocks = [-(-len(c) // self._each) for c in classes]
+        self._classes = _classes_of_categories(labels, of, seed)
+        blocks = [-(-len(classes) // self._each) for classes in self._classes]
         self._starts = np.cumsum([0, *blocks])
         self._order = _Shuffled(np.arange(sum(blocks)), seed, _BLOCKS)
 
@@ -148,8 +146,8 @@ class Hierarchical:
         return _rows(self._draw(*slot) for slot in drawn)
 
 
-class CrossDomainPairs:
-    """Batches of different items, m street photos and m shop photos of each.
+class CrossDomainPairs(MPerClass):
+    """Batches of different items, m street photos and then m shop photos of each.
 
     Items that have photos of one domain only are left out; `left_out` counts them.
     """
@@ -175,20 +173,10 @@ class CrossDomainPairs:
         self.left_out = len(np.unique(labels)) - len(both)
         kept = np.isin(labels, both)
         rows, labels, street = rows[kept], np.searchsorted(both, labels[kept]), street[kept]
-        self._sides = [
+        self._draws = [
             _Draw(rows[side], labels[side], m, seed + n) for n, side in enumerate((street, ~street))
         ]
         self._order = _Shuffled(np.arange(len(both)), seed, _CLASSES)
-
-    @property
-    def steps_per_epoch(self) -> int:
-        """Steps in which every item that has both domains is drawn."""
-        return -(-len(self._order) // self._slots)
-
-    def batch(self, step: int) -> PhotoRows:
-        """Rows of a step, (batch,): of each item its street photos, then its shop photos."""
-        drawn = self._order.block(step, self._slots)
-        return _rows(side(*slot) for slot in drawn for side in self._sides)
 
 
 SAMPLERS = Choice(
@@ -334,11 +322,12 @@ def _grouped(rows: NDArray[np.int64], labels: Labels) -> Iterator[NDArray[np.int
     yield from np.split(rows[order], np.cumsum(counts)[:-1])
 
 
-def _classes_of_categories(labels: Labels, categories: Labels) -> list[NDArray[np.int64]]:
+def _classes_of_categories(labels: Labels, categories: Labels, seed: int) -> list[_Shuffled]:
     """Classes of each category; a class is of the category of its first row."""
     classes, first = np.unique(labels, return_index=True)
     _, numbered = np.unique(categories[first], return_inverse=True)
-    return list(_grouped(classes, numbered))
+    grouped = enumerate(_grouped(classes, numbered))
+    return [_Shuffled(members, seed, _IN_CATEGORY, number) for number, members in grouped]
 
 
 def _numbered(keys: Sequence[str]) -> Labels:

@@ -6,14 +6,15 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from coordi.data.readers.delimited import open_delimited
-from coordi.data.readers.folder import FolderTable, is_image, open_folder
+from coordi.data.readers.folder import is_image, open_folder, picture_table
 from coordi.data.readers.hub import is_hub_name, open_hub
 from coordi.data.readers.jsonlines import open_jsonlines
 from coordi.data.readers.parquet import open_parquet
-from coordi.data.readers.table import Table, UnreadableTable
+from coordi.data.readers.table import Table
 from coordi.data.readers.workbook import open_workbook
 from coordi.data.readers.xmlfeed import open_xml
 from coordi.errors import CatalogError, NotFoundError
+from coordi.types import Origin, Problem
 
 KINDS: Mapping[str, str] = {
     ".csv": "csv",
@@ -74,7 +75,8 @@ def open_tables(source: str, encoding: str | None = None) -> tuple[str, tuple[Ta
     if path.exists():
         return _open_files(source, [path], encoding)
     if glob.has_magic(source):
-        return _open_files(source, _matches(str(path)), encoding)
+        names = glob.glob(str(path), recursive=True)  # noqa: PTH207 - takes absolute patterns
+        return _open_files(source, sorted(map(Path, names)), encoding)
     if source.startswith("hf:") or (_like_hub_name(path) and is_hub_name(source)):
         return "huggingface", (open_hub(source),)
     raise NotFoundError(_missing(source, path))
@@ -90,11 +92,6 @@ def _check_encoding(encoding: str | None) -> None:
         f"there is no encoding {encoding!r}; write one that Python knows, such as utf-8, cp1252, "
         "shift_jis or gb18030"
     )
-
-
-def _matches(pattern: str) -> list[Path]:
-    # Path.glob takes no absolute patterns.
-    return sorted(Path(name) for name in glob.glob(pattern, recursive=True))  # noqa: PTH207
 
 
 def _open_directory(folder: Path, encoding: str | None) -> tuple[str, tuple[Table, ...]]:
@@ -149,17 +146,22 @@ def _read_all(reader: Reader, files: Sequence[Path], encoding: str | None) -> tu
             tables.append(reader(path, encoding))
         except CatalogError as error:
             errors.append(error)
-            tables.append(UnreadableTable(path, str(error)))
+            tables.append(_unreadable(path, error))
     if len(errors) == len(files):
         raise errors[0]
     return tuple(tables)
+
+
+def _unreadable(path: Path, error: CatalogError) -> Table:
+    problem = Problem(Origin(str(path)), str(error))
+    return Table(path.parent, lambda _: iter((problem,)))
 
 
 def _loose_pictures(files: Sequence[Path]) -> tuple[Table, ...]:
     folders: dict[Path, list[str]] = {}
     for path in files:
         folders.setdefault(path.parent, []).append(path.name)
-    return tuple(FolderTable(folder, tuple(names)) for folder, names in folders.items())
+    return tuple(picture_table(folder, tuple(names)) for folder, names in folders.items())
 
 
 def _is_catalog(path: Path) -> bool:

@@ -14,7 +14,7 @@ from typing import Any, Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from coordi.errors import InputError, UnknownNameError
+from coordi.errors import InputError, UnknownNameError, one_line
 
 COLLECTIONS = (
     "closet-label",
@@ -150,7 +150,7 @@ def _spec(text: str, name: str, where: str) -> CollectionSpec:
         values: Any = yaml.safe_load(text)
     # ValueError: dates and numbers that are none; RecursionError: nested without end
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise InputError(f"{where} is not YAML: {_one_line(error)}") from error
+        raise InputError(f"{where} is not YAML: {one_line(error)[:300]}") from error
     if not isinstance(values, Mapping):
         raise InputError(f"{where} holds no fields; see docs/collections.md")
     odd = [key for key in values if not isinstance(key, str)]
@@ -164,7 +164,3 @@ def _spec(text: str, name: str, where: str) -> CollectionSpec:
         known = ", ".join(CollectionSpec.model_fields)
         hint = f" Known: {known}." if first["type"] == "extra_forbidden" else ""
         raise InputError(f"{where}: {field}: {first['msg']}.{hint}") from error
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]

@@ -178,11 +178,7 @@ COLORS: Mapping[str, Concept] = {
         _c("burgundy", "burgundy, maroon, wine red", "burdeos, granate, vino, ciruela", "red"),
         _c("orange", "orange", "naranja, mandarina, naranja pastel"),
         _c("rust", "rust, terracotta, copper", "terracota, caldero, cobre, bronze"),
-        _c(
-            "coral",
-            "coral, peach, salmon",
-            "salmon",
-        ),
+        _c("coral", "coral, peach, salmon", "salmon"),
         _c("yellow", "yellow", "amarillo, amarillo pastel"),
         _c("mustard", "mustard, ochre", "mostaza, ocre", "yellow"),
         _c("pink", "pink", "rosa, rosa pastel, rosa palo, rosa light, rose, chicle"),

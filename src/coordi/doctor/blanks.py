@@ -28,16 +28,14 @@ def blank_shortcuts(subject: OutfitSubject) -> Iterator[Result]:
     """Accuracy of each cue on fill-in-the-blank, for negatives drawn more and more fairly."""
     pools, named = _pools(subject)
     cues = _cues(subject)
-    scores = {}
-    for kind, draw in pools.items():
-        scores[kind] = accuracy(subject, draw, cues)
+    scores = {kind: accuracy(subject, draw, cues) for kind, draw in pools.items()}
     asked = {kind: count for kind, (count, _) in scores.items()}
     if not max(asked.values(), default=0):
         return
     yield Figures(
         "shortcuts",
         f"Fill in the blank, {CHOICES} choices, chance {1 / CHOICES:.2f}",
-        ("cue", *(f"{kind}" for kind in scores)),
+        ("cue", *scores),
         (
             ("questions", *(f"{count:,}" for count in asked.values())),
             *(

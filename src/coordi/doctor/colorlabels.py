@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,30 +104,25 @@ def _wrong_labels(
 
 def _between(subject: Subject, columns: dict[str, list[str | None]]) -> Iterator[Result]:
     """Two colour columns that contradict each other."""
-    names = list(columns)
-    for at, first in enumerate(names):
-        for second in names[at + 1 :]:
-            both = [
-                (row, a, b)
-                for row, (a, b) in enumerate(zip(columns[first], columns[second], strict=True))
-                if a and b
-            ]
-            torn = [(row, a, b) for row, a, b in both if not same_color(a, b)]
-            if len(torn) < 0.02 * len(both) or not torn:
-                continue
-            often = Counter((a, b) for _, a, b in torn).most_common(5)
-            named = "; ".join(f"{a} is {b} ({n:,})" for (a, b), n in often)
-            yield Finding(
-                "colour labels",
-                "warning",
-                f"{first} and {second} name different colours in {share(len(torn), len(both))} of "
-                f"the rows: {named}",
-                "One of the two is wrong; the pictures and the table above tell which.",
-                len(torn),
-                len(both),
-                {f"{a} is {b}": float(n) for (a, b), n in often},
-                tuple(
-                    Exhibit(f"{subject.columns[first][r]} / {subject.columns[second][r]}", (r,))
-                    for r, _, _ in torn[:_SHOWN]
-                ),
-            )
+    for first, second in combinations(columns, 2):
+        pairs = enumerate(zip(columns[first], columns[second], strict=True))
+        both = [(row, a, b) for row, (a, b) in pairs if a and b]
+        torn = [(row, a, b) for row, a, b in both if not same_color(a, b)]
+        if len(torn) < 0.02 * len(both) or not torn:
+            continue
+        often = Counter((a, b) for _, a, b in torn).most_common(5)
+        named = "; ".join(f"{a} is {b} ({n:,})" for (a, b), n in often)
+        yield Finding(
+            "colour labels",
+            "warning",
+            f"{first} and {second} name different colours in {share(len(torn), len(both))} of "
+            f"the rows: {named}",
+            "One of the two is wrong; the pictures and the table above tell which.",
+            len(torn),
+            len(both),
+            {f"{a} is {b}": float(n) for (a, b), n in often},
+            tuple(
+                Exhibit(f"{subject.columns[first][r]} / {subject.columns[second][r]}", (r,))
+                for r, _, _ in torn[:_SHOWN]
+            ),
+        )

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from coordi.data.duplicates import near_pairs
 from coordi.data.splits import connected_groups
 from coordi.doctor.findings import Exhibit, Finding, Result
-from coordi.doctor.subject import Subject, label_columns
+from coordi.doctor.subject import Subject, label_columns, rows_alike
 
 _SHOWN = 12
 _ROW = 8
@@ -56,10 +56,7 @@ def _label_conflicts(subject: Subject, groups: Groups) -> Iterator[Result]:
                 sum(map(len, torn)),
                 len(subject.readable),
                 {"groups": len(torn)},
-                tuple(
-                    Exhibit(" / ".join(cells[row] or "(empty)" for row in g[:_ROW]), g[:_ROW])
-                    for g in torn[:_SHOWN]
-                ),
+                _labelled(torn, [cell or "(empty)" for cell in cells]),
             )
 
 
@@ -80,11 +77,15 @@ def _across_sides(
             asked,
             sum(side not in ("train", "") for side in subject.sides),
             {"groups": len(torn)},
-            tuple(
-                Exhibit(" / ".join(subject.sides[row] for row in g[:_ROW]), tuple(g[:_ROW]))
-                for g in torn[:_SHOWN]
-            ),
+            _labelled(torn, subject.sides),
         )
+
+
+def _labelled(groups: Sequence[Sequence[int]], labels: Sequence[str]) -> tuple[Exhibit, ...]:
+    return tuple(
+        Exhibit(" / ".join(labels[row] for row in group[:_ROW]), tuple(group[:_ROW]))
+        for group in groups[:_SHOWN]
+    )
 
 
 def _exhibits(subject: Subject, groups: Groups) -> tuple[Exhibit, ...]:
@@ -123,11 +124,8 @@ def leaking_groups(subject: Subject) -> Iterator[Result]:
 
 def repeated_titles_across(subject: Subject) -> Iterator[Result]:
     """Items with one title on two sides of the split."""
-    members: dict[str, list[int]] = defaultdict(list)
-    for row, title in enumerate(subject.titles):
-        if title:
-            members[title.casefold()].append(row)
-    yield from _across_sides(subject, members.values(), "leaks across the split", "one title")
+    groups = rows_alike(title.casefold() for title in subject.titles).values()
+    yield from _across_sides(subject, groups, "leaks across the split", "one title")
 
 
 def copies_in_gallery(subject: Subject) -> Iterator[Result]:

@@ -1,7 +1,7 @@
 """Checks of composed retrieval's text, as FashionIQ (Wu et al. 2021, CVPR) has it."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from coordi.data.fashioniq import PUBLISHED, FashionIQ
 from coordi.doctor.findings import (
@@ -84,12 +84,7 @@ def strangers(subject: FashionIQ) -> Iterator[Result]:
         lost = [t for t in triplets if t.target and t.target not in gallery]
         far = [t for t in triplets if t.reference not in gallery]
         told: tuple[tuple[list[Edit], str, Severity, str], ...] = (
-            (
-                lost,
-                "target",
-                "error",
-                "No answer to them can be right: leave them out, and say so.",
-            ),
+            (lost, "target", "error", _LOST),
             (far, "reference", "warning", "The protocol needs the reference in the gallery."),
         )
         for found, what, severity, advice in told:
@@ -124,9 +119,9 @@ def galleries(subject: FashionIQ) -> Iterator[Result]:
         if side != "val":
             continue
         union = {t.reference for t in triplets} | {t.target for t in triplets}
-        whole = len(subject.galleries.get((category, side), ()))
-        idle = len(subject.galleries.get((category, side), frozenset()) - union)
-        rows.append((category, f"{len(triplets):,}", f"{whole:,}", f"{len(union):,}", f"{idle:,}"))
+        gallery = subject.galleries.get((category, side), frozenset())
+        counts = len(triplets), len(gallery), len(union), len(gallery - union)
+        rows.append((category, *(f"{count:,}" for count in counts)))
     if rows:
         yield Figures(
             "galleries",
@@ -154,7 +149,8 @@ def short_captions(subject: FashionIQ) -> Iterator[Result]:
     every = [t for group in subject.edits.values() for t in group]
     found = [caption for t in every for caption in t.captions if _is_short(caption)]
     if found:
-        total, torn = sum(len(t.captions) for t in every), _with_short(every)
+        total = sum(len(t.captions) for t in every)
+        torn = sum(any(map(_is_short, t.captions)) for t in every)
         often = Counter(" ".join(c.casefold().split()) for c in found).most_common(_SHOWN)
         yield Finding(
             "captions",
@@ -173,36 +169,61 @@ def _is_short(caption: str) -> bool:
     return len(caption.split()) <= SHORT
 
 
-def _with_short(triplets: list[Edit]) -> int:
-    return sum(any(map(_is_short, t.captions)) for t in triplets)
-
-
 def unclear_triplets(subject: FashionIQ) -> Iterator[Result]:
     """Triplets that ask for nothing, twice for the same, or for two things in the same words."""
-    every = [(key, t) for key, triplets in subject.edits.items() for t in triplets]
-    for check in (_same_target, _same_captions, _asks_for_no_change, _repeated, _torn):
-        yield from check(every)
+    triplets = [(key, t) for key, listed in subject.edits.items() for t in listed]
+    pairs = Counter((key, t.reference, t.target) for key, t in triplets if t.target)
+    targets: dict[tuple[object, ...], set[str]] = defaultdict(set)
+    for key, t in triplets:
+        targets[_question(key, t)].add(t.target)
+    checks: tuple[tuple[Callable[[tuple[str, str], Edit], bool], Severity, str, str], ...] = (
+        (
+            lambda _, t: t.target == t.reference,
+            "error",
+            "have their reference as target",
+            "Leave them out.",
+        ),
+        (
+            lambda _, t: len(t.captions) > 1 and len(set(map(_norm, t.captions))) == 1,
+            "note",
+            "carry the same caption twice",
+            "Two captions that are one count once; they are no second witness.",
+        ),
+        (
+            lambda _, t: any(map(_is_no_change, t.captions)),
+            "note",
+            "say that nothing changes, or that nothing can be seen",
+            "No composed query can be answered from them; the image alone is the best guess.",
+        ),
+        (
+            lambda key, t: pairs[key, t.reference, t.target] > 1,
+            "note",
+            "repeat the reference and target of another",
+            "Count one of them, or a pair weighs twice.",
+        ),
+        (
+            lambda key, t: len(targets[_question(key, t)]) > 1,  # one of them must count as a miss
+            "warning",
+            "ask the same question for another target",
+            "Accept every target of the same question.",
+        ),
+    )
+    for is_unclear, severity, what, advice in checks:
+        found = [t for key, t in triplets if is_unclear(key, t)]
+        if found:
+            yield Finding(
+                "unclear triplets",
+                severity,
+                f"{len(found):,} triplets {what}",
+                advice,
+                len(found),
+                len(triplets),
+                exhibits=_shown(found),
+            )
 
 
-Keyed = list[tuple[tuple[str, str], Edit]]
-
-
-def _same_target(every: Keyed) -> Iterator[Result]:
-    found = [t for _, t in every if t.target == t.reference]
-    yield from _unclear(found, every, "error", "have their reference as target", "Leave them out.")
-
-
-def _same_captions(every: Keyed) -> Iterator[Result]:
-    found = [t for _, t in every if len(t.captions) > 1 and len(set(map(_norm, t.captions))) == 1]
-    advice = "Two captions that are one count once; they are no second witness."
-    yield from _unclear(found, every, "note", "carry the same caption twice", advice)
-
-
-def _asks_for_no_change(every: Keyed) -> Iterator[Result]:
-    found = [t for _, t in every if any(_is_no_change(caption) for caption in t.captions)]
-    advice = "No composed query can be answered from them; the image alone is the best guess."
-    what = "say that nothing changes, or that nothing can be seen"
-    yield from _unclear(found, every, "note", what, advice)
+def _question(key: tuple[str, str], asked: Edit) -> tuple[object, ...]:
+    return key, asked.reference, frozenset(map(_norm, asked.captions))
 
 
 def _is_no_change(caption: str) -> bool:
@@ -211,43 +232,11 @@ def _is_no_change(caption: str) -> bool:
     return bool(same and len(words) <= 5) or {"no", "image"} <= words or {"not", "loading"} <= words
 
 
-def _repeated(every: Keyed) -> Iterator[Result]:
-    count = Counter((key, t.reference, t.target) for key, t in every if t.target)
-    found = [t for key, t in every if count[key, t.reference, t.target] > 1]
-    advice = "Count one of them, or a pair weighs twice."
-    yield from _unclear(found, every, "note", "repeat the reference and target of another", advice)
-
-
-def _torn(every: Keyed) -> Iterator[Result]:
-    """The same reference and words with two targets: one of them must count as a miss."""
-    targets: dict[tuple[object, ...], set[str]] = defaultdict(set)
-    for key, t in every:
-        targets[key, t.reference, frozenset(map(_norm, t.captions))].add(t.target)
-    found = [
-        t
-        for key, t in every
-        if len(targets[key, t.reference, frozenset(map(_norm, t.captions))]) > 1
-    ]
-    advice = "Accept every target of the same question."
-    yield from _unclear(found, every, "warning", "ask the same question for another target", advice)
-
-
-def _unclear(
-    found: list[Edit], every: Keyed, severity: Severity, what: str, advice: str
-) -> Iterator[Result]:
-    if found:
-        yield Finding(
-            "unclear triplets",
-            severity,
-            f"{len(found):,} triplets {what}",
-            advice,
-            len(found),
-            len(every),
-            exhibits=tuple(
-                Exhibit(f"{t.reference} → {t.target or '?'}: {' / '.join(t.captions)}")
-                for t in found[:_SHOWN]
-            ),
-        )
+def _shown(found: list[Edit]) -> tuple[Exhibit, ...]:
+    return tuple(
+        Exhibit(f"{t.reference} → {t.target or '?'}: {' / '.join(t.captions)}")
+        for t in found[:_SHOWN]
+    )
 
 
 def _norm(caption: str) -> str:
@@ -256,26 +245,24 @@ def _norm(caption: str) -> str:
 
 def one_answer(subject: FashionIQ) -> Iterator[Result]:
     """How general the captions are: words that fit many targets, of which one counts."""
-    for side in ("val",):
-        asked = [t for (_, s), ts in subject.edits.items() if s == side for t in ts]
-        used = Counter(_norm(caption) for t in asked for caption in t.captions)
-        shared = [t for t in asked if all(used[_norm(caption)] > 1 for caption in t.captions)]
-        if asked and len(shared) > 0.01 * len(asked):
-            often = ", ".join(f"{c!r} ({n})" for c, n in used.most_common(5))
-            yield Finding(
-                "one labelled answer",
-                "note",
-                f"{len(shared):,} {side} triplets have only captions that other triplets use too: "
-                f"{often}",
-                "Many images fit, one counts: look-alikes are misses. Give recall at 50 and both "
-                "baselines (image alone, text alone).",
-                len(shared),
-                len(asked),
-                exhibits=tuple(
-                    Exhibit(f"{t.reference} → {t.target}: {' / '.join(t.captions)}")
-                    for t in shared[:_SHOWN]
-                ),
-            )
+    asked = [t for (_, side), ts in subject.edits.items() if side == "val" for t in ts]
+    used = Counter(_norm(caption) for t in asked for caption in t.captions)
+    shared = [t for t in asked if all(used[_norm(caption)] > 1 for caption in t.captions)]
+    if asked and len(shared) > 0.01 * len(asked):
+        often = ", ".join(f"{c!r} ({n})" for c, n in used.most_common(5))
+        yield Finding(
+            "one labelled answer",
+            "note",
+            f"{len(shared):,} val triplets have only captions that other triplets use too: {often}",
+            "Many images fit, one counts: look-alikes are misses. Give recall at 50 and both "
+            "baselines (image alone, text alone).",
+            len(shared),
+            len(asked),
+            exhibits=tuple(
+                Exhibit(f"{t.reference} → {t.target}: {' / '.join(t.captions)}")
+                for t in shared[:_SHOWN]
+            ),
+        )
 
 
 def popular_targets(subject: FashionIQ) -> Iterator[Result]:

@@ -103,7 +103,7 @@ def examine(
     `mapping` and `images` are those of `open_catalog`; `catalog` is the catalogue of an outfits
     file, by default the one other catalogue file beside it that holds its items.
     """
-    progress = on_progress or _silent
+    progress: Progress = on_progress or (lambda *_: None)
     if isinstance(source, Collection):
         return examine_items(collection_subject(source, encoder, progress), "collection", progress)
     path = Path(source).expanduser()
@@ -113,10 +113,6 @@ def examine(
         return _audit_outfits(outfit_subject(path, catalog, images, mapping, progress), progress)
     opened = open_catalog(source, mapping=mapping, images=images)
     return examine_items(catalog_subject(opened, encoder, progress), "catalogue", progress)
-
-
-def _silent(what: str, done: int, total: int | None) -> None:
-    """Report progress to no one."""
 
 
 def examine_items(subject: Subject, kind: str, progress: Progress) -> Audit:

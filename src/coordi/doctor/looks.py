@@ -1,10 +1,9 @@
 """One pass over the pictures: what the checks need of each is measured, the pixels are dropped."""
 
 import io
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import xxhash
@@ -13,6 +12,7 @@ from PIL import Image as Pillow
 
 from coordi.data.duplicates import CUTOUT, cutout, frame
 from coordi.data.images import decode_image, read_bytes
+from coordi.data.threads import worked
 from coordi.doctor.colors import lab
 from coordi.errors import ImageError
 from coordi.types import Encoder, Image, ImageRef, Vectors
@@ -67,7 +67,9 @@ def survey(
     looks: list[NDArray[np.void]] = []
     errors: list[tuple[int, ImageError]] = []
     encoded = _Encoded(encoder)
-    for row, outcome in enumerate(_measured(pictures, encoder, workers)):
+    measure = partial(_look, encoder)
+    outcomes = worked(measure, pictures, workers=workers, ahead=_AHEAD, name="doctor")
+    for row, outcome in enumerate(outcomes):
         look, prepared = (np.zeros((), LOOK), None)
         if isinstance(outcome, ImageError):
             errors.append((row, outcome))
@@ -119,23 +121,7 @@ class _Encoded:
         self._waiting.clear()
 
 
-def _measured(
-    pictures: Iterable[ImageRef | None], encoder: Encoder | None, workers: int
-) -> Iterator[Outcome]:
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="coordi-doctor")
-    waiting: deque[Future[Outcome]] = deque()
-    try:
-        for ref in pictures:
-            waiting.append(pool.submit(_look, ref, encoder))
-            if len(waiting) >= _AHEAD:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _look(ref: ImageRef | None, encoder: Encoder | None) -> Outcome:
+def _look(encoder: Encoder | None, ref: ImageRef | None) -> Outcome:
     if ref is None:
         return None
     try:

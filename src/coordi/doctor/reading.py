@@ -10,6 +10,7 @@ import numpy as np
 
 from coordi.data.catalog import Catalog, open_catalog
 from coordi.data.collection import Collection, group_of, key_of
+from coordi.data.features import unreadable
 from coordi.data.fieldtypes import text
 from coordi.data.outfits import Member, gather, is_outfit_file, read_members
 from coordi.data.sources import KINDS
@@ -41,7 +42,7 @@ def catalog_subject(catalog: Catalog, encoder: Encoder | None, progress: Progres
     columns = {
         name: tuple(text(item.fields.get(name)) for item in items) for name in catalog.fields
     }
-    sides = _sides(columns)
+    went_without = [f"{p.origin}: {p.reason}" for p in problems if not p.rows]
     kinds = _by_kind(problems, catalog, {item.id for item in items})
     return Subject(
         name=catalog.source,
@@ -55,8 +56,8 @@ def catalog_subject(catalog: Catalog, encoder: Encoder | None, progress: Progres
         missing=kinds["missing"],
         repeated=kinds["repeated"],
         unusable=kinds["unusable"],
-        notes=(*catalog.notes, *catalog.remarks(), *_asides(problems)),
-        sides=sides,
+        notes=(*catalog.notes, *catalog.remarks(), *went_without),
+        sides=_sides(columns),
     )
 
 
@@ -86,11 +87,6 @@ def _by_kind(
         else:
             kinds["unusable"].append(problem)
     return {kind: tuple(found) for kind, found in kinds.items()}
-
-
-def _asides(problems: list[Problem]) -> list[str]:
-    """What items went in without."""
-    return [f"{p.origin}: {p.reason}" for p in problems if not p.rows]
 
 
 def _unreadable(item: Item, error: ImageError) -> Problem:
@@ -127,7 +123,7 @@ def collection_subject(
     trials = {"test": collection.test} | ({"val": collection.val} if collection.val else {})
     names = sorted({name for photo in photos for name in photo.attributes})
     columns = {name: tuple(p.attributes.get(name, "") for p in photos) for name in names}
-    unread = {photos[row].id: _unreadable_photo(photos[row], error) for row, error in seen.errors}
+    unread = {photos[row].id: unreadable(photos[row], error) for row, error in seen.errors}
     missing = {
         photo.id: collection.missing.get(photo.id, unread[photo.id])
         for photo in photos
@@ -155,10 +151,6 @@ def collection_subject(
 
 def _is_absent(photo: Photo) -> bool:
     return photo.image.path is not None and not photo.image.path.is_file()
-
-
-def _unreadable_photo(photo: Photo, error: ImageError) -> Problem:
-    return Problem(Origin(str(photo.image.path or photo.id)), str(error), id=photo.id)
 
 
 def _sides_of(collection: Collection) -> tuple[str, ...]:

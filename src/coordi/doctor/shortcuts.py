@@ -147,16 +147,9 @@ def trial_shortcuts(subject: Subject) -> Iterator[Result]:
             kinds, _ = codes(subject.columns["category"])
             cues["category"] = kinds[:, None].astype(np.float32) * 1e3
         chance, scores = trial_scores(subject, trial, asked, cues)
-        table.append(
-            (
-                name,
-                f"{chance:.3f}",
-                *(
-                    f"{scores.get(c, float('nan')):.3f}" if c in scores else ""
-                    for c in (*PICTURE_CUES, "category")
-                ),
-            )
-        )
+        known = {cue: f"{score:.3f}" for cue, score in scores.items()}
+        cells = (known.get(cue, "") for cue in (*PICTURE_CUES, "category"))
+        table.append((name, f"{chance:.3f}", *cells))
         yield from _judged_trial(name, chance, scores, len(asked))
     if table:
         yield Figures(

@@ -1,6 +1,7 @@
 """What the checks of pictures and labels are given, whatever kind of dataset it came from."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -80,6 +81,15 @@ def _is_label(cells: tuple[str, ...]) -> bool:
     filled = [cell for cell in cells if cell]
     distinct = len(set(filled))
     return FEWEST <= distinct <= MOST and len(filled) >= MEMBERS * distinct
+
+
+def rows_alike(cells: Iterable[str]) -> dict[str, list[int]]:
+    """Value of a column → its rows, where it fills two and more."""
+    rows: dict[str, list[int]] = defaultdict(list)
+    for row, cell in enumerate(cells):
+        if cell:
+            rows[cell].append(row)
+    return {cell: members for cell, members in rows.items() if len(members) > 1}
 
 
 def codes(cells: Collection[str]) -> tuple[NDArray[np.int64], list[str]]:

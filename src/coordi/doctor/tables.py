@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from coordi.doctor.findings import Exhibit, Figures, Finding, Result, against_published, share
-from coordi.doctor.subject import MEMBERS, ONE_SIDED, Subject, label_columns
+from coordi.doctor.subject import MEMBERS, ONE_SIDED, Subject, label_columns, rows_alike
 
 NO_LABELS = frozenset(
     (
@@ -134,11 +134,8 @@ def repeated_ids(subject: Subject) -> Iterator[Result]:
 
 def repeated_titles(subject: Subject) -> Iterator[Result]:
     """Titles that several items share: variants or doubles, which a split must keep together."""
-    rows: dict[str, list[int]] = defaultdict(list)
-    for row, title in enumerate(subject.titles):
-        if title:
-            rows[title.casefold()].append(row)
-    groups = sorted((group for group in rows.values() if len(group) > 1), key=len, reverse=True)
+    alike = rows_alike(title.casefold() for title in subject.titles)
+    groups = sorted(alike.values(), key=len, reverse=True)
     if groups:
         count = sum(map(len, groups))
         yield Finding(

@@ -1,6 +1,5 @@
 """Checks for what must stay together in a split: columns and titles whose rows look alike."""
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -9,7 +8,7 @@ from numpy.typing import NDArray
 from coordi.data.collection import PhotoRows
 from coordi.data.vocabulary import without_colors
 from coordi.doctor.findings import Exhibit, Finding, Result, share
-from coordi.doctor.subject import Subject, codes, label_columns
+from coordi.doctor.subject import Subject, codes, label_columns, rows_alike
 
 ALIKE = 0.85
 """Distance within a group, as a share of that of any two rows, from which down rows look alike."""
@@ -22,7 +21,7 @@ def split_keys(subject: Subject) -> Iterator[Result]:
     """Columns of many small groups (model, sender) whose pictures look alike."""
     labels = label_columns(subject)
     for name, cells in subject.columns.items():
-        groups = _groups(cells)
+        groups = rows_alike(cells)
         grouped = sum(map(len, groups.values()))
         if name in labels or grouped < 0.05 * subject.count or grouped < _ROW:
             continue
@@ -43,7 +42,7 @@ def split_keys(subject: Subject) -> Iterator[Result]:
 
 def color_variants(subject: Subject) -> Iterator[Result]:
     """Items whose titles differ in colour words alone."""
-    groups = _groups([without_colors(title) if title else "" for title in subject.titles])
+    groups = rows_alike(map(without_colors, subject.titles))
     torn = {
         bare: rows
         for bare, rows in groups.items()
@@ -93,14 +92,6 @@ def _features(subject: Subject) -> NDArray[np.float32]:
 
 def _distance(features: NDArray[np.float32], first: PhotoRows, second: PhotoRows) -> float:
     return float(np.linalg.norm(features[first] - features[second], axis=1).mean())
-
-
-def _groups(cells: Sequence[str]) -> dict[str, list[int]]:
-    rows: dict[str, list[int]] = defaultdict(list)
-    for row, cell in enumerate(cells):
-        if cell:
-            rows[cell].append(row)
-    return {cell: members for cell, members in rows.items() if len(members) > 1}
 
 
 def _shown(groups: Mapping[str, list[int]]) -> tuple[Exhibit, ...]:

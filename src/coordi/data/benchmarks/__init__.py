@@ -14,15 +14,6 @@ from coordi.data.benchmarks.in_shop import read_in_shop
 from coordi.data.benchmarks.street2shop import read_street2shop
 from coordi.data.collection import Collection
 
-__all__ = [
-    "READERS",
-    "read_consumer_to_shop",
-    "read_deepfashion2",
-    "read_fashion_mnist",
-    "read_in_shop",
-    "read_street2shop",
-]
-
 READERS: Mapping[str, Callable[[Path], Collection]] = {
     "deepfashion-in-shop": read_in_shop,
     "deepfashion-consumer-to-shop": read_consumer_to_shop,

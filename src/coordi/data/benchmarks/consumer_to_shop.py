@@ -7,14 +7,12 @@ from coordi.data.benchmarks.gathering import (
     Gathering,
     Line,
     as_rows,
-    file_ref,
     find,
     listed,
     numbers,
-    trial_or_none,
 )
-from coordi.data.collection import Collection, PhotoRows, Trial, checked
-from coordi.types import Origin, Photo
+from coordi.data.collection import Collection, Trial
+from coordi.types import ImageRef, Origin, Photo
 
 PUBLISHED = {"images": 239_557, "items": 33_881, "pairs": 195_540}
 """Counts that the authors state."""
@@ -83,7 +81,7 @@ class _Pairs:
             origin, corners = self.boxes[name]
             box = self.gathering.share_box(path, corners, origin, name)
         category = "/".join(name.split("/")[1:-2])
-        return Photo(name, file_ref(path), item, street, category, box=box)
+        return Photo(name, ImageRef(path), item, street, category, box=box)
 
 
 def _boxes(root: Path, gathering: Gathering) -> Boxes:
@@ -103,27 +101,21 @@ def _boxes(root: Path, gathering: Gathering) -> Boxes:
 
 
 def _collection(gathering: Gathering, reader: _Pairs) -> Collection:
-    photos = tuple(gathering.photos)
-    rows: dict[tuple[str, bool], PhotoRows] = {key: as_rows(r) for key, r in reader.rows.items()}
-    gallery = as_rows([*rows["val", False].tolist(), *rows["test", False].tolist()])
+    rows = reader.rows
+    gallery = as_rows([*rows["val", False], *rows["test", False]])
     counts = {
-        "images": len(photos),
-        "items": len({photo.item for photo in photos}),
+        "images": len(gathering.photos),
+        "items": len({photo.item for photo in gathering.photos}),
         "pairs": reader.pairs,
         "val queries": len(rows["val", True]),
         "test queries": len(rows["test", True]),
         "gallery images": len(gallery),
     }
-    return checked(
-        Collection(
-            "deepfashion-consumer-to-shop",
-            photos,
-            as_rows([*rows["train", True].tolist(), *rows["train", False].tolist()]),
-            Trial(rows["test", True], gallery),
-            trial_or_none(Trial(rows["val", True], gallery)),
-            tuple(gathering.problems),
-            PUBLISHED,
-            counts,
-            gathering.missing,
-        )
+    return gathering.collection(
+        "deepfashion-consumer-to-shop",
+        as_rows([*rows["train", True], *rows["train", False]]),
+        Trial(as_rows(rows["test", True]), gallery),
+        Trial(as_rows(rows["val", True]), gallery),
+        counts,
+        PUBLISHED,
     )

@@ -9,17 +9,15 @@ from typing import Any
 from coordi.data.benchmarks.gathering import (
     Gathering,
     as_rows,
-    file_ref,
     find,
     find_all,
     held_out,
     read_json,
     street_to_shop,
-    trial_or_none,
 )
-from coordi.data.collection import Collection, Trial, checked
+from coordi.data.collection import Collection, Trial
 from coordi.errors import CatalogError
-from coordi.types import Origin, Photo
+from coordi.types import ImageRef, Origin, Photo
 
 PUBLISHED = {"validation queries": 12_550, "validation gallery": 37_183}
 """Counts that the authors state."""
@@ -66,7 +64,7 @@ def read_deepfashion2(root: Path) -> Collection:
     """
     gathering = Gathering()
     train, validation = (_read_side(root, side, gathering) for side in ("train", "validation"))
-    photos = tuple(gathering.photos)
+    photos = gathering.photos
     learn, choose = held_out(photos, as_rows(train.paired), lambda photo: photo.group)
     val = Trial(*street_to_shop(photos, choose))
     query, shop = street_to_shop(photos, as_rows(validation.paired))
@@ -78,18 +76,8 @@ def read_deepfashion2(root: Path) -> Collection:
         "train garments without a pair": train.counts["loose"],
         "validation garments of customers without a pair": validation.counts["loose user"],
     }
-    return checked(
-        Collection(
-            "deepfashion2",
-            photos,
-            learn,
-            Trial(query, gallery),
-            trial_or_none(val),
-            tuple(gathering.problems),
-            PUBLISHED,
-            counts,
-            gathering.missing,
-        )
+    return gathering.collection(
+        "deepfashion2", learn, Trial(query, gallery), val, counts, PUBLISHED
     )
 
 
@@ -136,7 +124,7 @@ def _take(
     box = gathering.share_box(picture, corners, origin, id_)
     item, group = f"{pair}/{style}" if style else id_, f"{folder.name}/{pair}"
     photo = Photo(
-        id_, file_ref(picture), f"{folder.name}/{item}", street, category, box=box, group=group
+        id_, ImageRef(picture), f"{folder.name}/{item}", street, category, box=box, group=group
     )
     (rows.paired if style else rows.loose_shop).append(gathering.add(photo, origin))
 

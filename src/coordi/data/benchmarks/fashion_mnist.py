@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
-from coordi.data.benchmarks.gathering import as_rows, find, held_out, trial_or_none
-from coordi.data.collection import Collection, Trial, checked
+from coordi.data.benchmarks.gathering import Gathering, as_rows, find, held_out
+from coordi.data.collection import Collection, Trial
 from coordi.errors import CatalogError
 from coordi.types import ImageRef, Photo
 
@@ -59,17 +59,13 @@ def read_fashion_mnist(root: Path) -> Collection:
         rows[side] = range(start, len(photos))
     train, val = held_out(photos, as_rows(rows["train"]), lambda photo: photo.id)
     test = as_rows(rows["test"])
-    return checked(
-        Collection(
-            "fashion-mnist",
-            tuple(photos),
-            train,
-            Trial(test, test, match="category"),
-            trial_or_none(Trial(val, val, match="category")),
-            (),
-            PUBLISHED,
-            {f"{side} images": len(rows[side]) for side in rows},
-        )
+    return Gathering(photos).collection(
+        "fashion-mnist",
+        train,
+        Trial(test, test, match="category"),
+        Trial(val, val, match="category"),
+        {f"{side} images": len(rows[side]) for side in rows},
+        PUBLISHED,
     )
 
 

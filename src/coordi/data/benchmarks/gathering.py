@@ -1,7 +1,7 @@
 """What the readers of public benchmarks share: files found, lines read, photos gathered."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from PIL import Image as Pillow
 
-from coordi.data.collection import PhotoRows, Trial
+from coordi.data.collection import Collection, PhotoRows, Trial, checked
 from coordi.data.splits import split_of
 from coordi.errors import CatalogError, NotFoundError
-from coordi.types import Box, ImageRef, Origin, Photo, Problem
+from coordi.types import Box, Origin, Photo, Problem
 
 VAL_SHARE = 0.1
 """Share of the training items that is held out to choose by, where the authors hold out none."""
@@ -39,6 +39,31 @@ class Gathering:
             self.missing[photo.id] = Problem(origin, reason, photo.id)
         self.photos.append(photo)
         return len(self.photos) - 1
+
+    def collection(
+        self,
+        name: str,
+        train: PhotoRows,
+        test: Trial,
+        val: Trial,
+        counts: Mapping[str, int],
+        published: Mapping[str, int] | None = None,
+    ) -> Collection:
+        """The collection of all that was gathered; a `val` that asks nothing is left out."""
+        asks = len(val.query) and len(val.gallery)
+        return checked(
+            Collection(
+                name,
+                tuple(self.photos),
+                train,
+                test,
+                val if asks else None,
+                tuple(self.problems),
+                published or {},
+                counts,
+                self.missing,
+            )
+        )
 
     def share_box(
         self, path: Path, corners: Sequence[float], origin: Origin, id: str
@@ -172,13 +197,3 @@ def street_to_shop(photos: Sequence[Photo], rows: PhotoRows) -> tuple[PhotoRows,
     """Rows of street photos and rows of shop photos."""
     street = np.array([photos[row].street for row in rows.tolist()], bool)
     return rows[street], rows[~street]
-
-
-def trial_or_none(trial: Trial) -> Trial | None:
-    """The trial, None where it asks nothing."""
-    return trial if len(trial.query) and len(trial.gallery) else None
-
-
-def file_ref(path: Path) -> ImageRef:
-    """A picture by its path."""
-    return ImageRef(path=path)

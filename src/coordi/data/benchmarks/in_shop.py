@@ -6,14 +6,12 @@ from coordi.data.benchmarks.gathering import (
     Gathering,
     Line,
     as_rows,
-    file_ref,
     find,
     held_out,
     listed,
-    trial_or_none,
 )
-from coordi.data.collection import Collection, PhotoRows, Trial, checked
-from coordi.types import Photo
+from coordi.data.collection import Collection, PhotoRows, Trial
+from coordi.types import ImageRef, Photo
 
 PUBLISHED = {
     "images": 52_712,
@@ -57,7 +55,7 @@ def read_in_shop(root: Path) -> Collection:
 def _photo(line: Line, pictures: Path, details: dict[str, str]) -> Photo:
     name, item, _ = line.values
     category = "/".join(name.split("/")[1:-2])
-    return Photo(name, file_ref(pictures / name), item, category=category, attributes=details)
+    return Photo(name, ImageRef(pictures / name), item, category=category, attributes=details)
 
 
 def _details(root: Path, gathering: Gathering) -> dict[str, dict[str, str]]:
@@ -79,20 +77,11 @@ def _named(names: tuple[str, ...], number: str) -> str:
 
 
 def _collection(gathering: Gathering, sides: dict[str, PhotoRows]) -> Collection:
-    photos = tuple(gathering.photos)
+    photos = gathering.photos
     train, val = held_out(photos, sides["train"], lambda photo: photo.item)
     counts = {f"{side} images": len(rows) for side, rows in sides.items()}
     counts |= {"images": len(photos), "items": len({photo.item for photo in photos})}
-    return checked(
-        Collection(
-            "deepfashion-in-shop",
-            photos,
-            train,
-            Trial(sides["query"], sides["gallery"]),
-            trial_or_none(Trial(val, val)),
-            tuple(gathering.problems),
-            PUBLISHED,
-            counts,
-            gathering.missing,
-        )
+    test = Trial(sides["query"], sides["gallery"])
+    return gathering.collection(
+        "deepfashion-in-shop", train, test, Trial(val, val), counts, PUBLISHED
     )

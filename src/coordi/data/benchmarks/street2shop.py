@@ -1,6 +1,6 @@
 """Street2Shop, "Where to buy it" (Kiapour et al. 2015): street photos → shops, by category."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,18 +8,16 @@ from typing import Any
 from coordi.data.benchmarks.gathering import (
     Gathering,
     as_rows,
-    file_ref,
     find,
     find_all,
     held_out,
     read_json,
     street_to_shop,
-    trial_or_none,
 )
-from coordi.data.collection import Collection, PhotoRows, Trial, checked
+from coordi.data.collection import Collection, PhotoRows, Trial
 from coordi.data.splits import connected_groups
 from coordi.errors import CatalogError
-from coordi.types import Origin, Photo
+from coordi.types import ImageRef, Origin, Photo
 
 PUBLISHED = {"shop photos": 404_683, "street photos": 20_357, "pairs": 39_479}
 """Counts that the authors state."""
@@ -111,7 +109,7 @@ class _Reader:
         path = self.files.get(photo, self.folder / f"{photo:09}.jpg")
         street = corners is not None
         box = self.gathering.share_box(path, corners, origin, id_) if corners else None
-        taken = Photo(id_, file_ref(path), item, street, category, box=box)
+        taken = Photo(id_, ImageRef(path), item, street, category, box=box)
         address = self.addresses.get(photo)
         missing = f"{path} is missing; it was at {address}" if address else ""
         self.rows[side].append(self.gathering.add(taken, origin, missing))
@@ -148,9 +146,10 @@ def _corners(box: object) -> tuple[float, ...] | None:
 
 
 def _collection(reader: _Reader) -> Collection:
-    found = reader.gathering.photos
-    groups = connected_groups(sorted({photo.item for photo in found}), reader.links)
-    photos = tuple(replace(photo, item=groups[photo.item]) for photo in found)
+    gathering = reader.gathering
+    groups = connected_groups(sorted({photo.item for photo in gathering.photos}), reader.links)
+    photos = [replace(photo, item=groups[photo.item]) for photo in gathering.photos]
+    gathering.photos = photos
     shop, train, test = (as_rows(reader.rows[side]) for side in ("shop", "train", "test"))
     asked = {photos[row].item for row in test.tolist()}
     pictures = {photos[row].image.path for row in test.tolist()}
@@ -162,7 +161,8 @@ def _collection(reader: _Reader) -> Collection:
     taught = {photos[row].item for row in kept}
     shown = [row for row in shop.tolist() if photos[row].item in taught]
     learn, choose = held_out(photos, as_rows([*kept, *shown]), lambda photo: photo.item)
-    val = trial_or_none(Trial(*street_to_shop(photos, choose), within="category"))
+    test_trial = Trial(test, shop, within="category")
+    val = Trial(*street_to_shop(photos, choose), within="category")
     counts = {
         "shop photos": _pictures(photos, shop),
         "street photos": _pictures(photos, as_rows([*train.tolist(), *test.tolist()])),
@@ -170,21 +170,9 @@ def _collection(reader: _Reader) -> Collection:
         "test queries": len(test),
         "train street boxes left out, asked about in test": len(train) - len(kept),
     }
-    return checked(
-        Collection(
-            "street2shop",
-            photos,
-            learn,
-            Trial(test, shop, within="category"),
-            val,
-            tuple(reader.gathering.problems),
-            PUBLISHED,
-            counts,
-            reader.gathering.missing,
-        )
-    )
+    return gathering.collection("street2shop", learn, test_trial, val, counts, PUBLISHED)
 
 
-def _pictures(photos: tuple[Photo, ...], rows: PhotoRows) -> int:
+def _pictures(photos: Sequence[Photo], rows: PhotoRows) -> int:
     """How many different files some rows show."""
     return len({photos[row].image.path for row in rows.tolist()})

@@ -1,6 +1,6 @@
 """Cells of an export's row by the bare names of their columns."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable
 
 from coordi.data.fieldtypes import plain, text
 from coordi.data.readers.table import Record
@@ -31,6 +31,20 @@ class Row:
             return float(self.text(name))
         except ValueError:
             return float("inf")
+
+
+def told_by(signs: str) -> Callable[[frozenset[str]], bool]:
+    """Whether bare column names are those of an export: all signs, of those between bars one."""
+    groups = [set(sign.split("|")) for sign in signs.split()]
+    return lambda columns: all(columns & group for group in groups)
+
+
+def grouped(records: Iterable[Record], key: Callable[[Row], str]) -> dict[str, list[Row]]:
+    """Rows by their key, wherever they stand; a row without one is a group of its own."""
+    groups: dict[str, list[Row]] = {}
+    for number, row in enumerate(map(Row, records), 1):
+        groups.setdefault(key(row) or f"row-{number}", []).append(row)
+    return groups
 
 
 def rest(row: Row, dropped: Collection[str]) -> dict[str, object]:

@@ -22,19 +22,8 @@ _BEFORE_PICTURE = re.compile(r"(?<![^|;,])[^=:/|;,]+=(?=https?://)")
 """What eBay writes before the picture of a variation: "Red=https://…"."""
 
 Names = Mapping[str, tuple[str, ...]]
+"""Role → bare names of the columns that it is taken from, the likeliest first."""
 Options = dict[str, str]
-
-
-def _no_options(_row: Row, _head: Row) -> Options:
-    return {}
-
-
-def _no_choices(_row: Row) -> dict[str, list[str]]:
-    return {}
-
-
-def _stated_price(_row: Row, _head: Row) -> object:
-    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,19 +31,18 @@ class Layout:
     """How one system lays out its export; names are bare."""
 
     names: Names
-    """Role → its columns, the likeliest first."""
     key: Callable[[Row], str]
     """The product that a row belongs to; "" is that of the row above, or one of its own."""
     kind: Callable[[Row], Kind]
-    options: Callable[[Row, Row], Options] = _no_options
+    options: Callable[[Row, Row], Options] = lambda _row, _head: {}
     """Options of a variant, from its row and its product's."""
-    choices: Callable[[Row], dict[str, list[str]]] = _no_choices
+    choices: Callable[[Row], dict[str, list[str]]] = lambda _row: {}
     """Options with all their values, of a product whose variants have no rows."""
     pictures: tuple[str, ...] = ()
     """Columns with pictures, as patterns; in the file's order."""
     variant_id: tuple[str, ...] = ()
     """Columns with an id of a variant that stays."""
-    price: Callable[[Row, Row], object] = _stated_price
+    price: Callable[[Row, Row], object] = lambda _row, _head: None
     """A variant's price where its column does not state it, from its row and its product's."""
     dropped: re.Pattern[str] = re.compile(r"(?!)")
     """Further columns that say nothing of the garment, or what its items have otherwise."""

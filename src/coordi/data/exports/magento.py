@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 
-from coordi.data.exports.columns import Row, rest, split
+from coordi.data.exports.columns import Row, rest, split, told_by
 from coordi.data.exports.variants import COLOR, SIZE, Product, Variant
 from coordi.data.readers.table import Record
 from coordi.data.rolenames import bare
@@ -17,6 +17,8 @@ NAMES = {
     "price": ("price",),
 }
 
+is_csv = told_by("sku name producttype baseimage|attributesetcode|configurablevariations")
+
 _PAIR = re.compile(r"(?:^|,)\s*(\w+)=((?:(?!,\s*\w+=).)*)", re.DOTALL)
 _DROPPED = frozenset(
     (
@@ -27,13 +29,6 @@ _DROPPED = frozenset(
         *("additionalimagelabels", "storeviewcode", "attributesetcode", "productwebsites"),
     )
 )
-
-
-def is_csv(columns: frozenset[str]) -> bool:
-    """Whether bare column names are those of the export."""
-    return {"sku", "name", "producttype"} <= columns and bool(
-        {"baseimage", "attributesetcode", "configurablevariations"} & columns
-    )
 
 
 def products(records: Iterable[Record]) -> Iterator[Product]:

@@ -7,7 +7,7 @@ products that a configurable one has, a row for each of their options.
 from collections.abc import Iterable, Iterator
 
 from coordi.data.exports import magento
-from coordi.data.exports.columns import Row
+from coordi.data.exports.columns import Row, told_by
 from coordi.data.exports.variants import Product
 from coordi.data.readers.table import Record
 from coordi.data.rolenames import bare
@@ -20,14 +20,9 @@ NAMES = {
     "category": ("category",),
     "price": ("price",),
 }
+is_csv = told_by("sku name type attributeset superproductssku|mediaimage")
+
 _DROPPED = frozenset(("image", "smallimage", "thumbnail", "mediagallery", "type"))
-
-
-def is_csv(columns: frozenset[str]) -> bool:
-    """Whether bare column names are those of the export."""
-    return {"sku", "name", "type", "attributeset"} <= columns and bool(
-        {"superproductssku", "mediaimage"} & columns
-    )
 
 
 def products(records: Iterable[Record]) -> Iterator[Product]:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 
-from coordi.data.exports.columns import Row, rest
+from coordi.data.exports.columns import Row, grouped, rest, told_by
 from coordi.data.exports.variants import Product, Variant
 from coordi.data.picturecells import entries
 from coordi.data.readers.table import Record
@@ -19,6 +19,8 @@ NAMES = {
     "url": ("link",),
 }
 
+is_feed = told_by("id title imagelink|image0url link|availability|itemgroupid|additionalimagelink")
+
 _NUMBERED = re.compile(r"image\d+url$")
 """Meta's columns of several pictures: "image[0].url"."""
 _DROPPED = frozenset(
@@ -27,23 +29,14 @@ _DROPPED = frozenset(
 )  # fmt: skip
 
 
-def is_feed(columns: frozenset[str]) -> bool:
-    """Whether bare column names are those of the feed's specification."""
-    beside = {"link", "availability", "itemgroupid", "additionalimagelink"} & columns
-    pictured = {"imagelink", "image0url"} & columns
-    return {"id", "title"} <= columns and bool(beside and pictured)
-
-
 def products(records: Iterable[Record]) -> Iterator[Product]:
     """Rows of one item_group_id are variants of one product; a row without one stands alone."""
-    groups: dict[str, list[Row]] = {}
-    for number, record in enumerate(records):
-        row = Row(record)
-        group = row.text("itemgroupid")
-        key = f"group {group}" if group else f"id {row.text('id') or number}"
-        groups.setdefault(key, []).append(row)
-    for rows in groups.values():
-        yield _product(rows)
+    return map(_product, grouped(records, _key).values())
+
+
+def _key(row: Row) -> str:
+    group, id_ = row.text("itemgroupid"), row.text("id")
+    return f"group {group}" if group else id_ and f"id {id_}"
 
 
 def _product(rows: list[Row]) -> Product:

@@ -1,12 +1,12 @@
 """Which shop system wrote a table, and the table of its items."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 
 from coordi.data.exports import magento, magento1, merchant, shopify, systems, woocommerce
-from coordi.data.exports.layouts import Layout
+from coordi.data.exports.columns import told_by
+from coordi.data.exports.layouts import Layout, Names
 from coordi.data.exports.variants import HIGHEST, Product, records_of
 from coordi.data.readers.table import Record, Table
 from coordi.data.rolenames import bare
@@ -16,21 +16,27 @@ Read = Callable[[Iterable[Record]], Iterator[Product]]
 
 _PEEK = 3  # rows that tell what objects without a header hold
 
-Names = Mapping[str, tuple[str, ...]]
-"""Role → bare names of the columns that it is taken from, the likeliest first."""
-
 _LAYOUTS: tuple[tuple[str, Callable[[frozenset[str]], bool], Layout], ...] = (
-    ("a Squarespace export", systems.is_squarespace, systems.SQUARESPACE),
-    ("a Wix export", systems.is_wix, systems.WIX),
-    ("an Amazon flat file", systems.is_amazon, systems.AMAZON),
-    ("a BigCommerce export", systems.is_bigcommerce, systems.BIGCOMMERCE),
-    ("an Ecwid export", systems.is_ecwid, systems.ECWID),
-    ("a Shopware export", systems.is_shopware, systems.SHOPWARE),
-    ("a Lightspeed export", systems.is_lightspeed, systems.LIGHTSPEED),
-    ("an Etsy export", systems.is_etsy, systems.ETSY),
-    ("an eBay file", systems.is_ebay, systems.EBAY),
-    ("a Rakuten export", systems.is_rakuten, systems.RAKUTEN),
-    ("a Cafe24 export", systems.is_cafe24, systems.CAFE24),
+    ("a Squarespace export", told_by("title hostedimageurls"), systems.SQUARESPACE),
+    ("a Wix export", told_by("fieldtype name handleid|handle"), systems.WIX),
+    ("an Amazon flat file", told_by("itemsku itemname mainimageurl"), systems.AMAZON),
+    (
+        "a BigCommerce export",
+        told_by("itemtype productname productcodesku"),
+        systems.BIGCOMMERCE,
+    ),
+    ("a BigCommerce export", told_by("item name sku imageurlimport"), systems.BIGCOMMERCE),
+    (
+        "an Ecwid export",
+        told_by("type productname productinternalid|productmediamainimageurl"),
+        systems.ECWID,
+    ),
+    ("a Shopware export", told_by("productnumber name covermediaurl"), systems.SHOPWARE),
+    ("a Lightspeed export", told_by("internalid internalvariantid"), systems.LIGHTSPEED),
+    ("an Etsy export", told_by("title currencycode image1"), systems.ETSY),
+    ("an eBay file", told_by("title startprice picurl|itemphotourl"), systems.EBAY),
+    ("a Rakuten export", told_by("商品管理番号商品url 商品名"), systems.RAKUTEN),
+    ("a Cafe24 export", told_by("상품코드 상품명 이미지등록상세"), systems.CAFE24),
 )
 _BY_COLUMNS: tuple[tuple[str, Callable[[frozenset[str]], bool], Read, Names], ...] = (
     ("a Shopify export", shopify.is_csv, shopify.csv_products, shopify.NAMES),
@@ -42,59 +48,40 @@ _BY_COLUMNS: tuple[tuple[str, Callable[[frozenset[str]], bool], Read, Names], ..
 )
 
 
-@dataclass(slots=True)
-class ExportTable:
+@dataclass(slots=True, kw_only=True)
+class ExportTable(Table):
     """The items of an export; its rows are held in memory, since one product's may lie apart."""
 
-    table: Table
+    file_notes: tuple[str, ...]
     name: str
     """What it is, such as "a Shopify export"."""
-    read: Read
+    products: Read
     roles: Mapping[str, str]
     """Role → the file's own column for it, under which items have it."""
-    said: str = field(default="", init=False)
-    """What the latest pass folded."""
-    folded: int = field(default=0, init=False)
+    folded: int = 0
     """Rows that the latest pass put into the item of another."""
-    ranges: int = field(default=0, init=False)
+    ranges: int = 0
     """Items of the latest pass whose sizes differ in price."""
-
-    columns: tuple[str, ...] = field(default=(), init=False)
-
-    @property
-    def pictures(self) -> tuple[str, ...]:
-        """None: exports name their pictures."""
-        return ()
-
-    @property
-    def folder(self) -> Path:
-        """What image paths are relative to."""
-        return self.table.folder
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """How the file was read, and what it was recognised as."""
-        folded = f": {self.said}" if self.said else ""
-        return (*self.table.notes, f"reads as {self.name}{folded}")
 
     def records(self, without: Collection[str] = ()) -> Iterator[Record | Problem]:
         """Problems of the file first, then one record an item."""
         rows: list[Record] = []
-        for row in self.table.records(without):
+        for row in self.read(without):
             if isinstance(row, Problem):
                 yield row
             else:
                 rows.append(row)
-        products = list(self.read(rows))
+        products = list(self.products(rows))
         records = [record for product in products for record in records_of(product)]
         self.folded = max(0, len(rows) - len(records))
         self.ranges = sum(HIGHEST in record.values for record in records)
-        self.said = (
-            f"{len(rows):,} rows are {len(products):,} products in {len(records):,} looks; sizes "
+        folded = (
+            f": {len(rows):,} rows are {len(products):,} products in {len(records):,} looks; sizes "
             "of one look are one item, further pictures are kept"
             if len(rows) != len(records)
             else ""
         )
+        self.notes = (*self.file_notes, f"reads as {self.name}{folded}")
         yield from map(self._as_in_file, records)
 
     @property
@@ -134,12 +121,18 @@ def _recognised(table: Table) -> ExportTable | None:
         columns = list(dict.fromkeys(name for row in head for name in row.values))
         if head and all(shopify.is_json(row.values) for row in head):
             roles = _roles(shopify.JSON_NAMES, columns)
-            return ExportTable(table, "Shopify's products.json", shopify.json_products, roles)
+            return _items_of(table, "Shopify's products.json", shopify.json_products, roles)
     known = frozenset(map(bare, columns))
     for name, fits, read, names in _BY_COLUMNS:
         if fits(known):
-            return ExportTable(table, name, read, _roles(names, columns))
+            return _items_of(table, name, read, _roles(names, columns))
     return None
+
+
+def _items_of(table: Table, name: str, read: Read, roles: Mapping[str, str]) -> ExportTable:
+    return ExportTable(
+        table.folder, table.records, name=name, products=read, roles=roles, file_notes=table.notes
+    )
 
 
 def _roles(names: Names, columns: Collection[str]) -> dict[str, str]:

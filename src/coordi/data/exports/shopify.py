@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from coordi.data.exports.columns import Row, rest
+from coordi.data.exports.columns import Row, grouped, rest, told_by
 from coordi.data.exports.variants import Product, Variant
 from coordi.data.readers.table import Record
 
@@ -30,6 +30,8 @@ FORMER = "compare_at_price"
 NO_OPTION = "Default Title"
 """What Shopify writes for a product that has no options."""
 
+is_csv = told_by("handle|urlhandle option1value|variantprice|imagesrc|productimageurl")
+
 _PRODUCT = ("title", "bodyhtml", "description", "handle", "urlhandle")
 _PICTURES = ("imagesrc", "productimageurl", "imageposition", "imagealttext")
 _VARIANT = (
@@ -37,14 +39,6 @@ _VARIANT = (
     "variantcompareatprice", "compareatprice", "variantbarcode", "barcode",
     "variantinventoryqty", "inventoryquantity",
 )  # fmt: skip
-
-
-def is_csv(columns: frozenset[str]) -> bool:
-    """Whether bare column names are those of the product CSV."""
-    handle = bool({"handle", "urlhandle"} & columns)
-    return handle and bool(
-        {"option1value", "variantprice", "imagesrc", "productimageurl"} & columns
-    )
 
 
 def is_json(record: Mapping[str, object]) -> bool:
@@ -55,11 +49,7 @@ def is_json(record: Mapping[str, object]) -> bool:
 
 def csv_products(records: Iterable[Record]) -> Iterator[Product]:
     """Rows of one handle are one product, wherever they stand."""
-    groups: dict[str, list[Row]] = {}
-    for number, record in enumerate(records):
-        row = Row(record)
-        handle = row.text("handle", "urlhandle") or f"row-{number + 1}"
-        groups.setdefault(handle, []).append(row)
+    groups = grouped(records, lambda row: row.text("handle", "urlhandle"))
     for handle, rows in groups.items():
         yield _csv_product(handle, rows)
 

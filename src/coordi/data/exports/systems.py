@@ -35,12 +35,6 @@ def _by_word(row: Row, column: str, words: Mapping[str, Kind], title: str) -> Ki
 
 # Squarespace: a row without a product is a further variant of the one above.
 
-
-def is_squarespace(columns: frozenset[str]) -> bool:
-    """Whether bare column names are those of Squarespace's product export."""
-    return {"title", "hostedimageurls"} <= columns
-
-
 SQUARESPACE = Layout(
     {
         "id": ("productidnoneditable",),
@@ -61,11 +55,6 @@ SQUARESPACE = Layout(
 
 
 # Wix: rows of one handle; the first catalogue writes "Product", the third "PRODUCT" and "MEDIA".
-
-
-def is_wix(columns: frozenset[str]) -> bool:
-    """Whether bare column names are those of Wix's product export, old or new."""
-    return {"fieldtype", "name"} <= columns and bool({"handleid", "handle"} & columns)
 
 
 def _wix_choices(row: Row) -> dict[str, list[str]]:
@@ -110,11 +99,6 @@ WIX = Layout(
 # Amazon: the parent is no garment that can be bought.
 
 
-def is_amazon(columns: frozenset[str]) -> bool:
-    """Whether bare column names are those of Amazon's flat files."""
-    return {"itemsku", "itemname", "mainimageurl"} <= columns
-
-
 def _amazon_kind(row: Row) -> Kind:
     return "product" if row.text("parentchild").casefold() == "parent" else "variant"
 
@@ -144,13 +128,6 @@ AMAZON = Layout(
 
 
 # BigCommerce: products with rows for variants, rules and pictures below them.
-
-
-def is_bigcommerce(columns: frozenset[str]) -> bool:
-    """Whether bare column names are those of BigCommerce's legacy or its present export."""
-    legacy = {"itemtype", "productname", "productcodesku"} <= columns
-    present = {"item", "name", "sku", "imageurlimport"} <= columns
-    return legacy or present
 
 
 def _bigcommerce_kind(row: Row) -> Kind:
@@ -202,13 +179,6 @@ BIGCOMMERCE = Layout(
 # Ecwid: the row's type says what it is.
 
 
-def is_ecwid(columns: frozenset[str]) -> bool:
-    """Whether bare column names are those of Ecwid's catalogue export."""
-    return {"type", "productname"} <= columns and bool(
-        {"productinternalid", "productmediamainimageurl"} & columns
-    )
-
-
 def _ecwid_options(row: Row, _head: Row) -> Options:
     before = "product_variation_option_"
     cells = row.record.values
@@ -239,12 +209,6 @@ ECWID = Layout(
 
 # Shopware: a variant names its parent and leaves empty what it has from it.
 
-
-def is_shopware(columns: frozenset[str]) -> bool:
-    """Whether bare column names are those of Shopware 6's profile for products."""
-    return {"productnumber", "name", "covermediaurl"} <= columns
-
-
 SHOPWARE = Layout(
     {
         "id": ("id",),
@@ -265,21 +229,11 @@ SHOPWARE = Layout(
 
 # Lightspeed eCom (C-Series): a row a variant, with all of the product; languages by prefix.
 
-
-def is_lightspeed(columns: frozenset[str]) -> bool:
-    """Whether bare column names are those of Lightspeed eCom's product export."""
-    return {"internalid", "internalvariantid"} <= columns
-
-
 _LANGUAGES = ("us", "en", "uk", "nl", "de", "fr", "es", "it", "be", "ca", "da", "sv", "no", "pl")
 
 
 def _in_languages(*names: str) -> tuple[str, ...]:
     return tuple(f"{language}{name}" for name in names for language in _LANGUAGES)
-
-
-def _lightspeed_options(row: Row, _head: Row) -> Options:
-    return pairs(row.text(*_in_languages("variant")).replace('"', ""), ",", ":")
 
 
 LIGHTSPEED = Layout(
@@ -305,12 +259,6 @@ LIGHTSPEED = Layout(
 
 # Etsy: a row a listing, which lists the values of its variations.
 
-
-def is_etsy(columns: frozenset[str]) -> bool:
-    """Whether bare column names are those of Etsy's download of listings."""
-    return {"title", "currencycode", "image1"} <= columns
-
-
 ETSY = Layout(
     {
         "id": ("sku",),
@@ -331,12 +279,6 @@ ETSY = Layout(
 
 
 # eBay: rows of relation "Variation" below the listing.
-
-
-def is_ebay(columns: frozenset[str]) -> bool:
-    """Whether bare column names are those of eBay's templates for listings."""
-    return {"title", "startprice"} <= columns and bool({"picurl", "itemphotourl"} & columns)
-
 
 EBAY = Layout(
     {
@@ -366,11 +308,6 @@ EBAY = Layout(
 # Rakuten: a row for the product and one for each SKU; all of them name the product.
 
 _RAKUTEN_KEY = "商品管理番号商品url"
-
-
-def is_rakuten(columns: frozenset[str]) -> bool:
-    """Whether bare column names are those of Rakuten's item.csv or normal-item.csv."""
-    return {_RAKUTEN_KEY, "商品名"} <= columns
 
 
 def _rakuten_kind(row: Row) -> Kind:
@@ -411,11 +348,6 @@ RAKUTEN = Layout(
 
 
 # Cafe24: a row a product, whose options are listed in one cell.
-
-
-def is_cafe24(columns: frozenset[str]) -> bool:
-    """Whether bare column names are those of Cafe24's product file."""
-    return {"상품코드", "상품명", "이미지등록상세"} <= columns
 
 
 def _cafe24_choices(row: Row) -> dict[str, list[str]]:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from coordi.data.exports.columns import Row
+from coordi.data.exports.columns import Row, told_by
 from coordi.data.exports.variants import Product, Variant
 from coordi.data.picturecells import entries
 from coordi.data.readers.table import Record
@@ -75,12 +75,12 @@ _DROPPED = frozenset(
 )
 
 
+_is_csv = told_by("id type name images regularprice|published|parent")
+
+
 def is_csv(columns: frozenset[str]) -> bool:
     """Whether bare column names are those of the exporter, in any of its languages."""
-    known = {_english(name) for name in columns}
-    return {"id", "type", "name", "images"} <= known and bool(
-        {"regularprice", "published", "parent"} & known
-    )
+    return _is_csv(frozenset(map(_english, columns)))
 
 
 def _english(column: str) -> str:

@@ -5,10 +5,11 @@ import re
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from coordi.data.readers.table import OneFile, Record
+from coordi.data.readers.table import Record, Table
 from coordi.data.readers.textfile import detect_encoding, is_clean, lines, shown
 from coordi.errors import CatalogError
 from coordi.types import Origin, Problem
@@ -34,28 +35,21 @@ class Dialect:
     """Lines before the header ("sep=;")."""
 
 
-@dataclass(frozen=True, slots=True)
-class DelimitedTable(OneFile):
-    """A text file with a header line."""
-
-    encoding: str
-    dialect: Dialect
-    columns: tuple[str, ...]
-    notes: tuple[str, ...] = ()
-
-    def records(self, without: Collection[str] = ()) -> Iterator[Record | Problem]:  # noqa: ARG002
-        """Stream the rows; a row of the wrong width is a `Problem`."""
-        rows = _rows(self.path, self.encoding, self.dialect, len(self.columns))
-        next(rows, None)  # the header
-        for line, cells in rows:
-            origin = Origin(str(self.path), line)
-            if isinstance(cells, str):
-                yield Problem(origin, cells)
-            else:
-                yield Record(origin, dict(zip(self.columns, cells, strict=True)))
+def _records(
+    path: Path, encoding: str, dialect: Dialect, columns: Sequence[str], _without: Collection[str]
+) -> Iterator[Record | Problem]:
+    """Stream the rows; a row of the wrong width is a `Problem`."""
+    rows = _rows(path, encoding, dialect, len(columns))
+    next(rows, None)  # the header
+    for line, cells in rows:
+        origin = Origin(str(path), line)
+        if isinstance(cells, str):
+            yield Problem(origin, cells)
+        else:
+            yield Record(origin, dict(zip(columns, cells, strict=True)))
 
 
-def open_delimited(path: Path, encoding: str | None = None) -> DelimitedTable:
+def open_delimited(path: Path, encoding: str | None = None) -> Table:
     """Open a CSV file: encoding, dialect and header are found out, few rows are read."""
     csv.field_size_limit(_LONGEST_CELL)
     encoding, note = detect_encoding(path, encoding)
@@ -75,7 +69,8 @@ def open_delimited(path: Path, encoding: str | None = None) -> DelimitedTable:
     if dialect.backslashes:
         notes.append(f'{path} writes quotes within values as \\"; they were read as quotes')
     names = unique_names([shown(cell) for cell in header])
-    return DelimitedTable(path, encoding, dialect, names, tuple(notes))
+    rows = partial(_records, path, encoding, dialect, names)
+    return Table(path.parent, rows, names, notes=tuple(notes))
 
 
 def _lines_before_header(path: Path, encoding: str) -> int:

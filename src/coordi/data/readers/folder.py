@@ -4,10 +4,11 @@ import os
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from coordi.data.picturecells import is_picture_name
-from coordi.data.readers.table import Record
+from coordi.data.readers.table import Record, Table
 from coordi.types import Origin, Problem
 
 _STARTS = (
@@ -22,35 +23,38 @@ _LITTER = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
 """What systems leave in folders; not worth a word, like hidden files."""
 
 
-@dataclass(frozen=True, slots=True)
-class FolderTable:
-    """Pictures by path, sorted; where there are folders within, they become a column."""
+@dataclass(slots=True, kw_only=True)
+class FolderTable(Table):
+    """Pictures by path, sorted."""
 
-    folder: Path
     names: tuple[str, ...]
     """Paths relative to `folder`, with "/"."""
-    notes: tuple[str, ...] = ()
     links: tuple[str, ...] = ()
     """Links to folders, which are not followed."""
     aside: Mapping[str, int] = field(default_factory=dict)
     """Suffix → files that are no pictures."""
-    pictures: tuple[str, ...] = field(default=(), init=False)
 
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """ "image" (path) and, where there are folders within, "folder"."""
-        return ("image", "folder") if any("/" in name for name in self.names) else ("image",)
 
-    def records(self, without: Collection[str] = ()) -> Iterator[Record | Problem]:  # noqa: ARG002
-        """Stream one record per picture, and a problem for every linked folder."""
-        nested = "folder" in self.columns
-        for name in self.names:
-            values = {"image": name}
-            if nested:
-                values["folder"] = name.rpartition("/")[0]
-            yield Record(Origin(str(self.folder / name)), values)
-        for name in self.links:
-            yield _linked(self.folder / name)
+def picture_table(folder: Path, names: tuple[str, ...], links: tuple[str, ...] = ()) -> FolderTable:
+    """A table of pictures below a folder; where there are folders within, they become a column."""
+    columns = ("image", "folder") if any("/" in name for name in names) else ("image",)
+    rows = partial(_records, folder, columns, names, links)
+    return FolderTable(folder, rows, columns, names=names, links=links)
+
+
+def _records(
+    folder: Path,
+    columns: tuple[str, ...],
+    names: tuple[str, ...],
+    links: tuple[str, ...],
+    _without: Collection[str],
+) -> Iterator[Record | Problem]:
+    """Stream one record per picture, and a problem for every linked folder."""
+    for name in names:
+        values = zip(columns, (name, name.rpartition("/")[0]), strict=False)
+        yield Record(Origin(str(folder / name)), dict(values))
+    for name in links:
+        yield _linked(folder / name)
 
 
 def _linked(link: Path) -> Problem:
@@ -80,8 +84,9 @@ def open_folder(folder: Path) -> FolderTable:
                 names.append((place / name).as_posix())
             elif not _is_litter(name):
                 aside[Path(name).suffix.lower() or "without suffix"] += 1
-    said = _left_aside(aside)
-    return FolderTable(folder, tuple(sorted(names)), said, tuple(sorted(links)), dict(aside))
+    table = picture_table(folder, tuple(sorted(names)), tuple(sorted(links)))
+    table.notes, table.aside = _left_aside(aside), dict(aside)
+    return table
 
 
 def _left_aside(aside: Counter[str]) -> tuple[str, ...]:

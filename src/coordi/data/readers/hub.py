@@ -2,34 +2,22 @@
 
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from coordi.data.readers.table import Record
+from coordi.data.readers.table import Record, Table
 from coordi.errors import CatalogError, require
 from coordi.types import Origin, Problem
 
 _NAME = re.compile(r"(?:hf:)?(?P<name>[\w.-]+/[\w.-]+)(?::(?P<split>[\w.-]+))?")
 
 
-@dataclass(frozen=True, slots=True)
-class HubTable:
-    """One split of a dataset, kept by `datasets` in its own cache on disk."""
-
-    name: str
-    split: str
-    data: Any
-    columns: tuple[str, ...]
-    pictures: tuple[str, ...]
-    folder: Path = Path()
-    notes: tuple[str, ...] = ()
-
-    def records(self, without: Collection[str] = ()) -> Iterator[Record | Problem]:
-        """Stream the rows; pictures as {"bytes", "path"}, not decoded."""
-        columns = [name for name in self.columns if name not in without]
-        for number, values in enumerate(self.data.select_columns(columns), 1):
-            yield Record(Origin(f"{self.name}:{self.split}", number), values)
+def _records(source: str, data: Any, without: Collection[str]) -> Iterator[Record | Problem]:
+    """Stream the rows; pictures as {"bytes", "path"}, not decoded."""
+    columns = [name for name in data.column_names if name not in without]
+    for number, values in enumerate(data.select_columns(columns), 1):
+        yield Record(Origin(source, number), values)
 
 
 def is_hub_name(source: str) -> bool:
@@ -37,8 +25,11 @@ def is_hub_name(source: str) -> bool:
     return _NAME.fullmatch(source) is not None
 
 
-def open_hub(source: str) -> HubTable:
-    """Open "owner/name" or "owner/name:split" (split "train" where not stated)."""
+def open_hub(source: str) -> Table:
+    """Open "owner/name" or "owner/name:split" (split "train" where not stated).
+
+    `datasets` keeps it in its own cache on disk.
+    """
     match = _NAME.fullmatch(source)
     if match is None:
         raise CatalogError(f"{source!r} is no dataset name; write owner/name or owner/name:split")
@@ -53,4 +44,5 @@ def open_hub(source: str) -> HubTable:
     pictures = [c for c, kind in data.features.items() if isinstance(kind, datasets.Image)]
     for column in pictures:
         data = data.cast_column(column, datasets.Image(decode=False))
-    return HubTable(name, split, data, tuple(data.column_names), tuple(pictures))
+    rows = partial(_records, f"{name}:{split}", data)
+    return Table(Path(), rows, tuple(data.column_names), tuple(pictures))

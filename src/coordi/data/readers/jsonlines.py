@@ -3,11 +3,11 @@
 import json
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from coordi.data.readers.table import OneFile, Record
+from coordi.data.readers.table import Record, Table
 from coordi.data.readers.textfile import detect_encoding, is_clean, lines
 from coordi.errors import CatalogError
 from coordi.types import Origin, Problem
@@ -19,54 +19,44 @@ _LIST_START = re.compile(r'\s*(?:\{\s*"(?:[^"\\]|\\.)*"\s*:\s*)?\[\s*(?=[{\]])')
 _BLANK = re.compile(r"[\s,]*")
 
 
-@dataclass(frozen=True, slots=True)
-class JsonLinesTable(OneFile):
-    """A file with one JSON object per line; objects may lack keys that others have."""
-
-    encoding: str
-    notes: tuple[str, ...] = ()
-    columns: tuple[str, ...] = field(default=(), init=False)
-
-    def records(self, without: Collection[str] = ()) -> Iterator[Record | Problem]:  # noqa: ARG002
-        """Stream the objects; a line that is none is a `Problem`, an empty line is nothing."""
-        for number, line in enumerate(lines(self.path, self.encoding), 1):
-            if not line.strip():
-                continue
-            origin = Origin(str(self.path), number)
-            value = _parse(line)
-            yield Problem(origin, value) if isinstance(value, str) else Record(origin, value)
+def _records_of_lines(
+    path: Path, encoding: str, _without: Collection[str]
+) -> Iterator[Record | Problem]:
+    """Stream the objects; a line that is none is a `Problem`, an empty line is nothing."""
+    for number, line in enumerate(lines(path, encoding), 1):
+        if not line.strip():
+            continue
+        origin = Origin(str(path), number)
+        value = _parse(line)
+        yield Problem(origin, value) if isinstance(value, str) else Record(origin, value)
 
 
-@dataclass(frozen=True, slots=True)
-class JsonListTable(OneFile):
-    """A JSON document that is a list of objects, or holds one under its first key."""
-
-    encoding: str
-    notes: tuple[str, ...] = ()
-    columns: tuple[str, ...] = field(default=(), init=False)
-
-    def records(self, without: Collection[str] = ()) -> Iterator[Record | Problem]:  # noqa: ARG002
-        """Stream the objects with the lines they start in; what follows damage is not read."""
-        text = "".join(lines(self.path, self.encoding))
-        start = _LIST_START.match(text)
-        at = start.end() if start else 0
-        line, counted = 1, 0
-        decoder = json.JSONDecoder()
-        while at < len(text) and text[at] != "]":
-            line += text.count("\n", counted, at)
-            counted, origin = at, Origin(str(self.path), line)
-            try:
-                value, at = decoder.raw_decode(text, at)
-            except (ValueError, RecursionError) as error:
-                yield Problem(origin, f"not valid JSON ({error}); nothing behind it was read")
-                return
-            checked = _checked(value, text[counted:at])
-            yield Problem(origin, checked) if isinstance(checked, str) else Record(origin, checked)
-            at = _after(text, at)
-        if at >= len(text):
-            # How many objects stood behind nobody knows: at least one row is unread.
-            reason = "the list has no end: the file is cut off here; fetch it again"
-            yield Problem(Origin(str(self.path), line), reason)
+def _records_of_list(
+    path: Path, encoding: str, _without: Collection[str]
+) -> Iterator[Record | Problem]:
+    """Stream the objects of a list, which the document is or holds under its first key, with the
+    lines they start in; what follows damage is not read.
+    """
+    text = "".join(lines(path, encoding))
+    start = _LIST_START.match(text)
+    at = start.end() if start else 0
+    line, counted = 1, 0
+    decoder = json.JSONDecoder()
+    while at < len(text) and text[at] != "]":
+        line += text.count("\n", counted, at)
+        counted, origin = at, Origin(str(path), line)
+        try:
+            value, at = decoder.raw_decode(text, at)
+        except (ValueError, RecursionError) as error:
+            yield Problem(origin, f"not valid JSON ({error}); nothing behind it was read")
+            return
+        checked = _checked(value, text[counted:at])
+        yield Problem(origin, checked) if isinstance(checked, str) else Record(origin, checked)
+        at = _after(text, at)
+    if at >= len(text):
+        # How many objects stood behind nobody knows: at least one row is unread.
+        reason = "the list has no end: the file is cut off here; fetch it again"
+        yield Problem(Origin(str(path), line), reason)
 
 
 def _after(text: str, at: int) -> int:
@@ -75,7 +65,7 @@ def _after(text: str, at: int) -> int:
     return blank.end() if blank else at
 
 
-def open_jsonlines(path: Path, encoding: str | None = None) -> JsonLinesTable | JsonListTable:
+def open_jsonlines(path: Path, encoding: str | None = None) -> Table:
     """Open a file of one JSON object per line, or a document that lists objects."""
     encoding, note = detect_encoding(path, encoding)
     notes = () if note is None else (note,)
@@ -88,8 +78,8 @@ def open_jsonlines(path: Path, encoding: str | None = None) -> JsonLinesTable | 
                 f"{path} is one JSON document above {MAX_DOCUMENT >> 30} GiB; write one object "
                 f"per line: jq -c '.[]' {path} > {path.with_suffix('.jsonl')}"
             )
-        return JsonListTable(path, encoding, notes)
-    return JsonLinesTable(path, encoding, notes)
+        return Table(path.parent, partial(_records_of_list, path, encoding), notes=notes)
+    return Table(path.parent, partial(_records_of_lines, path, encoding), notes=notes)
 
 
 def _is_line(start: str) -> bool:

@@ -1,68 +1,60 @@
 """Parquet files, also as the Hugging Face hub has them: `image: struct<bytes, path>`."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from coordi.data.readers.table import Record
-from coordi.errors import CatalogError
+from coordi.data.readers.table import Record, Table
+from coordi.errors import CatalogError, one_line
 from coordi.types import Origin, Problem
 
 _BATCH_BYTES = 32 * 1024 * 1024
 _BATCH_ROWS = 1024
 
 
-@dataclass(frozen=True, slots=True)
-class ParquetTable:
-    """One Parquet file."""
+def _records(
+    path: Path, columns: Sequence[str], batch: int, without: Collection[str]
+) -> Iterator[Record | Problem]:
+    """Stream the rows; a damaged row group is a `Problem`, and the next ones are read.
 
-    path: Path
-    columns: tuple[str, ...]
-    pictures: tuple[str, ...]
-    batch: int
-    """Rows read at a time, so that a batch of pictures fits in memory."""
-    notes: tuple[str, ...] = ()
+    `batch` rows are read at a time, so that their pictures fit in memory.
+    """
+    import pyarrow.parquet as pq
 
-    @property
-    def folder(self) -> Path:
-        """Where the file lies."""
-        return self.path.parent
+    wanted = [name for name in columns if name not in without]
+    with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        first = 1
+        for group in range(file.num_row_groups):
+            rows = file.metadata.row_group(group).num_rows
+            batches = partial(file.iter_batches, batch, row_groups=[group], columns=wanted)
+            yield from _group(path, batches, range(first, first + rows), wanted)
+            first += rows
 
-    def records(self, without: Collection[str] = ()) -> Iterator[Record | Problem]:
-        """Stream the rows; a damaged row group is a `Problem`, and the next ones are read."""
-        import pyarrow.parquet as pq
 
-        columns = [name for name in self.columns if name not in without]
-        with pq.ParquetFile(self.path, page_checksum_verification=True) as file:
-            first = 1
-            for group in range(file.num_row_groups):
-                yield from self._group(file, group, first, columns)
-                first += file.metadata.row_group(group).num_rows
+def _group(
+    path: Path, batches: Callable[[], Iterable[Any]], numbers: range, columns: list[str]
+) -> Iterator[Record | Problem]:
+    """Stream one row group, whose rows have some numbers in the file."""
+    import pyarrow as pa
 
-    def _group(
-        self, file: Any, group: int, first: int, columns: list[str]
-    ) -> Iterator[Record | Problem]:
-        """Stream one row group whose first row is number `first` of the file."""
-        import pyarrow as pa
-
-        number, behind = first, first + file.metadata.row_group(group).num_rows
-        reason = "fewer rows than the file states"
-        try:
-            for batch in file.iter_batches(self.batch, row_groups=[group], columns=columns):
-                for values in islice(_rows(batch, columns), max(0, behind - number)):
-                    yield Record(Origin(str(self.path), number), values)
-                    number += 1
-        except _unreadable(pa) as error:
-            reason = " ".join(str(error).split())
-        if number < behind:
-            yield Problem(
-                Origin(str(self.path), number),
-                f"rows {number} to {behind - 1} cannot be read ({reason}); fetch the file again",
-                rows=behind - number,
-            )
+    number, behind = numbers.start, numbers.stop
+    reason = "fewer rows than the file states"
+    try:
+        for batch in batches():
+            for values in islice(_rows(batch, columns), max(0, behind - number)):
+                yield Record(Origin(str(path), number), values)
+                number += 1
+    except _unreadable(pa) as error:
+        reason = one_line(error)
+    if number < behind:
+        yield Problem(
+            Origin(str(path), number),
+            f"rows {number} to {behind - 1} cannot be read ({reason}); fetch the file again",
+            rows=behind - number,
+        )
 
 
 def _unreadable(pa: Any) -> tuple[type[Exception], ...]:
@@ -70,7 +62,7 @@ def _unreadable(pa: Any) -> tuple[type[Exception], ...]:
     return (OSError, pa.ArrowException, ValueError, OverflowError, MemoryError)
 
 
-def open_parquet(path: Path) -> ParquetTable:
+def open_parquet(path: Path) -> Table:
     """Open a Parquet file; only its footer is read."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -90,7 +82,7 @@ def open_parquet(path: Path) -> ParquetTable:
     columns = tuple(name for name in schema.names if name not in vectors)
     notes = tuple(f"{path}: column {name} holds vectors and is left out" for name in vectors)
     batch = max(1, min(_BATCH_ROWS, _BATCH_BYTES // each))
-    return ParquetTable(path, columns, pictures, batch, notes)
+    return Table(path.parent, partial(_records, path, columns, batch), columns, pictures, notes)
 
 
 def _check_names(path: Path, names: Sequence[str]) -> None:

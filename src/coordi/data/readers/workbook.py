@@ -2,42 +2,36 @@
 
 from collections.abc import Collection, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
 from coordi.data.readers.delimited import unique_names
-from coordi.data.readers.table import OneFile, Record
+from coordi.data.readers.table import Record, Table
 from coordi.errors import CatalogError, install_command
 from coordi.types import Origin, Problem
 
 _HEADER_ROWS = 20  # in which the header is looked for: titles and blank rows stand above it
 
 
-@dataclass(frozen=True, slots=True)
-class WorkbookTable(OneFile):
-    """One sheet of a workbook."""
+def _records(
+    path: Path, sheet: str, header: int, columns: tuple[str, ...], _without: Collection[str]
+) -> Iterator[Record | Problem]:
+    """Stream the rows below the header's number; empty ones are passed over.
 
-    sheet: str
-    header: int
-    """Row number of the header."""
-    columns: tuple[str, ...]
-    notes: tuple[str, ...] = ()
-
-    def records(self, without: Collection[str] = ()) -> Iterator[Record | Problem]:  # noqa: ARG002
-        """Stream the rows; empty ones are passed over. Formulas give the value last computed."""
-        with closing(_open(self.path)) as book:
-            rows = book[self.sheet].iter_rows(min_row=self.header + 1, values_only=True)
-            for number, row in enumerate(rows, self.header + 1):
-                cells = [None if _is_error(cell) else cell for cell in row]
-                if any(cell is not None for cell in cells):
-                    named = zip(self.columns, cells, strict=False)
-                    yield Record(Origin(str(self.path), number), dict(named))
+    Formulas give the value last computed.
+    """
+    with closing(_open(path)) as book:
+        rows = book[sheet].iter_rows(min_row=header + 1, values_only=True)
+        for number, row in enumerate(rows, header + 1):
+            cells = [None if _is_error(cell) else cell for cell in row]
+            if any(cell is not None for cell in cells):
+                yield Record(Origin(str(path), number), dict(zip(columns, cells, strict=False)))
 
 
-def open_workbook(path: Path) -> WorkbookTable:
+def open_workbook(path: Path) -> Table:
     """Open a workbook. Raises `CatalogError` where it cannot be read or has no header."""
     with closing(_open(path)) as book:
         others = len(book.sheetnames) - 1
@@ -45,7 +39,8 @@ def open_workbook(path: Path) -> WorkbookTable:
             if (found := _header(book[name])) is not None:
                 number, columns = found
                 note = f"sheet {name!r} of {path} was read; {others} others were left aside"
-                return WorkbookTable(path, name, number, columns, (note,) if others else ())
+                rows = partial(_records, path, name, number, columns)
+                return Table(path.parent, rows, columns, notes=(note,) if others else ())
     raise CatalogError(f"{path} has no sheet whose first rows name at least two columns")
 
 

@@ -1,11 +1,11 @@
 """XML feeds: RSS, Atom, and documents that list one element an item."""
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from coordi.data.readers.table import OneFile, Record
+from coordi.data.readers.table import Record, Table
 from coordi.data.readers.textfile import open_bytes
 from coordi.errors import CatalogError
 from coordi.types import Origin, Problem
@@ -18,27 +18,23 @@ _ADDRESSED = ("href", "url", "src", "path")
 """Attributes that say what an empty element stands for, such as <image path="a.jpg"/>."""
 
 
-@dataclass(frozen=True, slots=True)
-class XmlTable(OneFile):
-    """A feed; an element's children are its columns, repeated ones a list."""
+def _records(path: Path, _without: Collection[str]) -> Iterator[Record | Problem]:
+    """Stream the items by number; what follows damage is not read.
 
-    notes: tuple[str, ...] = ()
-    columns: tuple[str, ...] = field(default=(), init=False)
-
-    def records(self, without: Collection[str] = ()) -> Iterator[Record | Problem]:  # noqa: ARG002
-        """Stream the items by number; what follows damage is not read."""
-        number = 0
-        try:
-            for element in _items(self.path):
-                number += 1
-                yield Record(Origin(str(self.path), number), _cells(element))
-                element.clear()
-        except Exception as error:  # expat's, defusedxml's and gzip's have no common base
-            reason = f"not valid XML ({error}); nothing behind item {number} was read"
-            yield Problem(Origin(str(self.path), number + 1), reason)
+    An element's children are its columns, repeated ones a list.
+    """
+    number = 0
+    try:
+        for element in _items(path):
+            number += 1
+            yield Record(Origin(str(path), number), _cells(element))
+            element.clear()
+    except Exception as error:  # expat's, defusedxml's and gzip's have no common base
+        reason = f"not valid XML ({error}); nothing behind item {number} was read"
+        yield Problem(Origin(str(path), number + 1), reason)
 
 
-def open_xml(path: Path) -> XmlTable:
+def open_xml(path: Path) -> Table:
     """Open a feed. Raises `CatalogError` where it holds no items."""
     try:
         found = next(_items(path), None)
@@ -48,7 +44,7 @@ def open_xml(path: Path) -> XmlTable:
         raise CatalogError(
             f"{path} holds no items: none of its elements is called {', '.join(sorted(_ITEMS))}"
         )
-    return XmlTable(path)
+    return Table(path.parent, partial(_records, path))
 
 
 def _items(path: Path) -> Iterator[Any]:
