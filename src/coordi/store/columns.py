@@ -14,6 +14,8 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from coordi.errors import StoreError
@@ -35,8 +37,6 @@ _INTEGERS = range(-(2**63), 2**63)
 
 def base_schema() -> Any:
     """Columns that every store has. `seq` numbers every row ever written, and is never reused."""
-    import pyarrow as pa
-
     texts = ("id", "title", "description", "image_path")
     columns = [("seq", pa.int64()), ("commit", pa.int64())]
     columns += [(name, pa.string()) for name in texts]
@@ -47,15 +47,11 @@ def base_schema() -> Any:
 
 def more_type() -> Any:
     """Arrow type of an item's further pictures."""
-    import pyarrow as pa
-
     return pa.list_(pa.struct([("path", pa.string()), ("data", pa.binary())]))
 
 
 def arrow_type(letter: str) -> Any:
     """Arrow type of a field's column."""
-    import pyarrow as pa
-
     types = {"b": pa.bool_(), "i": pa.int64(), "n": pa.float64(), "t": pa.string()}
     return types[letter]
 
@@ -72,8 +68,6 @@ def further_column(fingerprint: str) -> str:
 
 def further_type() -> Any:
     """Arrow type of that column: all of an item's further vectors, one behind the other."""
-    import pyarrow as pa
-
     return pa.list_(pa.float32())
 
 
@@ -123,9 +117,6 @@ def as_kind(value: FieldValue, kind: str) -> FieldValue:
 
 def logical_column(table: Any, columns: Sequence[str]) -> Any:
     """Join a field's columns of an Arrow table into one of the field's kind."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     if len(columns) == 1:
         return table[columns[0]]
     target = pa.float64() if kind_of(columns) == "number" else pa.string()
@@ -134,9 +125,6 @@ def logical_column(table: Any, columns: Sequence[str]) -> Any:
 
 
 def _cast(column: Any, target: Any) -> Any:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     # Arrow's number → text differs from Python's for floats ("5" for 5.0); hits and filters
     # must show the same text.
     if column.type == pa.float64() and target == pa.string():
@@ -147,8 +135,6 @@ def _cast(column: Any, target: Any) -> Any:
 
 def new_columns(items: Sequence[Item], known: Iterable[str]) -> Any:
     """Schema of the field columns that `items` need and the table lacks."""
-    import pyarrow as pa
-
     names = {field_column(name, value) for item in items for name, value in item.fields.items()}
     missing = sorted({name for name in names if name is not None} - set(known))
     return pa.schema([pa.field(name, arrow_type(name[0])) for name in missing])
@@ -156,8 +142,6 @@ def new_columns(items: Sequence[Item], known: Iterable[str]) -> Any:
 
 def item_columns(items: Sequence[Item], schema: Any) -> dict[str, Any]:
     """Columns of `items` but for `seq`, `hash` and the vectors."""
-    import pyarrow as pa
-
     columns: dict[str, list[Any]] = {
         "id": [item.id for item in items],
         "title": [item.title for item in items],
@@ -187,8 +171,6 @@ def _path(image: ImageRef | None) -> str | None:
 
 def vector_array(vectors: Vectors, dim: int) -> Any:
     """(n, dim) → an Arrow column; a row with a NaN becomes null: "this item has no vector"."""
-    import pyarrow as pa
-
     rows = np.ascontiguousarray(vectors, dtype=np.float32)
     if rows.ndim != 2 or rows.shape[1] != dim:
         raise StoreError(f"vectors of shape {rows.shape} do not fit a column of {dim} dimensions")
@@ -209,8 +191,6 @@ def vector_rows(column: Any, dim: int) -> tuple[Vectors, np.ndarray[Any, np.dtyp
 
 def further_array(further: Sequence[Vectors | None], dim: int) -> Any:
     """The further vectors of items, (m, dim) each → an Arrow column; None becomes null."""
-    import pyarrow as pa
-
     for rows in further:
         if rows is not None and (rows.ndim != 2 or rows.shape[1] != dim):
             raise StoreError(f"vectors of shape {rows.shape} do not fit {dim} dimensions")
@@ -224,8 +204,6 @@ def further_array(further: Sequence[Vectors | None], dim: int) -> Any:
 
 def further_rows(column: Any, dim: int) -> tuple[Vectors, NDArray[np.int64]]:
     """A column of further vectors → all of them (m, dim), and how many each row has (n,)."""
-    import pyarrow.compute as pc
-
     sizes = pc.fill_null(pc.list_value_length(column), 0).to_numpy()
     values = pc.list_flatten(column).to_numpy()
     vectors = np.asarray(values, dtype=np.float32).reshape(-1, dim)

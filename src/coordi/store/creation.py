@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from coordi.artifacts import atomic_folder, write_atomically
 from coordi.errors import StoreDamagedError, StoreError
 from coordi.store import columns as cols
@@ -132,7 +134,5 @@ def upgrade(folder: Path) -> None:
 
 def _with_columns(dataset: Any) -> Any:
     """The store's own columns that an earlier version did not have."""
-    import pyarrow as pa
-
     lacking = [field for field in cols.base_schema() if field.name not in dataset.schema.names]
     return table.add_columns(dataset, pa.schema(lacking)) if lacking else dataset

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from coordi.errors import FingerprintError, NotFoundError, StoreDamagedError, StoreError
@@ -452,8 +453,6 @@ def _registered(
 
 def _widened(dataset: Any, items: Sequence[Item], fingerprint: str, dim: int, seen: bool) -> Any:
     """The table with the columns that these items need."""
-    import pyarrow as pa
-
     known = dataset.schema.names
     schema = cols.new_columns(items, known)
     column = cols.vector_column(fingerprint)
@@ -470,8 +469,6 @@ def _batch(
     hashes: Sequence[str], further: Sequence[Vectors | None],
 ) -> Any:  # fmt: skip
     """The rows to append, with the schema of the table."""
-    import pyarrow as pa
-
     if len({item.id for item in items}) < len(items):
         raise StoreError("the same id stands twice in one step")
     schema, count = dataset.schema, len(items)
@@ -498,8 +495,6 @@ def _carried(
     They are where the part of the hash before "-", what vectors are made from, is the same; those
     of further pictures where their part is the same too.
     """
-    import pyarrow as pa
-
     own = {cols.vector_column(fingerprint), cols.further_column(fingerprint)}
     others = [name for name in now.rows.columns if name[:2] in ("v_", "w_") and name not in own]
     places = [(row, now.rows.position(item.id)) for row, item in enumerate(items)]

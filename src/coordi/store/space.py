@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from coordi.store import columns as cols
@@ -83,8 +84,6 @@ class Space:
 
     def _append(self, rows: Rows, dataset: Any) -> None:
         """Read the vectors of rows that are new since the last call."""
-        import pyarrow as pa
-
         column = cols.vector_column(self.fingerprint)
         newest = int(rows.seqs[-1]) if len(rows.seqs) else -1
         if column not in rows.columns or newest <= self._seen:
