@@ -61,16 +61,12 @@ CatalogOption = Annotated[
         "--catalog",
         metavar="FILE",
         help="Catalogue of an outfits file. Default: the one beside it.",
-        show_default=False,
     ),
 ]
 HtmlOption = Annotated[
     Path | None,
     typer.Option(
-        "--html",
-        metavar="FILE",
-        help="Also write one HTML page with the examples as pictures.",
-        show_default=False,
+        "--html", metavar="FILE", help="Also write one HTML page with the examples as pictures."
     ),
 ]
 

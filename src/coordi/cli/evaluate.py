@@ -28,10 +28,7 @@ def evaluate(
     models: Annotated[
         list[str] | None,
         typer.Option(
-            "--model",
-            metavar="NAME",
-            help="Encoder or trained folder to measure; repeatable.",
-            show_default=False,
+            "--model", metavar="NAME", help="Encoder or trained folder to measure; repeatable."
         ),
     ] = None,
     root: Annotated[
@@ -52,7 +49,6 @@ def evaluate(
         typer.Option(
             "--imagenet",
             metavar="NAME",
-            show_default=False,
             help="Generic network to compare with: a MobileNetV2 .tflite file or a hub name. "
             "Default: $COORDI_IMAGENET.",
         ),
@@ -173,13 +169,11 @@ def results(
     ],
     markdown: Annotated[
         Path | None,
-        typer.Option("--markdown", metavar="FILE", help="Page to write.", show_default=False),
+        typer.Option("--markdown", metavar="FILE", help="Page to write."),
     ] = None,
     remarks: Annotated[
         Path | None,
-        typer.Option(
-            "--remarks", metavar="FILE", help="Markdown to put at the end.", show_default=False
-        ),
+        typer.Option("--remarks", metavar="FILE", help="Markdown to put at the end."),
     ] = None,
     as_json: JsonOption = False,
     debug: DebugOption = False,

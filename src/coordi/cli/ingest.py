@@ -33,7 +33,6 @@ MapOption = Annotated[
         metavar="ROLE=COLUMN",
         help="Where the guess is wrong, such as title=productDisplayName. Roles: id, image, "
         "title, description, category, color, brand, price, url. Repeatable.",
-        show_default=False,
     ),
 ]
 ImagesOption = Annotated[
@@ -42,7 +41,6 @@ ImagesOption = Annotated[
         "--images",
         metavar="DIR",
         help="Folder that picture paths are relative to. Default: the catalogue's own.",
-        show_default=False,
     ),
 ]
 RootOption = Annotated[
@@ -52,7 +50,6 @@ RootOption = Annotated[
         metavar="DIR",
         help="A further folder that pictures may be read from, for paths and links that lead out "
         "of the catalogue's folder and of --images. The store remembers it. Repeatable.",
-        show_default=False,
     ),
 ]
 FetchOption = Annotated[
@@ -76,7 +73,6 @@ FetchCacheOption = Annotated[
         "--fetch-cache",
         metavar="DIR",
         help="Where fetched pictures are kept. Default: fetched/ in the store's folder.",
-        show_default=False,
     ),
 ]
 PruneOption = Annotated[
@@ -90,7 +86,6 @@ ViewsOption = Annotated[
         metavar="main|all",
         help="all: embed every picture of an item, which then scores by its best one. main: the "
         "first alone. Default: as it is for this encoder in this store, main at first.",
-        show_default=False,
     ),
 ]
 YesOption = Annotated[
@@ -106,7 +101,6 @@ ReportOption = Annotated[
         metavar="FILE",
         help="Write all that the ingest did to this file, as JSON: mapping, field types, counts, "
         "notes and every problem.",
-        show_default=False,
     ),
 ]
 
@@ -116,7 +110,6 @@ EncodingOption = Annotated[
         "--encoding",
         metavar="NAME",
         help="Encoding of the text files where the guess is wrong, such as cp1252 or shift_jis.",
-        show_default=False,
     ),
 ]
 

@@ -27,16 +27,11 @@ if TYPE_CHECKING:
     from coordi.engine import Engine
     from coordi.types import Image
 
-TextArgument = Annotated[
-    str | None, typer.Argument(help="Words, such as 'red summer dress'.", show_default=False)
-]
+TextArgument = Annotated[str | None, typer.Argument(help="Words, such as 'red summer dress'.")]
 ImageOption = Annotated[
     str | None,
     typer.Option(
-        "--image",
-        metavar="PHOTO",
-        help="A picture file; - reads one from standard input.",
-        show_default=False,
+        "--image", metavar="PHOTO", help="A picture file; - reads one from standard input."
     ),
 ]
 CropOption = Annotated[
@@ -45,12 +40,11 @@ CropOption = Annotated[
         "--crop",
         metavar="L,T,R,B",
         help="Part of the picture: left,top,right,bottom as shares, such as 0.1,0,0.9,0.5.",
-        show_default=False,
     ),
 ]
 ItemOption = Annotated[
     str | None,
-    typer.Option("--item", metavar="ID", help="More like this stored item.", show_default=False),
+    typer.Option("--item", metavar="ID", help="More like this stored item."),
 ]
 WeightOption = Annotated[
     list[str] | None,
@@ -58,7 +52,6 @@ WeightOption = Annotated[
         "--weight",
         metavar="PART=NUMBER",
         help="Weight of image, text or item among several, such as image=0.7. Default: 1.",
-        show_default=False,
     ),
 ]
 WhereOption = Annotated[
@@ -68,7 +61,6 @@ WhereOption = Annotated[
         metavar="FILTER",
         help="Such as \"category = 'dress' and price < 50\"; `coordi stats` lists the fields. Of "
         "several, all must hold.",
-        show_default=False,
     ),
 ]
 
@@ -84,13 +76,12 @@ def search(
     offset: Annotated[int, typer.Option(help="Hits to pass over.")] = 0,
     min_score: Annotated[
         float | None,
-        typer.Option(help="Lowest cosine similarity, -1 to 1.", show_default=False),
+        typer.Option(help="Lowest cosine similarity, -1 to 1."),
     ] = None,
     collapse: Annotated[
         float | None,
         typer.Option(
-            help="Fold items at least this similar to a better hit into it, such as 0.98.",
-            show_default=False,
+            help="Fold items at least this similar to a better hit into it, such as 0.98."
         ),
     ] = None,
     fold: Annotated[
@@ -98,7 +89,6 @@ def search(
         typer.Option(
             metavar="FIELD",
             help="Fold items of one value into their best hit, such as model: one hit a garment.",
-            show_default=False,
         ),
     ] = None,
     sort: Annotated[
@@ -106,7 +96,6 @@ def search(
         typer.Option(
             metavar="FIELD",
             help="Order all that pass by a field, with - downwards: --sort price, --sort=-added.",
-            show_default=False,
         ),
     ] = None,
     explain: Annotated[
@@ -115,12 +104,7 @@ def search(
     rerank: RerankOption = None,
     depth: Annotated[
         int | None,
-        typer.Option(
-            "--depth",
-            min=1,
-            help="With --rerank: how many hits it orders. Default: 50.",
-            show_default=False,
-        ),
+        typer.Option("--depth", min=1, help="With --rerank: how many hits it orders. Default: 50."),
     ] = None,
     pictures: PicturesOption = None,
     encoder: EncoderOption = None,

@@ -28,7 +28,6 @@ AllowHostOption = Annotated[
         metavar="NAME",
         help="A further name that the service goes by, such as shop.example behind a proxy; "
         "may be repeated. Requests for other hosts are refused.",
-        show_default=False,
     ),
 ]
 AllowOriginOption = Annotated[
@@ -38,7 +37,6 @@ AllowOriginOption = Annotated[
         metavar="ORIGIN",
         help="A web page's origin that may ask the service, such as https://shop.example; may be "
         "repeated. Pages of all others are refused.",
-        show_default=False,
     ),
 ]
 
