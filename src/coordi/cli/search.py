@@ -116,7 +116,8 @@ def search(
     """Find items by words, by a picture, by another item, or by several of them together."""
     with reporting(as_json, debug) as out:
         _check(text, image, item, crop)
-        _check_rerank(rerank, depth)
+        if depth is not None and rerank is None:
+            raise typer.BadParameter("needs --rerank DIR", param_hint="--depth")
         weights, box = weights_of(weight or []), box_of(crop) if crop else None
         from coordi.cli.display import show_answer
         from coordi.cli.shapes import answer_json
@@ -171,11 +172,6 @@ def _check(text: str | None, image: str | None, item: str | None, crop: str | No
         raise typer.BadParameter("give words, --image PHOTO, --item ID, or several of them")
     if crop and not image:
         raise typer.BadParameter("needs --image", param_hint="--crop")
-
-
-def _check_rerank(rerank: Path | None, depth: int | None) -> None:
-    if depth is not None and rerank is None:
-        raise typer.BadParameter("needs --rerank DIR", param_hint="--depth")
 
 
 def _picture(
