@@ -22,7 +22,7 @@ from pydantic import field_validator as validator
 
 from coordi.serve.errors import Refused
 from coordi.serve.forms import FORM, form_fields
-from coordi.types import Box
+from coordi.types import Box, Query
 
 REPEATABLE = frozenset({"where"})
 """Parameters of which several mean something."""
@@ -200,6 +200,13 @@ def joined(filters: list[str]) -> str | None:
     if len(given) < 2:
         return given[0] if given else None
     return " and ".join(f"({one})" for one in given)
+
+
+def ranked(params: RankedParams, **parts: Any) -> Query:
+    """The query for a part of a ranking; `parts` are what it looks for."""
+    page = {name: getattr(params, name) for name in RankedParams.model_fields}
+    page["where"] = joined(params.where)
+    return Query(**page, **parts)
 
 
 _Asked = TypeVar("_Asked", bound=Asked)

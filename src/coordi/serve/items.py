@@ -11,7 +11,6 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from starlette.convertors import Convertor, register_url_convertor
 
-from coordi import types
 from coordi.errors import ImageError, NotFoundError
 from coordi.serve.answering import TOKEN, DirectRoute, answer
 from coordi.serve.asking import (
@@ -23,13 +22,14 @@ from coordi.serve.asking import (
     asked,
     described,
     joined,
+    ranked,
 )
 from coordi.serve.caching import picture_response
 from coordi.serve.errors import NoPictureError, Refused
 from coordi.serve.lanes import Lanes
 from coordi.serve.limits import Limits
 from coordi.serve.ports import CatalogView, SearchEngine
-from coordi.serve.wire import ItemsOut, OneItemOut, SearchOut, item_out, search_out
+from coordi.serve.wire import ItemsOut, OneItemOut, SearchOut, found, item_out
 
 PICTURE: dict[int | str, dict[str, Any]] = {
     200: {"content": {"image/*": {}}},
@@ -102,23 +102,8 @@ def item_routes(engine: SearchEngine, limits: Limits, lanes: Lanes) -> APIRouter
         """Items that look like this one; the item itself is left out."""
         params = asked(request, SimilarParams)
         check_page(params, limits)
-        query = types.Query(
-            item=_id(item_id, params),
-            where=joined(params.where),
-            fold=params.fold,
-            sort=params.sort,
-            limit=params.limit,
-            offset=params.offset,
-            min_score=params.min_score,
-            collapse=params.collapse,
-            explain=params.explain,
-        )
-
-        def make() -> SearchOut:
-            view = engine.view()
-            return search_out(view.search(query), view)
-
-        return await answer(lanes.searches, make)
+        query = ranked(params, item=_id(item_id, params))
+        return await answer(lanes.searches, lambda: found(query, engine.view()))
 
     async def shown(
         request: Request,

@@ -13,23 +13,19 @@ from coordi.serve.asking import (
     asked_in_form,
     described,
     described_form,
-    joined,
+    ranked,
 )
 from coordi.serve.errors import Refused
 from coordi.serve.items import check_page
 from coordi.serve.lanes import Lanes
 from coordi.serve.limits import Limits
 from coordi.serve.ports import SearchEngine
-from coordi.serve.wire import SearchOut, search_out
+from coordi.serve.wire import SearchOut, found
 
 
 def search_routes(engine: SearchEngine, limits: Limits, lanes: Lanes) -> APIRouter:
     """Routes that search `engine`."""
     routes = APIRouter(tags=["search"], route_class=DirectRoute)
-
-    def found(query: types.Query) -> SearchOut:
-        view = engine.view()
-        return search_out(view.search(query), view)
 
     @routes.get("/search", response_model=SearchOut, openapi_extra=described(SearchParams))
     async def search(request: Request) -> Response:
@@ -37,7 +33,7 @@ def search_routes(engine: SearchEngine, limits: Limits, lanes: Lanes) -> APIRout
         params = asked(request, SearchParams)
         check_page(params, limits)
         query = _query(params)
-        return await answer(lanes.searches, lambda: found(query))
+        return await answer(lanes.searches, lambda: found(query, engine.view()))
 
     @routes.post("/search", response_model=SearchOut, openapi_extra=described_form(SearchForm))
     async def search_with_picture(request: Request) -> Response:
@@ -48,7 +44,7 @@ def search_routes(engine: SearchEngine, limits: Limits, lanes: Lanes) -> APIRout
 
         def make() -> SearchOut:
             picture = _picture(data, form, engine, limits)
-            return found(_query(form, picture, form.image_weight))
+            return found(_query(form, picture, form.image_weight), engine.view())
 
         return await answer(lanes.photos, make)
 
@@ -85,18 +81,5 @@ def _query(
     given = {"image": image is not None, "text": text is not None, "item": item is not None}
     if not any(given.values()):
         raise QueryError("Give words (text), a stored item (item) or a picture (POST, image).")
-    return types.Query(
-        image=image,
-        text=text,
-        item=item,
-        weights={part: weight for part, weight in weights.items() if given[part]},
-        where=joined(params.where),
-        fold=params.fold,
-        sort=params.sort,
-        limit=params.limit,
-        offset=params.offset,
-        min_score=params.min_score,
-        collapse=params.collapse,
-        explain=params.explain,
-        rerank=params.rerank,
-    )
+    used = {part: weight for part, weight in weights.items() if given[part]}
+    return ranked(params, image=image, text=text, item=item, weights=used, rerank=params.rerank)

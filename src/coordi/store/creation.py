@@ -49,7 +49,8 @@ def make(folder: Path) -> None:
     except OSError as error:
         raise StoreError(f"cannot make a store at {folder}: {error.strerror}") from error
     with WriterLock(folder).held(), table.translated(f"cannot make a store at {folder}"):
-        _sweep(folder)
+        for draft in folder.glob(f".{TABLE}-*"):  # of makers that were killed
+            shutil.rmtree(draft, ignore_errors=True)
         if (folder / TABLE).exists() and not is_empty(folder):
             _finish(folder)
         else:
@@ -91,12 +92,6 @@ def _finish(folder: Path) -> None:
             "or choose another folder"
         )
     write_settings(folder, seal.load(folder / TABLE, found[-1]).store)
-
-
-def _sweep(folder: Path) -> None:
-    """Remove drafts that killed makers left."""
-    for draft in folder.glob(f".{TABLE}-*"):
-        shutil.rmtree(draft, ignore_errors=True)
 
 
 def contents(dataset: Any, place: Path) -> dict[str, Any]:

@@ -105,7 +105,7 @@ class Filters:
         with self._lock:
             found = self._masks.get(where)
             if found is None:
-                found = self._evaluate(where) & self._rows.alive
+                found = self._passing(self._parsed(where)) & self._rows.alive
                 self._masks[where] = found
                 if len(self._masks) > _CACHED_MASKS:
                     self._masks.popitem(last=False)
@@ -147,9 +147,6 @@ class Filters:
         parts = filters.conjuncts(self._parsed(where))
         named = (frozenset(one.field for one in filters.conditions(part)) for part in parts)
         return [(n, self._passing(part)) for n, part in zip(named, parts, strict=True)]
-
-    def _evaluate(self, where: str) -> NDArray[np.bool_]:
-        return self._passing(self._parsed(where))
 
     def _parsed(self, where: str) -> filters.Filter:
         parsed = filters.parse(where)

@@ -123,21 +123,11 @@ export function createGallery(list, on) {
       { class: "round tile-like", type: "button", "aria-label": `More like ${name}`, title: "More like this", onclick: () => on.like(item.id) },
       icon("alike"),
     );
-    const all = variants.length + 1;
-    const garment = variants.length
-      ? h(
-          "button",
-          { class: "tile-folded", type: "button", "aria-label": `${all} ${variantWord(item, all)} of ${name}`, onclick: () => on.open(item.id, hit) },
-          `${all} ${variantWord(item, all)}`,
-        )
-      : null;
-    const folded = duplicates.length
-      ? h(
-          "button",
-          { class: "tile-folded", type: "button", "aria-label": `${duplicates.length} more that look the same as ${name}`, onclick: () => on.open(item.id, hit) },
-          `+${duplicates.length} alike`,
-        )
-      : null;
+    const badge = (words, label) =>
+      h("button", { class: "tile-folded", type: "button", "aria-label": label, onclick: () => on.open(item.id, hit) }, words);
+    const all = `${variants.length + 1} ${variantWord(item, variants.length + 1)}`;
+    const garment = variants.length ? badge(all, `${all} of ${name}`) : null;
+    const folded = duplicates.length ? badge(`+${duplicates.length} alike`, `${duplicates.length} more that look the same as ${name}`) : null;
     const badges = garment || folded ? h("div", { class: "tile-badges" }, garment, folded) : null;
     return h("li", { class: "tile" }, link, like, badges);
   }
