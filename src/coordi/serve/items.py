@@ -115,7 +115,10 @@ def item_routes(engine: SearchEngine, limits: Limits, lanes: Lanes) -> APIRouter
 
         def make() -> Response:
             view = engine.view()
-            return _picture(request, *draw(view, id), params, view.token)
+            data, kind = draw(view, id)
+            response = picture_response(request, data, kind, versioned=bool(params.v))
+            response.headers[TOKEN] = view.token
+            return response
 
         try:
             response: Response = await lanes.pictures.run(make)
@@ -164,11 +167,3 @@ def _id(place: str, params: ItemParams) -> str:
     if place and params.id:
         raise Refused(422, "invalid", "id: stands in the path already", "id")
     return place or params.id or ""
-
-
-def _picture(
-    request: Request, data: bytes, kind: str, params: PictureParams, token: str
-) -> Response:
-    response = picture_response(request, data, kind, versioned=bool(params.v))
-    response.headers[TOKEN] = token
-    return response

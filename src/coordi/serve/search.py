@@ -40,10 +40,11 @@ def search_routes(engine: SearchEngine, limits: Limits, lanes: Lanes) -> APIRout
         """Search by a picture, alone or together with words and an item."""
         form = await asked_in_form(request, SearchForm)
         check_page(form, limits)
-        data = _upload(form, limits)
+        if form.image is not None and len(form.image) > limits.upload_bytes:
+            raise Refused(413, "too_large", limits.too_large(), "image")
 
         def make() -> SearchOut:
-            picture = _picture(data, form, engine, limits)
+            picture = _picture(form, engine, limits)
             return found(_query(form, picture, form.image_weight), engine.view())
 
         return await answer(lanes.photos, make)
@@ -51,19 +52,11 @@ def search_routes(engine: SearchEngine, limits: Limits, lanes: Lanes) -> APIRout
     return routes
 
 
-def _upload(form: SearchForm, limits: Limits) -> bytes | None:
-    if form.image is not None and len(form.image) > limits.upload_bytes:
-        raise Refused(413, "too_large", limits.too_large(), "image")
-    return form.image
-
-
-def _picture(
-    data: bytes | None, form: SearchForm, engine: SearchEngine, limits: Limits
-) -> types.Image | None:
-    if data is None:
+def _picture(form: SearchForm, engine: SearchEngine, limits: Limits) -> types.Image | None:
+    if form.image is None:
         return None
     try:
-        return engine.decode(data, box=form.crop(), max_pixels=limits.upload_pixels)
+        return engine.decode(form.image, box=form.crop(), max_pixels=limits.upload_pixels)
     except ImageError as error:
         # The one error of a picture that is about what was sent, and not about a file here.
         message = str(error)

@@ -32,28 +32,24 @@ RARE_COLUMNS = ("image_bytes", "more")
 KINDS = {"b": "boolean", "i": "integer", "n": "number", "t": "text"}
 """Type letter of a field's column → the kind of field."""
 
+ARROW_TYPES = {"b": pa.bool_(), "i": pa.int64(), "n": pa.float64(), "t": pa.string()}
+"""Type letter of a field's column → the column's Arrow type."""
+
+FURTHER_TYPE = pa.list_(pa.float32())
+"""Arrow type of a `further_column`: all of an item's further vectors, one behind the other."""
+
 _INTEGERS = range(-(2**63), 2**63)
 
 
 def base_schema() -> Any:
     """Columns that every store has. `seq` numbers every row ever written, and is never reused."""
     texts = ("id", "title", "description", "image_path")
+    more = pa.struct([("path", pa.string()), ("data", pa.binary())])
     columns = [("seq", pa.int64()), ("commit", pa.int64())]
     columns += [(name, pa.string()) for name in texts]
     columns += [("image_bytes", pa.binary()), ("hash", pa.string())]
-    columns += [("more", more_type()), ("file", pa.string()), ("line", pa.int64())]
+    columns += [("more", pa.list_(more)), ("file", pa.string()), ("line", pa.int64())]
     return pa.schema(columns)
-
-
-def more_type() -> Any:
-    """Arrow type of an item's further pictures."""
-    return pa.list_(pa.struct([("path", pa.string()), ("data", pa.binary())]))
-
-
-def arrow_type(letter: str) -> Any:
-    """Arrow type of a field's column."""
-    types = {"b": pa.bool_(), "i": pa.int64(), "n": pa.float64(), "t": pa.string()}
-    return types[letter]
 
 
 def vector_column(fingerprint: str) -> str:
@@ -64,11 +60,6 @@ def vector_column(fingerprint: str) -> str:
 def further_column(fingerprint: str) -> str:
     """Name of the column with the vectors of an item's further pictures."""
     return f"w_{fingerprint}"
-
-
-def further_type() -> Any:
-    """Arrow type of that column: all of an item's further vectors, one behind the other."""
-    return pa.list_(pa.float32())
 
 
 def field_column(name: str, value: FieldValue) -> str | None:
@@ -137,7 +128,7 @@ def new_columns(items: Sequence[Item], known: Iterable[str]) -> Any:
     """Schema of the field columns that `items` need and the table lacks."""
     names = {field_column(name, value) for item in items for name, value in item.fields.items()}
     missing = sorted({name for name in names if name is not None} - set(known))
-    return pa.schema([pa.field(name, arrow_type(name[0])) for name in missing])
+    return pa.schema([pa.field(name, ARROW_TYPES[name[0]]) for name in missing])
 
 
 def item_columns(items: Sequence[Item], schema: Any) -> dict[str, Any]:

@@ -460,7 +460,7 @@ def _widened(dataset: Any, items: Sequence[Item], fingerprint: str, dim: int, se
         schema = schema.append(pa.field(column, pa.list_(pa.float32(), dim)))
     column = cols.further_column(fingerprint)
     if seen and column not in known:
-        schema = schema.append(pa.field(column, cols.further_type()))
+        schema = schema.append(pa.field(column, cols.FURTHER_TYPE))
     return table.add_columns(dataset, schema) if len(schema) else dataset
 
 
