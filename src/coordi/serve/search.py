@@ -13,6 +13,7 @@ from coordi.serve.asking import (
     asked_in_form,
     described,
     described_form,
+    parts,
     ranked,
 )
 from coordi.serve.errors import Refused
@@ -44,8 +45,7 @@ def search_routes(engine: SearchEngine, limits: Limits, lanes: Lanes) -> APIRout
             raise Refused(413, "too_large", limits.too_large(), "image")
 
         def make() -> SearchOut:
-            picture = _picture(form, engine, limits)
-            return found(_query(form, picture, form.image_weight), engine.view())
+            return found(_query(form, _picture(form, engine, limits)), engine.view())
 
         return await answer(lanes.photos, make)
 
@@ -65,14 +65,8 @@ def _picture(form: SearchForm, engine: SearchEngine, limits: Limits) -> types.Im
         raise Refused(422, "bad_image", message, "image") from None
 
 
-def _query(
-    params: SearchParams, image: types.Image | None = None, image_weight: float = 1.0
-) -> types.Query:
-    """The engine's query; only given parts have a weight."""
-    text, item = params.text or None, params.item or None
-    weights = {"image": image_weight, "text": params.text_weight, "item": params.item_weight}
-    given = {"image": image is not None, "text": text is not None, "item": item is not None}
-    if not any(given.values()):
+def _query(params: SearchParams, image: types.Image | None = None) -> types.Query:
+    given = parts(params, image)
+    if not given["weights"]:
         raise QueryError("Give words (text), a stored item (item) or a picture (POST, image).")
-    used = {part: weight for part, weight in weights.items() if given[part]}
-    return ranked(params, image=image, text=text, item=item, weights=used, rerank=params.rerank)
+    return ranked(params, **given, rerank=params.rerank)
