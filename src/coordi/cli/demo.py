@@ -35,7 +35,7 @@ def demo(
         ),
     ] = None,
     folder: Annotated[
-        Path, typer.Option("--folder", metavar="DIR", help="Where wardrobe and store are kept.")
+        Path, typer.Option(metavar="DIR", help="Where wardrobe and store are kept.")
     ] = Path(".demo"),
     mapping: MapOption = None,
     images: ImagesOption = None,

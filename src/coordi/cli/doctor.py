@@ -32,18 +32,16 @@ DatasetArgument = Annotated[
 RootOption = Annotated[
     Path,
     typer.Option(
-        "--root",
         metavar="DIR",
         help="Folder of a benchmark, or what a collection's paths are relative to.",
     ),
 ]
 CacheOption = Annotated[
-    Path, typer.Option("--cache", metavar="DIR", help="A collection's drawn views are kept here.")
+    Path, typer.Option(metavar="DIR", help="A collection's drawn views are kept here.")
 ]
 EncoderOption = Annotated[
     str,
     typer.Option(
-        "--encoder",
         metavar="NAME",
         help=f"What finds neighbours for the check of label noise; {NO_ENCODER} leaves it out.",
     ),
@@ -51,16 +49,13 @@ EncoderOption = Annotated[
 CatalogOption = Annotated[
     Path | None,
     typer.Option(
-        "--catalog",
         metavar="FILE",
         help="Catalogue of an outfits file. Default: the one beside it.",
     ),
 ]
 HtmlOption = Annotated[
     Path | None,
-    typer.Option(
-        "--html", metavar="FILE", help="Also write one HTML page with the examples as pictures."
-    ),
+    typer.Option(metavar="FILE", help="Also write one HTML page with the examples as pictures."),
 ]
 
 

@@ -38,7 +38,6 @@ MapOption = Annotated[
 ImagesOption = Annotated[
     Path | None,
     typer.Option(
-        "--images",
         metavar="DIR",
         help="Folder that picture paths are relative to. Default: the catalogue's own.",
     ),
@@ -46,7 +45,6 @@ ImagesOption = Annotated[
 RootOption = Annotated[
     list[Path] | None,
     typer.Option(
-        "--root",
         metavar="DIR",
         help="A further folder that pictures may be read from, for paths and links that lead out "
         "of the catalogue's folder and of --images. The store remembers it. Repeatable.",
@@ -70,7 +68,6 @@ FetchPrivateOption = Annotated[
 FetchCacheOption = Annotated[
     Path | None,
     typer.Option(
-        "--fetch-cache",
         metavar="DIR",
         help="Where fetched pictures are kept. Default: fetched/ in the store's folder.",
     ),
@@ -82,7 +79,6 @@ PruneOption = Annotated[
 ViewsOption = Annotated[
     str | None,
     typer.Option(
-        "--views",
         metavar="main|all",
         help="all: embed every picture of an item, which then scores by its best one. main: the "
         "first alone. Default: as it is for this encoder in this store, main at first.",
@@ -97,7 +93,6 @@ YesOption = Annotated[
 ReportOption = Annotated[
     Path | None,
     typer.Option(
-        "--report",
         metavar="FILE",
         help="Write all that the ingest did to this file, as JSON: mapping, field types, counts, "
         "notes and every problem.",
@@ -107,7 +102,6 @@ ReportOption = Annotated[
 EncodingOption = Annotated[
     str | None,
     typer.Option(
-        "--encoding",
         metavar="NAME",
         help="Encoding of the text files where the guess is wrong, such as cp1252 or shift_jis.",
     ),

@@ -16,7 +16,6 @@ STORE_VARIABLE = "COORDI_STORE"
 StoreOption = Annotated[
     Path | None,
     typer.Option(
-        "--store",
         metavar="DIR",
         help=f"The store's folder. Default: ${STORE_VARIABLE}, else ./{DEFAULT_STORE}.",
     ),
@@ -24,7 +23,6 @@ StoreOption = Annotated[
 EncoderOption = Annotated[
     str | None,
     typer.Option(
-        "--encoder",
         metavar="NAME",
         help="Encoder: a name of `coordi encoders`, a hub repository or a folder. "
         "Default: the one the store was made with, else coordi-mini.",
@@ -32,14 +30,11 @@ EncoderOption = Annotated[
 ]
 DimOption = Annotated[
     int | None,
-    typer.Option(
-        "--dim", min=1, help="Keep this many of the encoder's columns, where it allows that."
-    ),
+    typer.Option(min=1, help="Keep this many of the encoder's columns, where it allows that."),
 ]
 RerankOption = Annotated[
     Path | None,
     typer.Option(
-        "--rerank",
         metavar="DIR",
         help="A trained re-ranker's folder: it orders the first hits for a picture.",
     ),

@@ -30,26 +30,22 @@ if TYPE_CHECKING:
 TextArgument = Annotated[str | None, typer.Argument(help="Words, such as 'red summer dress'.")]
 ImageOption = Annotated[
     str | None,
-    typer.Option(
-        "--image", metavar="PHOTO", help="A picture file; - reads one from standard input."
-    ),
+    typer.Option(metavar="PHOTO", help="A picture file; - reads one from standard input."),
 ]
 CropOption = Annotated[
     str | None,
     typer.Option(
-        "--crop",
         metavar="L,T,R,B",
         help="Part of the picture: left,top,right,bottom as shares, such as 0.1,0,0.9,0.5.",
     ),
 ]
 ItemOption = Annotated[
     str | None,
-    typer.Option("--item", metavar="ID", help="More like this stored item."),
+    typer.Option(metavar="ID", help="More like this stored item."),
 ]
 WeightOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--weight",
         metavar="PART=NUMBER",
         help="Weight of image, text or item among several, such as image=0.7. Default: 1.",
     ),
@@ -57,7 +53,6 @@ WeightOption = Annotated[
 WhereOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--where",
         metavar="FILTER",
         help="Such as \"category = 'dress' and price < 50\"; `coordi stats` lists the fields. Of "
         "several, all must hold.",
@@ -104,7 +99,7 @@ def search(
     rerank: RerankOption = None,
     depth: Annotated[
         int | None,
-        typer.Option("--depth", min=1, help="With --rerank: how many hits it orders. Default: 50."),
+        typer.Option(min=1, help="With --rerank: how many hits it orders. Default: 50."),
     ] = None,
     pictures: PicturesOption = None,
     encoder: EncoderOption = None,
