@@ -153,10 +153,8 @@ def finish(
     file: Path | None = None,
 ) -> None:
     """Say what an ingest did and leave with its exit code, unless all went well."""
-    if file is not None:
-        write_report(file, report, store, interrupted=interrupted)
-    out.json(report_json(report, store, interrupted=interrupted))
     show_report(out, report, store, interrupted=interrupted, file=file)
+    out.json(report_json(report, store, interrupted=interrupted))
     if interrupted:
         out.note(
             "Stopped. What is counted above is safe in the store; run the same command again "
@@ -182,7 +180,12 @@ def show_report(
     interrupted: bool = False,
     file: Path | None = None,
 ) -> None:
-    """Print the counts, what was guessed and converted, and the first problems for people."""
+    """Print the counts, what was guessed and converted, and the first problems for people.
+
+    With `file`, all of it is written there as JSON.
+    """
+    if file is not None:
+        write_report(file, report, store, interrupted=interrupted)
     out.text(_counts(report, store, interrupted=interrupted))
     said = _said(report)
     for line in said[:SHOWN_NOTES]:

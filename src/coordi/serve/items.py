@@ -31,9 +31,12 @@ from coordi.serve.limits import Limits
 from coordi.serve.ports import CatalogView, SearchEngine
 from coordi.serve.wire import ItemsOut, OneItemOut, SearchOut, found, item_out
 
-PICTURE: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"image/*": {}}},
-    304: {"description": "The client has it already"},
+PICTURE: dict[str, Any] = {
+    "response_class": Response,
+    "responses": {
+        200: {"content": {"image/*": {}}},
+        304: {"description": "The client has it already"},
+    },
 }
 
 
@@ -127,23 +130,13 @@ def item_routes(engine: SearchEngine, limits: Limits, lanes: Lanes) -> APIRouter
             raise NoPictureError(str(error)) from None
         return response
 
-    @routes.get(
-        "/images/{item_id:rest}",
-        response_class=Response,
-        responses=PICTURE,
-        openapi_extra=described(PictureParams),
-    )
+    @routes.get("/images/{item_id:rest}", **PICTURE, openapi_extra=described(PictureParams))
     async def image(request: Request, item_id: str) -> Response:
         """The item's picture as it was given; `v`, its version, makes the answer cacheable."""
         params = asked(request, PictureParams)
         return await shown(request, item_id, params, lambda at, id: at.image(id, number=params.n))
 
-    @routes.get(
-        "/thumbnails/{item_id:rest}",
-        response_class=Response,
-        responses=PICTURE,
-        openapi_extra=described(ThumbnailParams),
-    )
+    @routes.get("/thumbnails/{item_id:rest}", **PICTURE, openapi_extra=described(ThumbnailParams))
     async def thumbnail(request: Request, item_id: str) -> Response:
         """A JPEG of the item's picture, its longer side `side` pixels."""
         params = asked(request, ThumbnailParams)
