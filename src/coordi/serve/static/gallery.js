@@ -43,7 +43,7 @@ export function picture(item, width) {
   const large = new URL(item.thumbnail, location.origin);
   large.searchParams.set("side", "640");
   const share = Math.min(1, ratioOf(item));
-  const image = h("img", {
+  return h("img", {
     alt: "",
     loading: "lazy",
     decoding: "async",
@@ -52,10 +52,9 @@ export function picture(item, width) {
     srcset: `${item.thumbnail} ${Math.round(320 * share)}w, ${large.pathname}${large.search} ${Math.round(640 * share)}w`,
     sizes: `${Math.ceil(width)}px`,
     src: item.thumbnail,
+    onload: ({ target }) => target.classList.add("here"),
+    onerror: ({ target }) => target.replaceWith(h("span", { class: "bare" }, icon("broken"))),
   });
-  image.addEventListener("load", () => image.classList.add("here"));
-  image.addEventListener("error", () => image.replaceWith(h("span", { class: "bare" }, icon("broken"))));
-  return image;
 }
 
 // What a reduced item cost before, struck out.
