@@ -690,7 +690,7 @@ def test_a_demo_takes_the_folder_of_its_pictures(tmp_path, monkeypatch):
 
 
 def test_progress_lines_where_no_bar_can_be_drawn(catalog, tmp_path, monkeypatch):
-    monkeypatch.setattr("coordi.cli.ingestion.PLAIN_SECONDS", 0.0)
+    monkeypatch.setattr("coordi.cli.progress.PLAIN_SECONDS", 0.0)
     result = run("ingest", catalog, "--store", tmp_path / "store")
     assert re.search(r"24 of 24 rows, [\d,]+ images/s", result.stderr)
 

@@ -35,7 +35,7 @@ def demo(
         ),
     ] = None,
     folder: Annotated[
-        Path, typer.Option("--folder", metavar="DIR", help="Where wardrobe and store are kept.")
+        Path, typer.Option(metavar="DIR", help="Where wardrobe and store are kept.")
     ] = Path(".demo"),
     mapping: MapOption = None,
     images: ImagesOption = None,
@@ -59,7 +59,7 @@ def demo(
         roles = mapping_of(mapping or [])
         if report is not None:
             check_writable(report, "--report")
-        from coordi.cli.ingestion import no_store_left_behind, run_ingest
+        from coordi.cli.ingestion import no_store_left_behind, run_ingest, show_report
         from coordi.cli.server import access_of, listen_near, run_server
         from coordi.engine import Engine
         from coordi.errors import CatalogError
@@ -78,20 +78,11 @@ def demo(
                     fetcher = stack.enter_context(engine.fetcher(private=fetch_private))
                 ingest = partial(run_ingest, images=images, roots=root or (), fetch=fetcher)
                 done = ingest(engine, source, out, mapping=roles)
-            _tell(done, store, out, report)
+            # With --json the address is the one document, so this part is silent.
+            show_report(out, done, store, file=report)
             if not engine.stats().items:
                 raise CatalogError(_nothing_to_show(source, done))
             run_server(engine, socket, host, out, access)
-
-
-def _tell(report: "IngestReport", store: Path, out: Output, file: Path | None) -> None:
-    """Say what went in; with --json the address is the one document, so this part is silent."""
-    from coordi.cli.ingestion import show_report, write_report
-
-    if file is not None:
-        write_report(file, report, store)
-    if not out.as_json:
-        show_report(out, report, store, file=file)
 
 
 def _nothing_to_show(source: str, report: "IngestReport") -> str:

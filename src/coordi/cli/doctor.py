@@ -1,10 +1,6 @@
 """`coordi doctor`: what in a dataset would make a number measured on it mean something else."""
 
 import dataclasses
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,18 +10,15 @@ from coordi.cli.ingest import ImagesOption, MapOption
 from coordi.cli.options import DebugOption, JsonOption, mapping_of
 from coordi.cli.output import WITH_PROBLEMS, Output, printable, reporting
 from coordi.cli.paths import check_writable
+from coordi.cli.progress import progress
 
 if TYPE_CHECKING:
     from coordi.doctor import Audit, Figures, Finding
     from coordi.types import Encoder
 
-    Progress = Callable[[str, int, int | None], None]
-
 SHOWN = 3
 """Examples of a finding that are printed; the page and --json hold more."""
 NO_ENCODER = "none"
-PLAIN_SECONDS = 10.0
-"""Time between two lines of progress where no bar can be drawn."""
 
 DatasetArgument = Annotated[
     str,
@@ -39,18 +32,16 @@ DatasetArgument = Annotated[
 RootOption = Annotated[
     Path,
     typer.Option(
-        "--root",
         metavar="DIR",
         help="Folder of a benchmark, or what a collection's paths are relative to.",
     ),
 ]
 CacheOption = Annotated[
-    Path, typer.Option("--cache", metavar="DIR", help="A collection's drawn views are kept here.")
+    Path, typer.Option(metavar="DIR", help="A collection's drawn views are kept here.")
 ]
 EncoderOption = Annotated[
     str,
     typer.Option(
-        "--encoder",
         metavar="NAME",
         help=f"What finds neighbours for the check of label noise; {NO_ENCODER} leaves it out.",
     ),
@@ -58,20 +49,13 @@ EncoderOption = Annotated[
 CatalogOption = Annotated[
     Path | None,
     typer.Option(
-        "--catalog",
         metavar="FILE",
         help="Catalogue of an outfits file. Default: the one beside it.",
-        show_default=False,
     ),
 ]
 HtmlOption = Annotated[
     Path | None,
-    typer.Option(
-        "--html",
-        metavar="FILE",
-        help="Also write one HTML page with the examples as pictures.",
-        show_default=False,
-    ),
+    typer.Option(metavar="FILE", help="Also write one HTML page with the examples as pictures."),
 ]
 
 
@@ -101,14 +85,17 @@ def doctor(
             raise typer.BadParameter(f"there is no folder {html.parent}", param_hint="--html")
         if html is not None:
             check_writable(html, "--html")
-        with _progress(out) as progress:
+        before = ("{task.description}",)
+        with progress(
+            out, _fields, _line, before=before, transient=True, description="reading"
+        ) as on_progress:
             audit = examine(
                 find_dataset(dataset, root, cache=cache, say=out.note),
                 encoder=_encoder(encoder),
                 mapping=roles,
                 images=images,
                 catalog=catalog,
-                on_progress=progress,
+                on_progress=on_progress,
             )
         if html is not None:
             write_page(audit, html)
@@ -194,38 +181,9 @@ def _show_figures(out: Output, figures: "Figures") -> None:
         out.text(figures.note)
 
 
-@contextmanager
-def _progress(out: Output) -> "Iterator[Progress | None]":
-    if out.as_json:
-        yield None
-    elif sys.stderr.isatty():
-        with _bar() as show:
-            yield show
-    else:
-        yield _lines()
+def _fields(what: str, done: int, total: int | None) -> dict[str, Any]:
+    return {"description": what, "completed": done, "total": total}
 
 
-@contextmanager
-def _bar() -> "Iterator[Progress]":
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("reading", total=None)
-        yield lambda what, done, total: bar.update(
-            task, description=what, completed=done, total=total
-        )
-
-
-def _lines() -> "Progress":
-    last = time.monotonic()
-
-    def show(what: str, done: int, total: int | None) -> None:
-        nonlocal last
-        if time.monotonic() < last + PLAIN_SECONDS:
-            return
-        last = time.monotonic()
-        typer.echo(f"{what}: {done:,}{'' if total is None else f' of {total:,}'}", err=True)
-
-    return show
+def _line(what: str, done: int, total: int | None) -> str:
+    return f"{what}: {done:,}{'' if total is None else f' of {total:,}'}"

@@ -28,31 +28,26 @@ def evaluate(
     models: Annotated[
         list[str] | None,
         typer.Option(
-            "--model",
-            metavar="NAME",
-            help="Encoder or trained folder to measure; repeatable.",
-            show_default=False,
+            "--model", metavar="NAME", help="Encoder or trained folder to measure; repeatable."
         ),
     ] = None,
     root: Annotated[
-        Path, typer.Option("--root", metavar="DATA", help="Folder that the data's paths start at.")
+        Path, typer.Option(metavar="DATA", help="Folder that the data's paths start at.")
     ] = Path(),
     cache: Annotated[
-        Path, typer.Option("--cache", metavar="DIR", help="Features and drawn views are kept here.")
+        Path, typer.Option(metavar="DIR", help="Features and drawn views are kept here.")
     ] = Path("coordi-cache"),
     output: Annotated[
         Path, typer.Option("--out", "-o", metavar="DIR", help="Folder of the reports.")
     ] = Path("reports"),
     trial: Annotated[
         str,
-        typer.Option("--trial", metavar="test|val", help="The side to report, or to choose by."),
+        typer.Option(metavar="test|val", help="The side to report, or to choose by."),
     ] = "test",
     imagenet: Annotated[
         str | None,
         typer.Option(
-            "--imagenet",
             metavar="NAME",
-            show_default=False,
             help="Generic network to compare with: a MobileNetV2 .tflite file or a hub name. "
             "Default: $COORDI_IMAGENET.",
         ),
@@ -173,13 +168,11 @@ def results(
     ],
     markdown: Annotated[
         Path | None,
-        typer.Option("--markdown", metavar="FILE", help="Page to write.", show_default=False),
+        typer.Option(metavar="FILE", help="Page to write."),
     ] = None,
     remarks: Annotated[
         Path | None,
-        typer.Option(
-            "--remarks", metavar="FILE", help="Markdown to put at the end.", show_default=False
-        ),
+        typer.Option(metavar="FILE", help="Markdown to put at the end."),
     ] = None,
     as_json: JsonOption = False,
     debug: DebugOption = False,

@@ -33,26 +33,21 @@ MapOption = Annotated[
         metavar="ROLE=COLUMN",
         help="Where the guess is wrong, such as title=productDisplayName. Roles: id, image, "
         "title, description, category, color, brand, price, url. Repeatable.",
-        show_default=False,
     ),
 ]
 ImagesOption = Annotated[
     Path | None,
     typer.Option(
-        "--images",
         metavar="DIR",
         help="Folder that picture paths are relative to. Default: the catalogue's own.",
-        show_default=False,
     ),
 ]
 RootOption = Annotated[
     list[Path] | None,
     typer.Option(
-        "--root",
         metavar="DIR",
         help="A further folder that pictures may be read from, for paths and links that lead out "
         "of the catalogue's folder and of --images. The store remembers it. Repeatable.",
-        show_default=False,
     ),
 ]
 FetchOption = Annotated[
@@ -73,10 +68,8 @@ FetchPrivateOption = Annotated[
 FetchCacheOption = Annotated[
     Path | None,
     typer.Option(
-        "--fetch-cache",
         metavar="DIR",
         help="Where fetched pictures are kept. Default: fetched/ in the store's folder.",
-        show_default=False,
     ),
 ]
 PruneOption = Annotated[
@@ -86,11 +79,9 @@ PruneOption = Annotated[
 ViewsOption = Annotated[
     str | None,
     typer.Option(
-        "--views",
         metavar="main|all",
         help="all: embed every picture of an item, which then scores by its best one. main: the "
         "first alone. Default: as it is for this encoder in this store, main at first.",
-        show_default=False,
     ),
 ]
 YesOption = Annotated[
@@ -102,21 +93,17 @@ YesOption = Annotated[
 ReportOption = Annotated[
     Path | None,
     typer.Option(
-        "--report",
         metavar="FILE",
         help="Write all that the ingest did to this file, as JSON: mapping, field types, counts, "
         "notes and every problem.",
-        show_default=False,
     ),
 ]
 
 EncodingOption = Annotated[
     str | None,
     typer.Option(
-        "--encoding",
         metavar="NAME",
         help="Encoding of the text files where the guess is wrong, such as cp1252 or shift_jis.",
-        show_default=False,
     ),
 ]
 

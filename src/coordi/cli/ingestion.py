@@ -3,8 +3,7 @@
 import dataclasses
 import json
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,12 +11,11 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from coordi.cli.output import FAILURE, WITH_PROBLEMS, Output, printable
+from coordi.cli.progress import progress
 from coordi.cli.shapes import problem_json
 from coordi.cli.signals import INTERRUPTED
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
-
     from coordi.data.catalog import Catalog
     from coordi.data.fetching import Fetcher
     from coordi.engine import Engine, IngestProgress, IngestReport
@@ -25,8 +23,6 @@ if TYPE_CHECKING:
 
 SHOWN_PROBLEMS = 20
 SHOWN_NOTES = 12
-PLAIN_SECONDS = 10.0
-"""Time between two lines of progress where no bar can be drawn."""
 
 
 @contextmanager
@@ -70,8 +66,10 @@ def run_ingest(
     catalog = open_absolute(source, mapping=mapping, images=images, fetch=fetch, encoding=encoding)
     show_mapping(out, catalog)
     out.note(f"encoder: {engine.encoder.name}, {engine.encoder.dim} dimensions")
+    behind = ("{task.fields[pace]}", "{task.fields[left]}")
+    bar = progress(out, _fields, _line, behind=behind, description="ingest", pace="", left="")
     with ExitStack() as shown:
-        on_progress = shown.enter_context(_progress(out))
+        on_progress = shown.enter_context(bar)
 
         def may_prune(gone: int, stored: int) -> bool:
             shown.close()  # a question below a moving bar cannot be read
@@ -115,55 +113,16 @@ def show_mapping(out: Output, catalog: "Catalog") -> None:
     out.note("  (something wrong? say it with --map role=column)")
 
 
-@contextmanager
-def _progress(out: Output) -> "Iterator[Callable[[IngestProgress], None] | None]":
-    if out.as_json:
-        yield None
-    elif sys.stderr.isatty():
-        with _bar() as show:
-            yield show
-    else:
-        yield _lines()
-
-
-@contextmanager
-def _bar() -> "Iterator[Callable[[IngestProgress], None]]":
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-    columns = (
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[pace]}"),
-        TextColumn("{task.fields[left]}"),
-    )
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task("ingest", total=None, pace="", left="")
-        yield lambda now: _update(progress, task, now)
-
-
-def _update(progress: "Progress", task: "TaskID", now: "IngestProgress") -> None:
+def _fields(now: "IngestProgress") -> dict[str, Any]:
     left = "" if now.eta_seconds is None else f"{_duration(now.eta_seconds)} left"
     pace = (_fetched(now) + _pace(now.images_per_second)).removeprefix(", ")
-    progress.update(task, total=now.total, completed=_done(now), pace=pace, left=left)
+    return {"total": now.total, "completed": _done(now), "pace": pace, "left": left}
 
 
-def _lines() -> "Callable[[IngestProgress], None]":
-    last = time.monotonic()
-
-    def show(now: "IngestProgress") -> None:
-        nonlocal last
-        if time.monotonic() < last + PLAIN_SECONDS:
-            return
-        last = time.monotonic()
-        total = "" if now.total is None else f" of {now.total:,}"
-        left = "" if now.eta_seconds is None else f", {_duration(now.eta_seconds)} left"
-        typer.echo(
-            f"{_done(now):,}{total} rows{_fetched(now)}{_pace(now.images_per_second)}{left}",
-            err=True,
-        )
-
-    return show
+def _line(now: "IngestProgress") -> str:
+    total = "" if now.total is None else f" of {now.total:,}"
+    left = "" if now.eta_seconds is None else f", {_duration(now.eta_seconds)} left"
+    return f"{_done(now):,}{total} rows{_fetched(now)}{_pace(now.images_per_second)}{left}"
 
 
 def _done(now: "IngestProgress") -> int:
@@ -194,10 +153,8 @@ def finish(
     file: Path | None = None,
 ) -> None:
     """Say what an ingest did and leave with its exit code, unless all went well."""
-    if file is not None:
-        write_report(file, report, store, interrupted=interrupted)
-    out.json(report_json(report, store, interrupted=interrupted))
     show_report(out, report, store, interrupted=interrupted, file=file)
+    out.json(report_json(report, store, interrupted=interrupted))
     if interrupted:
         out.note(
             "Stopped. What is counted above is safe in the store; run the same command again "
@@ -223,7 +180,12 @@ def show_report(
     interrupted: bool = False,
     file: Path | None = None,
 ) -> None:
-    """Print the counts, what was guessed and converted, and the first problems for people."""
+    """Print the counts, what was guessed and converted, and the first problems for people.
+
+    With `file`, all of it is written there as JSON.
+    """
+    if file is not None:
+        write_report(file, report, store, interrupted=interrupted)
     out.text(_counts(report, store, interrupted=interrupted))
     said = _said(report)
     for line in said[:SHOWN_NOTES]:

@@ -16,38 +16,27 @@ STORE_VARIABLE = "COORDI_STORE"
 StoreOption = Annotated[
     Path | None,
     typer.Option(
-        "--store",
         metavar="DIR",
         help=f"The store's folder. Default: ${STORE_VARIABLE}, else ./{DEFAULT_STORE}.",
-        show_default=False,
     ),
 ]
 EncoderOption = Annotated[
     str | None,
     typer.Option(
-        "--encoder",
         metavar="NAME",
         help="Encoder: a name of `coordi encoders`, a hub repository or a folder. "
         "Default: the one the store was made with, else coordi-mini.",
-        show_default=False,
     ),
 ]
 DimOption = Annotated[
     int | None,
-    typer.Option(
-        "--dim",
-        min=1,
-        help="Keep this many of the encoder's columns, where it allows that.",
-        show_default=False,
-    ),
+    typer.Option(min=1, help="Keep this many of the encoder's columns, where it allows that."),
 ]
 RerankOption = Annotated[
     Path | None,
     typer.Option(
-        "--rerank",
         metavar="DIR",
         help="A trained re-ranker's folder: it orders the first hits for a picture.",
-        show_default=False,
     ),
 ]
 PicturesOption = Annotated[
@@ -56,7 +45,6 @@ PicturesOption = Annotated[
         "--images/--no-images",
         help="Show pictures. Default: where the terminal can (kitty, iTerm2 and their like); "
         "--images draws coloured half blocks elsewhere.",
-        show_default=False,
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document, nothing else.")]

@@ -27,48 +27,35 @@ if TYPE_CHECKING:
     from coordi.engine import Engine
     from coordi.types import Image
 
-TextArgument = Annotated[
-    str | None, typer.Argument(help="Words, such as 'red summer dress'.", show_default=False)
-]
+TextArgument = Annotated[str | None, typer.Argument(help="Words, such as 'red summer dress'.")]
 ImageOption = Annotated[
     str | None,
-    typer.Option(
-        "--image",
-        metavar="PHOTO",
-        help="A picture file; - reads one from standard input.",
-        show_default=False,
-    ),
+    typer.Option(metavar="PHOTO", help="A picture file; - reads one from standard input."),
 ]
 CropOption = Annotated[
     str | None,
     typer.Option(
-        "--crop",
         metavar="L,T,R,B",
         help="Part of the picture: left,top,right,bottom as shares, such as 0.1,0,0.9,0.5.",
-        show_default=False,
     ),
 ]
 ItemOption = Annotated[
     str | None,
-    typer.Option("--item", metavar="ID", help="More like this stored item.", show_default=False),
+    typer.Option(metavar="ID", help="More like this stored item."),
 ]
 WeightOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--weight",
         metavar="PART=NUMBER",
         help="Weight of image, text or item among several, such as image=0.7. Default: 1.",
-        show_default=False,
     ),
 ]
 WhereOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--where",
         metavar="FILTER",
         help="Such as \"category = 'dress' and price < 50\"; `coordi stats` lists the fields. Of "
         "several, all must hold.",
-        show_default=False,
     ),
 ]
 
@@ -84,13 +71,12 @@ def search(
     offset: Annotated[int, typer.Option(help="Hits to pass over.")] = 0,
     min_score: Annotated[
         float | None,
-        typer.Option(help="Lowest cosine similarity, -1 to 1.", show_default=False),
+        typer.Option(help="Lowest cosine similarity, -1 to 1."),
     ] = None,
     collapse: Annotated[
         float | None,
         typer.Option(
-            help="Fold items at least this similar to a better hit into it, such as 0.98.",
-            show_default=False,
+            help="Fold items at least this similar to a better hit into it, such as 0.98."
         ),
     ] = None,
     fold: Annotated[
@@ -98,7 +84,6 @@ def search(
         typer.Option(
             metavar="FIELD",
             help="Fold items of one value into their best hit, such as model: one hit a garment.",
-            show_default=False,
         ),
     ] = None,
     sort: Annotated[
@@ -106,7 +91,6 @@ def search(
         typer.Option(
             metavar="FIELD",
             help="Order all that pass by a field, with - downwards: --sort price, --sort=-added.",
-            show_default=False,
         ),
     ] = None,
     explain: Annotated[
@@ -115,12 +99,7 @@ def search(
     rerank: RerankOption = None,
     depth: Annotated[
         int | None,
-        typer.Option(
-            "--depth",
-            min=1,
-            help="With --rerank: how many hits it orders. Default: 50.",
-            show_default=False,
-        ),
+        typer.Option(min=1, help="With --rerank: how many hits it orders. Default: 50."),
     ] = None,
     pictures: PicturesOption = None,
     encoder: EncoderOption = None,
@@ -132,7 +111,8 @@ def search(
     """Find items by words, by a picture, by another item, or by several of them together."""
     with reporting(as_json, debug) as out:
         _check(text, image, item, crop)
-        _check_rerank(rerank, depth)
+        if depth is not None and rerank is None:
+            raise typer.BadParameter("needs --rerank DIR", param_hint="--depth")
         weights, box = weights_of(weight or []), box_of(crop) if crop else None
         from coordi.cli.display import show_answer
         from coordi.cli.shapes import answer_json
@@ -187,11 +167,6 @@ def _check(text: str | None, image: str | None, item: str | None, crop: str | No
         raise typer.BadParameter("give words, --image PHOTO, --item ID, or several of them")
     if crop and not image:
         raise typer.BadParameter("needs --image", param_hint="--crop")
-
-
-def _check_rerank(rerank: Path | None, depth: int | None) -> None:
-    if depth is not None and rerank is None:
-        raise typer.BadParameter("needs --rerank DIR", param_hint="--depth")
 
 
 def _picture(

@@ -24,21 +24,17 @@ PortOption = Annotated[
 AllowHostOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--allow-host",
         metavar="NAME",
         help="A further name that the service goes by, such as shop.example behind a proxy; "
         "may be repeated. Requests for other hosts are refused.",
-        show_default=False,
     ),
 ]
 AllowOriginOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--allow-origin",
         metavar="ORIGIN",
         help="A web page's origin that may ask the service, such as https://shop.example; may be "
         "repeated. Pages of all others are refused.",
-        show_default=False,
     ),
 ]
 

@@ -19,7 +19,6 @@ def train(
         typer.Argument(
             metavar="FIELD=VALUE",
             help="Fields of the recipe to change, such as batch=64 or stages.0.steps=100.",
-            show_default=False,
         ),
     ] = None,
     output: Annotated[
@@ -30,7 +29,6 @@ def train(
             metavar="DIR",
             help="Folder of the run: recipe, logs, checkpoints, and the finished artifact. "
             "The same command on the same folder resumes. Default: runs/RECIPE.",
-            show_default=False,
         ),
     ] = None,
     devices: Annotated[

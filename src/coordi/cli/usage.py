@@ -1,11 +1,12 @@
 """How commands are read: nothing given twice goes by unnoticed, and --json holds for misuse too."""
 
-import json
 from collections import Counter
 from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
+
+from coordi.cli.output import USAGE, Output
 
 UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 """The base of all errors of reading a command line, whichever click typer brings."""
@@ -61,6 +62,5 @@ class Commands(TyperGroup):
             if not as_json:
                 raise
             message = error.format_message()  # type: ignore[attr-defined]
-            document = {"error": {"type": "UsageError", "message": message}}
-            typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
-            raise typer.Exit(2) from None
+            Output(as_json=True).error("UsageError", message)
+            raise typer.Exit(USAGE) from None

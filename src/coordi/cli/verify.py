@@ -39,17 +39,13 @@ def verify(
         folder = store_folder(store).expanduser().absolute()
         mended = mend(folder) if repair else None
         found = look(folder)
-        out.json(_document(folder, found, mended))
+        document = {"store": str(folder), "sound": found.sound, **dataclasses.asdict(found)}
+        out.json(document | ({"repair": dataclasses.asdict(mended)} if mended else {}))
         _show(out, folder, found, mended)
         if not found.sound:
             raise typer.Exit(FAILURE)
         if mended is not None and mended.lost:
             raise typer.Exit(WITH_PROBLEMS)
-
-
-def _document(folder: Path, found: "Verification", mended: "Repair | None") -> dict[str, object]:
-    document = {"store": str(folder), "sound": found.sound, **dataclasses.asdict(found)}
-    return document | ({} if mended is None else {"repair": dataclasses.asdict(mended)})
 
 
 def _show(out: Output, folder: Path, found: "Verification", mended: "Repair | None") -> None:

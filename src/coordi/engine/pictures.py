@@ -35,8 +35,8 @@ V = TypeVar("V")
 class Cache(Generic[V]):
     """The most recently used values, up to a total weight; safe to use from threads."""
 
-    def __init__(self, capacity: int, weigh: Callable[[V], int]) -> None:
-        """Keep at most `capacity` of what `weigh` measures."""
+    def __init__(self, capacity: int, weigh: Callable[[V], int] = lambda _: 1) -> None:
+        """Keep at most `capacity` of what `weigh` measures, by default so many values."""
         self.capacity, self._weigh = capacity, weigh
         self._used = 0
         self._entries: OrderedDict[Hashable, V] = OrderedDict()
@@ -70,8 +70,8 @@ class Pictures:
         """`roots` gives the folders that pictures may be read from, as they stand now."""
         self._roots = roots
         self._thumbnails: Cache[bytes] = Cache(THUMBNAIL_BYTES, len)
-        self._types: Cache[str | ImageError] = Cache(_REMEMBERED, _one)
-        self._infos: Cache[PictureInfo] = Cache(_REMEMBERED, _one)
+        self._types: Cache[str | ImageError] = Cache(_REMEMBERED)
+        self._infos: Cache[PictureInfo] = Cache(_REMEMBERED)
         self._seen: dict[ImageRef, tuple[float, PictureInfo]] = {}
 
     def image(self, item: Item, number: int = 0) -> tuple[bytes, str]:
@@ -190,7 +190,3 @@ def _verified(data: bytes) -> str | ImageError:
         return shared().verify(data)
     except ImageError as error:
         return error
-
-
-def _one(value: object) -> int:  # noqa: ARG001
-    return 1

@@ -1,6 +1,7 @@
 """One request's view of a catalogue: everything in it was read from one commit of the store."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -107,8 +108,6 @@ class View:
 
     def _matching(self, query: Query) -> NDArray[np.bool_] | None:
         """Mask over the store's positions of what a query may answer with; None: of everything."""
-        from dataclasses import replace
-
         from coordi.models.trained import query_side
         from coordi.tasks.search import matching
 

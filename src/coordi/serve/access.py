@@ -103,7 +103,8 @@ class Door:
 
     def _may_ask(self, headers: Headers, origin: str, scope: Scope) -> bool:
         if origin:
-            return origin in self.access.origins or _authority(origin) == headers["host"].lower()
+            authority = origin.partition("://")[2]
+            return origin in self.access.origins or authority == headers["host"].lower()
         if not scope["path"].startswith("/v1/"):
             return True
         # Pictures and links of other pages have no Origin, but browsers say where they come from.
@@ -113,10 +114,6 @@ class Door:
             return True
         referrer = urlsplit(headers.get("referer", "").lower())
         return f"{referrer.scheme}://{referrer.netloc}" in self.access.origins
-
-
-def _authority(origin: str) -> str:
-    return origin.partition("://")[2]
 
 
 def _cors(origin: str) -> dict[str, str]:

@@ -22,7 +22,7 @@ from pydantic import field_validator as validator
 
 from coordi.serve.errors import Refused
 from coordi.serve.forms import FORM, form_fields
-from coordi.types import Box
+from coordi.types import Box, Image, Query
 
 REPEATABLE = frozenset({"where"})
 """Parameters of which several mean something."""
@@ -200,6 +200,20 @@ def joined(filters: list[str]) -> str | None:
     if len(given) < 2:
         return given[0] if given else None
     return " and ".join(f"({one})" for one in given)
+
+
+def parts(params: SearchParams | FacetParams, image: Image | None = None) -> dict[str, Any]:
+    """The parts of a `Query` that are given, and "weights" of those alone."""
+    wanted = {"image": image, "text": params.text or None, "item": params.item or None}
+    given = {name: part for name, part in wanted.items() if part is not None}
+    return {**given, "weights": {name: getattr(params, f"{name}_weight") for name in given}}
+
+
+def ranked(params: RankedParams, **given: Any) -> Query:
+    """The query for a part of a ranking; `given` is what it looks for."""
+    page = {name: getattr(params, name) for name in RankedParams.model_fields}
+    page["where"] = joined(params.where)
+    return Query(**page, **given)
 
 
 _Asked = TypeVar("_Asked", bound=Asked)

@@ -104,11 +104,6 @@ def error_response(status: int, code: str, message: str, field: str | None = Non
     return JSONResponse(error_body(code, message, field), status, headers)
 
 
-def busy_response() -> JSONResponse:
-    """For a request that may go through in a moment."""
-    return error_response(503, "busy", BUSY)
-
-
 def add_error_handlers(app: FastAPI, broken: Broken) -> None:
     """Give every failure of `app` the one shape."""
 
@@ -136,7 +131,8 @@ async def failure_response(
     Anything that is no fault of the request is first held against the state of the store, whose
     libraries raise all sorts of errors where a file is missing.
     """
-    status, code, field, said = _entry(error)
+    near = next((kind for kind in type(error).__mro__ if kind in TABLE), errors.CoordiError)
+    status, code, field, said = TABLE[near]
     if isinstance(error, SAID):
         return error_response(status, code, str(error), field)
     if code in ("not_found", "internal") and await broken():
@@ -148,11 +144,6 @@ async def failure_response(
     elif status >= 500:
         log.error("%s: %s", request, error)
     return error_response(status, code, said, field)
-
-
-def _entry(error: Exception) -> tuple[int, str, str | None, str]:
-    near = next((kind for kind in type(error).__mro__ if kind in TABLE), errors.CoordiError)
-    return TABLE[near]
 
 
 async def _invalid(_: Request, error: Exception) -> Response:

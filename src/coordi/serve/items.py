@@ -11,7 +11,6 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from starlette.convertors import Convertor, register_url_convertor
 
-from coordi import types
 from coordi.errors import ImageError, NotFoundError
 from coordi.serve.answering import TOKEN, DirectRoute, answer
 from coordi.serve.asking import (
@@ -23,17 +22,21 @@ from coordi.serve.asking import (
     asked,
     described,
     joined,
+    ranked,
 )
 from coordi.serve.caching import picture_response
 from coordi.serve.errors import NoPictureError, Refused
 from coordi.serve.lanes import Lanes
 from coordi.serve.limits import Limits
 from coordi.serve.ports import CatalogView, SearchEngine
-from coordi.serve.wire import ItemsOut, OneItemOut, SearchOut, item_out, search_out
+from coordi.serve.wire import ItemsOut, OneItemOut, SearchOut, found, item_out
 
-PICTURE: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"image/*": {}}},
-    304: {"description": "The client has it already"},
+PICTURE: dict[str, Any] = {
+    "response_class": Response,
+    "responses": {
+        200: {"content": {"image/*": {}}},
+        304: {"description": "The client has it already"},
+    },
 }
 
 
@@ -102,23 +105,8 @@ def item_routes(engine: SearchEngine, limits: Limits, lanes: Lanes) -> APIRouter
         """Items that look like this one; the item itself is left out."""
         params = asked(request, SimilarParams)
         check_page(params, limits)
-        query = types.Query(
-            item=_id(item_id, params),
-            where=joined(params.where),
-            fold=params.fold,
-            sort=params.sort,
-            limit=params.limit,
-            offset=params.offset,
-            min_score=params.min_score,
-            collapse=params.collapse,
-            explain=params.explain,
-        )
-
-        def make() -> SearchOut:
-            view = engine.view()
-            return search_out(view.search(query), view)
-
-        return await answer(lanes.searches, make)
+        query = ranked(params, item=_id(item_id, params))
+        return await answer(lanes.searches, lambda: found(query, engine.view()))
 
     async def shown(
         request: Request,
@@ -130,7 +118,10 @@ def item_routes(engine: SearchEngine, limits: Limits, lanes: Lanes) -> APIRouter
 
         def make() -> Response:
             view = engine.view()
-            return _picture(request, *draw(view, id), params, view.token)
+            data, kind = draw(view, id)
+            response = picture_response(request, data, kind, versioned=bool(params.v))
+            response.headers[TOKEN] = view.token
+            return response
 
         try:
             response: Response = await lanes.pictures.run(make)
@@ -139,23 +130,13 @@ def item_routes(engine: SearchEngine, limits: Limits, lanes: Lanes) -> APIRouter
             raise NoPictureError(str(error)) from None
         return response
 
-    @routes.get(
-        "/images/{item_id:rest}",
-        response_class=Response,
-        responses=PICTURE,
-        openapi_extra=described(PictureParams),
-    )
+    @routes.get("/images/{item_id:rest}", **PICTURE, openapi_extra=described(PictureParams))
     async def image(request: Request, item_id: str) -> Response:
         """The item's picture as it was given; `v`, its version, makes the answer cacheable."""
         params = asked(request, PictureParams)
         return await shown(request, item_id, params, lambda at, id: at.image(id, number=params.n))
 
-    @routes.get(
-        "/thumbnails/{item_id:rest}",
-        response_class=Response,
-        responses=PICTURE,
-        openapi_extra=described(ThumbnailParams),
-    )
+    @routes.get("/thumbnails/{item_id:rest}", **PICTURE, openapi_extra=described(ThumbnailParams))
     async def thumbnail(request: Request, item_id: str) -> Response:
         """A JPEG of the item's picture, its longer side `side` pixels."""
         params = asked(request, ThumbnailParams)
@@ -179,11 +160,3 @@ def _id(place: str, params: ItemParams) -> str:
     if place and params.id:
         raise Refused(422, "invalid", "id: stands in the path already", "id")
     return place or params.id or ""
-
-
-def _picture(
-    request: Request, data: bytes, kind: str, params: PictureParams, token: str
-) -> Response:
-    response = picture_response(request, data, kind, versioned=bool(params.v))
-    response.headers[TOKEN] = token
-    return response

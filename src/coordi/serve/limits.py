@@ -8,7 +8,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from coordi.serve.errors import busy_response, error_response
+from coordi.serve.errors import BUSY, error_response
 
 FORM_BYTES = 64 * 1024
 """Room for the words and numbers of a form besides its picture."""
@@ -108,7 +108,7 @@ class BodyLimit:
             if len(body) > self.most:
                 return self._too_large()
             if self.held > self.limits.uploading_bytes:
-                return busy_response()
+                return error_response(503, "busy", BUSY)
         return None
 
     def _too_large(self) -> Response:

@@ -13,23 +13,20 @@ from coordi.serve.asking import (
     asked_in_form,
     described,
     described_form,
-    joined,
+    parts,
+    ranked,
 )
 from coordi.serve.errors import Refused
 from coordi.serve.items import check_page
 from coordi.serve.lanes import Lanes
 from coordi.serve.limits import Limits
 from coordi.serve.ports import SearchEngine
-from coordi.serve.wire import SearchOut, search_out
+from coordi.serve.wire import SearchOut, found
 
 
 def search_routes(engine: SearchEngine, limits: Limits, lanes: Lanes) -> APIRouter:
     """Routes that search `engine`."""
     routes = APIRouter(tags=["search"], route_class=DirectRoute)
-
-    def found(query: types.Query) -> SearchOut:
-        view = engine.view()
-        return search_out(view.search(query), view)
 
     @routes.get("/search", response_model=SearchOut, openapi_extra=described(SearchParams))
     async def search(request: Request) -> Response:
@@ -37,37 +34,29 @@ def search_routes(engine: SearchEngine, limits: Limits, lanes: Lanes) -> APIRout
         params = asked(request, SearchParams)
         check_page(params, limits)
         query = _query(params)
-        return await answer(lanes.searches, lambda: found(query))
+        return await answer(lanes.searches, lambda: found(query, engine.view()))
 
     @routes.post("/search", response_model=SearchOut, openapi_extra=described_form(SearchForm))
     async def search_with_picture(request: Request) -> Response:
         """Search by a picture, alone or together with words and an item."""
         form = await asked_in_form(request, SearchForm)
         check_page(form, limits)
-        data = _upload(form, limits)
+        if form.image is not None and len(form.image) > limits.upload_bytes:
+            raise Refused(413, "too_large", limits.too_large(), "image")
 
         def make() -> SearchOut:
-            picture = _picture(data, form, engine, limits)
-            return found(_query(form, picture, form.image_weight))
+            return found(_query(form, _picture(form, engine, limits)), engine.view())
 
         return await answer(lanes.photos, make)
 
     return routes
 
 
-def _upload(form: SearchForm, limits: Limits) -> bytes | None:
-    if form.image is not None and len(form.image) > limits.upload_bytes:
-        raise Refused(413, "too_large", limits.too_large(), "image")
-    return form.image
-
-
-def _picture(
-    data: bytes | None, form: SearchForm, engine: SearchEngine, limits: Limits
-) -> types.Image | None:
-    if data is None:
+def _picture(form: SearchForm, engine: SearchEngine, limits: Limits) -> types.Image | None:
+    if form.image is None:
         return None
     try:
-        return engine.decode(data, box=form.crop(), max_pixels=limits.upload_pixels)
+        return engine.decode(form.image, box=form.crop(), max_pixels=limits.upload_pixels)
     except ImageError as error:
         # The one error of a picture that is about what was sent, and not about a file here.
         message = str(error)
@@ -76,27 +65,8 @@ def _picture(
         raise Refused(422, "bad_image", message, "image") from None
 
 
-def _query(
-    params: SearchParams, image: types.Image | None = None, image_weight: float = 1.0
-) -> types.Query:
-    """The engine's query; only given parts have a weight."""
-    text, item = params.text or None, params.item or None
-    weights = {"image": image_weight, "text": params.text_weight, "item": params.item_weight}
-    given = {"image": image is not None, "text": text is not None, "item": item is not None}
-    if not any(given.values()):
+def _query(params: SearchParams, image: types.Image | None = None) -> types.Query:
+    given = parts(params, image)
+    if not given["weights"]:
         raise QueryError("Give words (text), a stored item (item) or a picture (POST, image).")
-    return types.Query(
-        image=image,
-        text=text,
-        item=item,
-        weights={part: weight for part, weight in weights.items() if given[part]},
-        where=joined(params.where),
-        fold=params.fold,
-        sort=params.sort,
-        limit=params.limit,
-        offset=params.offset,
-        min_score=params.min_score,
-        collapse=params.collapse,
-        explain=params.explain,
-        rerank=params.rerank,
-    )
+    return ranked(params, **given, rerank=params.rerank)

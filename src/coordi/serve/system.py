@@ -7,7 +7,7 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import Response
 
 from coordi.serve.answering import answer
-from coordi.serve.asking import FacetParams, asked, described, joined
+from coordi.serve.asking import FacetParams, asked, described, joined, parts
 from coordi.serve.errors import RETRY_SECONDS
 from coordi.serve.lanes import Lanes
 from coordi.serve.limits import Limits
@@ -91,14 +91,7 @@ def scored(params: FacetParams) -> Query | None:
     """The query that narrows what is counted; None where it would leave out nothing."""
     if params.min_score is None and not params.item:
         return None
-    weights = {"text": params.text_weight, "item": params.item_weight}
-    given = {"text": params.text or None, "item": params.item or None}
-    return Query(
-        text=given["text"],
-        item=given["item"],
-        weights={part: weights[part] for part, value in given.items() if value},
-        min_score=params.min_score,
-    )
+    return Query(**parts(params), min_score=params.min_score)
 
 
 def _public(stats: dict[str, Any]) -> dict[str, Any]:

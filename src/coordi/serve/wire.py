@@ -13,7 +13,7 @@ from pydantic import ConfigDict, Field, with_config
 from typing_extensions import TypedDict
 
 from coordi.serve.ports import CatalogView
-from coordi.types import Answer, Facet, FieldValue, Hit, Item, PictureInfo
+from coordi.types import Facet, FieldValue, Hit, Item, PictureInfo, Query
 
 log = logging.getLogger("coordi.serve")
 
@@ -162,8 +162,9 @@ class SearchOut(TypedDict):
     ]
 
 
-def search_out(answer: Answer, view: CatalogView) -> SearchOut:
-    """The wire shape of `answer`."""
+def found(query: Query, view: CatalogView) -> SearchOut:
+    """What a search of `view` finds."""
+    answer = view.search(query)
     return {
         "hits": [_hit_out(hit, view) for hit in answer.hits],
         "total": answer.total,

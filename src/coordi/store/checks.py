@@ -6,11 +6,9 @@ import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-import xxhash
-
 from coordi.artifacts import checksum, write_atomically
 from coordi.errors import StoreDamagedError
-from coordi.store.seal import VERIFY, FileSum
+from coordi.store.seal import VERIFY, FileSum, signed, unsigned
 
 Mark = tuple[int, int, int, int]
 """(inode, size, time of change of the content, of the inode), in nanoseconds: a file whose mark
@@ -99,11 +97,10 @@ class Checks:
         with self._lock:
             assert self._known is not None
             kept = {name: self._known[name] for name in self._known if name in files}
-            text = json.dumps(kept)
+            text = signed(json.dumps(kept))
         try:
             self._memory.parent.mkdir(exist_ok=True)
-            digest = xxhash.xxh3_128_hexdigest(text.encode())
-            write_atomically(self._memory, f"{text}\n{digest}\n")
+            write_atomically(self._memory, text)
         except OSError:
             return
 
@@ -122,12 +119,10 @@ def file_sum(path: Path) -> FileSum:
 def _load(memory: Path) -> dict[str, tuple[Mark, str]] | None:
     """Marks of an earlier process; None where they are absent or damaged."""
     try:
-        text, _, digest = memory.read_text("utf-8").partition("\n")
-        if f"{xxhash.xxh3_128_hexdigest(text.encode())}\n" != digest:
-            return None
+        marks = json.loads(unsigned(memory.read_text("utf-8")))
         return {
             str(name): ((int(m[0]), int(m[1]), int(m[2]), int(m[3])), str(found))
-            for name, (m, found) in json.loads(text).items()
+            for name, (m, found) in marks.items()
         }
     except (OSError, ValueError, KeyError, TypeError, IndexError):
         return None

@@ -14,6 +14,8 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from coordi.errors import StoreError
@@ -30,34 +32,24 @@ RARE_COLUMNS = ("image_bytes", "more")
 KINDS = {"b": "boolean", "i": "integer", "n": "number", "t": "text"}
 """Type letter of a field's column → the kind of field."""
 
+ARROW_TYPES = {"b": pa.bool_(), "i": pa.int64(), "n": pa.float64(), "t": pa.string()}
+"""Type letter of a field's column → the column's Arrow type."""
+
+FURTHER_TYPE = pa.list_(pa.float32())
+"""Arrow type of a `further_column`: all of an item's further vectors, one behind the other."""
+
 _INTEGERS = range(-(2**63), 2**63)
 
 
 def base_schema() -> Any:
     """Columns that every store has. `seq` numbers every row ever written, and is never reused."""
-    import pyarrow as pa
-
     texts = ("id", "title", "description", "image_path")
+    more = pa.struct([("path", pa.string()), ("data", pa.binary())])
     columns = [("seq", pa.int64()), ("commit", pa.int64())]
     columns += [(name, pa.string()) for name in texts]
     columns += [("image_bytes", pa.binary()), ("hash", pa.string())]
-    columns += [("more", more_type()), ("file", pa.string()), ("line", pa.int64())]
+    columns += [("more", pa.list_(more)), ("file", pa.string()), ("line", pa.int64())]
     return pa.schema(columns)
-
-
-def more_type() -> Any:
-    """Arrow type of an item's further pictures."""
-    import pyarrow as pa
-
-    return pa.list_(pa.struct([("path", pa.string()), ("data", pa.binary())]))
-
-
-def arrow_type(letter: str) -> Any:
-    """Arrow type of a field's column."""
-    import pyarrow as pa
-
-    types = {"b": pa.bool_(), "i": pa.int64(), "n": pa.float64(), "t": pa.string()}
-    return types[letter]
 
 
 def vector_column(fingerprint: str) -> str:
@@ -68,13 +60,6 @@ def vector_column(fingerprint: str) -> str:
 def further_column(fingerprint: str) -> str:
     """Name of the column with the vectors of an item's further pictures."""
     return f"w_{fingerprint}"
-
-
-def further_type() -> Any:
-    """Arrow type of that column: all of an item's further vectors, one behind the other."""
-    import pyarrow as pa
-
-    return pa.list_(pa.float32())
 
 
 def field_column(name: str, value: FieldValue) -> str | None:
@@ -123,9 +108,6 @@ def as_kind(value: FieldValue, kind: str) -> FieldValue:
 
 def logical_column(table: Any, columns: Sequence[str]) -> Any:
     """Join a field's columns of an Arrow table into one of the field's kind."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     if len(columns) == 1:
         return table[columns[0]]
     target = pa.float64() if kind_of(columns) == "number" else pa.string()
@@ -134,9 +116,6 @@ def logical_column(table: Any, columns: Sequence[str]) -> Any:
 
 
 def _cast(column: Any, target: Any) -> Any:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     # Arrow's number → text differs from Python's for floats ("5" for 5.0); hits and filters
     # must show the same text.
     if column.type == pa.float64() and target == pa.string():
@@ -147,17 +126,13 @@ def _cast(column: Any, target: Any) -> Any:
 
 def new_columns(items: Sequence[Item], known: Iterable[str]) -> Any:
     """Schema of the field columns that `items` need and the table lacks."""
-    import pyarrow as pa
-
     names = {field_column(name, value) for item in items for name, value in item.fields.items()}
     missing = sorted({name for name in names if name is not None} - set(known))
-    return pa.schema([pa.field(name, arrow_type(name[0])) for name in missing])
+    return pa.schema([pa.field(name, ARROW_TYPES[name[0]]) for name in missing])
 
 
 def item_columns(items: Sequence[Item], schema: Any) -> dict[str, Any]:
     """Columns of `items` but for `seq`, `hash` and the vectors."""
-    import pyarrow as pa
-
     columns: dict[str, list[Any]] = {
         "id": [item.id for item in items],
         "title": [item.title for item in items],
@@ -187,8 +162,6 @@ def _path(image: ImageRef | None) -> str | None:
 
 def vector_array(vectors: Vectors, dim: int) -> Any:
     """(n, dim) → an Arrow column; a row with a NaN becomes null: "this item has no vector"."""
-    import pyarrow as pa
-
     rows = np.ascontiguousarray(vectors, dtype=np.float32)
     if rows.ndim != 2 or rows.shape[1] != dim:
         raise StoreError(f"vectors of shape {rows.shape} do not fit a column of {dim} dimensions")
@@ -209,8 +182,6 @@ def vector_rows(column: Any, dim: int) -> tuple[Vectors, np.ndarray[Any, np.dtyp
 
 def further_array(further: Sequence[Vectors | None], dim: int) -> Any:
     """The further vectors of items, (m, dim) each → an Arrow column; None becomes null."""
-    import pyarrow as pa
-
     for rows in further:
         if rows is not None and (rows.ndim != 2 or rows.shape[1] != dim):
             raise StoreError(f"vectors of shape {rows.shape} do not fit {dim} dimensions")
@@ -224,8 +195,6 @@ def further_array(further: Sequence[Vectors | None], dim: int) -> Any:
 
 def further_rows(column: Any, dim: int) -> tuple[Vectors, NDArray[np.int64]]:
     """A column of further vectors → all of them (m, dim), and how many each row has (n,)."""
-    import pyarrow.compute as pc
-
     sizes = pc.fill_null(pc.list_value_length(column), 0).to_numpy()
     values = pc.list_flatten(column).to_numpy()
     vectors = np.asarray(values, dtype=np.float32).reshape(-1, dim)

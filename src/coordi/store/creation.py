@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from coordi.artifacts import atomic_folder, write_atomically
 from coordi.errors import StoreDamagedError, StoreError
 from coordi.store import columns as cols
@@ -47,7 +49,8 @@ def make(folder: Path) -> None:
     except OSError as error:
         raise StoreError(f"cannot make a store at {folder}: {error.strerror}") from error
     with WriterLock(folder).held(), table.translated(f"cannot make a store at {folder}"):
-        _sweep(folder)
+        for draft in folder.glob(f".{TABLE}-*"):  # of makers that were killed
+            shutil.rmtree(draft, ignore_errors=True)
         if (folder / TABLE).exists() and not is_empty(folder):
             _finish(folder)
         else:
@@ -91,12 +94,6 @@ def _finish(folder: Path) -> None:
     write_settings(folder, seal.load(folder / TABLE, found[-1]).store)
 
 
-def _sweep(folder: Path) -> None:
-    """Remove drafts that killed makers left."""
-    for draft in folder.glob(f".{TABLE}-*"):
-        shutil.rmtree(draft, ignore_errors=True)
-
-
 def contents(dataset: Any, place: Path) -> dict[str, Any]:
     """What a seal says of a version: its number and its files."""
     files, aside = (
@@ -132,7 +129,5 @@ def upgrade(folder: Path) -> None:
 
 def _with_columns(dataset: Any) -> Any:
     """The store's own columns that an earlier version did not have."""
-    import pyarrow as pa
-
     lacking = [field for field in cols.base_schema() if field.name not in dataset.schema.names]
     return table.add_columns(dataset, pa.schema(lacking)) if lacking else dataset

@@ -73,7 +73,8 @@ def save(folder: Path, name: str, store: str, token: str, saved: Saved) -> None:
         _write(target, saved)
         meta = {
             "format": _FORMAT, "store": store, "token": token, "folder": target.name,
-            "trained": saved.ivf.trained, "checksums": _checksums(target),
+            "trained": saved.ivf.trained,
+            "checksums": {name: checksum(target / name) for name in _FILES},
         }  # fmt: skip
         write_atomically(folder / f"{name}.json", json.dumps(meta, indent=1))
     except (OSError, RuntimeError):  # FAISS says "disk full" by a RuntimeError
@@ -151,7 +152,3 @@ def _read(target: Path, meta: Mapping[str, Any], dim: int) -> Saved | None:
     ivf = assemble(index, len(seqs), int(meta["trained"]), *calibration)
     place = target / "vectors.npy"
     return Saved(ivf, seqs, commits, vectors, alive, (place, mark(place)))
-
-
-def _checksums(target: Path) -> dict[str, str]:
-    return {name: checksum(target / name) for name in _FILES}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from coordi.errors import QueryError
@@ -37,8 +38,6 @@ class FieldTable:
 
 def load(rows: Rows, dataset: Any, earlier: FieldTable | None = None) -> FieldTable:
     """Read the fields of all rows; those that an earlier version's table has are taken over."""
-    import pyarrow as pa
-
     fields = cols.field_columns(rows.columns)
     kinds = {name: cols.kind_of(parts) for name, parts in fields.items()}
     known = earlier.table if earlier is not None and _continues(earlier, rows, fields) else None
@@ -67,8 +66,6 @@ def _continues(earlier: FieldTable, rows: Rows, fields: Mapping[str, list[str]])
 
 def aligned(rows: Rows, dataset: Any, columns: list[str], start: int) -> Any:
     """Columns at positions from `start` on; null where a row is dead and no longer readable."""
-    import pyarrow as pa
-
     last = int(rows.seqs[start - 1]) if start else -1
     found = table.newer_than(dataset, last, columns)
     places = locate(np.asarray(found["seq"].to_numpy(), dtype=np.int64), rows.seqs[start:])
@@ -108,7 +105,7 @@ class Filters:
         with self._lock:
             found = self._masks.get(where)
             if found is None:
-                found = self._evaluate(where) & self._rows.alive
+                found = self._passing(self._parsed(where)) & self._rows.alive
                 self._masks[where] = found
                 if len(self._masks) > _CACHED_MASKS:
                     self._masks.popitem(last=False)
@@ -151,9 +148,6 @@ class Filters:
         named = (frozenset(one.field for one in filters.conditions(part)) for part in parts)
         return [(n, self._passing(part)) for n, part in zip(named, parts, strict=True)]
 
-    def _evaluate(self, where: str) -> NDArray[np.bool_]:
-        return self._passing(self._parsed(where))
-
     def _parsed(self, where: str) -> filters.Filter:
         parsed = filters.parse(where)
         filters.check(parsed, where, self._kinds(), self._values)
@@ -176,8 +170,6 @@ class Filters:
 
     def _attribute(self, name: str) -> Any:
         """One of the items' own columns, read at first use."""
-        import pyarrow as pa
-
         if name not in self._own and name == "id":
             ids = self._rows.ids[: len(self._rows.seqs)]
             self._own[name] = pa.chunked_array([pa.array(ids, pa.string())])

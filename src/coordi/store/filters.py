@@ -30,6 +30,9 @@ from difflib import get_close_matches
 from functools import partial
 from typing import Any, NoReturn
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from coordi.errors import FilterError
 
 Value = str | int | float | bool
@@ -453,8 +456,6 @@ def evaluate(filter: Filter, column: Callable[[str], Any]) -> Any:
 
     Depth is bounded by the parser; lists of parts are worked off one by one, whatever their length.
     """
-    import pyarrow.compute as pc
-
     if isinstance(filter, Not):
         return pc.invert(evaluate(filter.inner, column))
     if isinstance(filter, Both | Either):
@@ -470,9 +471,6 @@ def evaluate(filter: Filter, column: Callable[[str], Any]) -> Any:
 
 
 def _condition(filter: Compare | OneOf, cells: Any) -> Any:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     if isinstance(filter, Compare):
         return _compare(cells, filter.operator, filter.value)
     known = [
@@ -482,9 +480,6 @@ def _condition(filter: Compare | OneOf, cells: Any) -> Any:
 
 
 def _compare(cells: Any, operator: str, value: Value) -> Any:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     if operator == "~":
         return pc.match_substring(cells, value, ignore_case=True)
     if operator == "like":
@@ -506,8 +501,6 @@ def _compare(cells: Any, operator: str, value: Value) -> Any:
 
 def _exact(kind: Any, value: Value) -> Value | None:
     """The value in a column's type; None where that type has no such value."""
-    import pyarrow as pa
-
     if kind == pa.float64():
         rounded = float(value)
         return rounded if rounded == value else None
@@ -519,9 +512,6 @@ def _exact(kind: Any, value: Value) -> Value | None:
 
 def _between(cells: Any, operator: str, value: float) -> Any:
     """Compare with a number that lies between two of the column's values, or outside them all."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     if operator in ("=", "!="):
         return _constant(cells, operator == "!=")
     if cells.type == pa.float64():
@@ -541,7 +531,4 @@ def _between(cells: Any, operator: str, value: float) -> Any:
 
 def _constant(cells: Any, answer: bool) -> Any:
     """The same answer for every value, and none for a missing one."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
     return pc.if_else(pc.is_valid(cells), pa.scalar(answer), pa.scalar(None, pa.bool_()))

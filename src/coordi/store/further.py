@@ -86,10 +86,8 @@ class FurtherSpace:
         self._append(rows, dataset)
         if not len(self._seqs):
             return None
-        found = locate(rows.seqs, self._seqs)
+        found = rows.places(self._seqs, self._commits)
         there = found >= 0
-        there[there] = rows.alive[found[there]]
-        there[there] = rows.commits[found[there]] == self._commits[there]
         if not there.all():  # an index that was handed out keeps the arrays it was made of
             self._vectors, found = _gathered(self._vectors, there), found[there]
             self._seqs, self._commits = self._seqs[there], self._commits[there]
@@ -104,18 +102,17 @@ class FurtherSpace:
 
     def _append(self, rows: Rows, dataset: Any) -> None:
         """Read the vectors of rows that are new since the last call."""
-        newest = int(rows.seqs[-1]) if len(rows.seqs) else -1
-        if self.column not in rows.columns or newest <= self._seen:
+        if self.column not in rows.columns or rows.newest <= self._seen:
             return
         found = table.newer_than(dataset, self._seen, [self.column, "commit"])
         seqs = np.asarray(found["seq"].to_numpy(), dtype=np.int64)
-        fresh = seqs <= newest
+        fresh = seqs <= rows.newest
         vectors, counts = cols.further_rows(found[self.column], self.dim)
         counts = np.where(fresh, counts, 0)
         self._vectors = _joined(self._vectors, vectors[: counts.sum()])
         self._seqs = np.concatenate([self._seqs, np.repeat(seqs, counts)])
         self._commits = np.concatenate([self._commits, np.repeat(commits_of(found), counts)])
-        self._seen = newest
+        self._seen = rows.newest
 
 
 def _gathered(vectors: Vectors, kept: NDArray[np.bool_]) -> Vectors:

@@ -3,6 +3,7 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -158,14 +159,23 @@ class VectorIndex:
         return out
 
     def _main_vectors(self, rows: NDArray[np.int64]) -> Vectors:
-        if not len(self._base):
-            return self._extra[rows]
+        return self._of(rows, lambda vectors, some: np.asarray(vectors[some]))
+
+    def _of(
+        self,
+        rows: NDArray[np.int64],
+        take: Callable[[Vectors, NDArray[np.int64]], NDArray[np.float32]],
+    ) -> NDArray[np.float32]:
+        """What `take` makes of main rows, of those in `base` and those in `extra` apart."""
+        split = len(self._base)
+        if not split:
+            return take(self._extra, rows)
         if not len(self._extra):
-            return np.asarray(self._base[rows])
-        out = np.empty((len(rows), self._base.shape[1]), dtype=np.float32)
-        old = rows < len(self._base)
-        out[old] = self._base[rows[old]]
-        out[~old] = self._extra[rows[~old] - len(self._base)]
+            return take(self._base, rows)
+        old = rows < split
+        first, second = take(self._base, rows[old]), take(self._extra, rows[~old] - split)
+        out = np.empty((len(rows), *first.shape[1:]), dtype=np.float32)
+        out[old], out[~old] = first, second
         return out
 
     def nearest(self, query: NDArray[np.float32], k: int, where: str | None = None) -> Neighbors:
@@ -251,16 +261,7 @@ class VectorIndex:
 
     def _scores(self, query: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Exact scores of some rows."""
-        split = len(self._base)
-        if not split:
-            return exact.scores_of(query, self._extra, rows)
-        if not len(self._extra):
-            return exact.scores_of(query, self._base, rows)
-        old = rows < split
-        scores = np.empty(len(rows), dtype=np.float32)
-        scores[old] = exact.scores_of(query, self._base, rows[old])
-        scores[~old] = exact.scores_of(query, self._extra, rows[~old] - split)
-        return scores
+        return self._of(rows, partial(exact.scores_of, query))
 
     def _candidates(
         self, query: NDArray[np.float32], wanted: int, k: int, chosen: Selection, ivf: Ivf

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 
@@ -22,8 +23,6 @@ class Keys:
 
 def keys_of(column: Any) -> Keys:
     """Number the values of an Arrow column."""
-    import pyarrow as pa
-
     whole = column.combine_chunks() if hasattr(column, "combine_chunks") else column
     whole = pa.concat_arrays(whole.chunks) if isinstance(whole, pa.ChunkedArray) else whole
     encoded = whole.dictionary_encode()

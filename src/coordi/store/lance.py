@@ -7,17 +7,16 @@ and `delete` is one commit: a process killed at any moment leaves the old one or
 
 import secrets
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatch
-from functools import partial
+from functools import partial, wraps
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
+import pyarrow as pa
 
 from coordi.errors import FingerprintError, NotFoundError, StoreDamagedError, StoreError
 from coordi.store import columns as cols
@@ -29,7 +28,7 @@ from coordi.store.seal import EncoderColumn, Seal
 from coordi.store.snapshot import ItemCache, Snapshot
 from coordi.store.space import EXACT_FLOATS, Space
 from coordi.store.watch import Watch
-from coordi.types import Facet, Item, Vectors
+from coordi.types import Item, Vectors
 
 _SEQ_BITS = 24  # rows of one step < 2**24
 _KEEP = timedelta(minutes=10)
@@ -85,6 +84,22 @@ def open_store(
     return LanceStore(folder, exact_floats)
 
 
+_Asked = ParamSpec("_Asked")
+_Answer = TypeVar("_Answer")
+
+
+def _newest(
+    method: Callable[Concatenate[Snapshot, _Asked], _Answer],
+) -> Callable[Concatenate["LanceStore", _Asked], _Answer]:
+    """A method of snapshots as one of the store, which asks its newest."""
+
+    @wraps(method)
+    def of_newest(self: "LanceStore", /, *given: _Asked.args, **named: _Asked.kwargs) -> _Answer:
+        return method(self.snapshot(), *given, **named)
+
+    return of_newest
+
+
 class LanceStore:
     """Safe to use from several threads and processes.
 
@@ -123,13 +138,19 @@ class LanceStore:
         """Grows with every commit, also when another process made it; costs microseconds."""
         return self.snapshot().version
 
-    def count(self) -> int:
-        """Items in the store."""
-        return self.snapshot().count()
-
-    def ids(self) -> list[str]:
-        """Ids of all items, in store order."""
-        return self.snapshot().ids()
+    # As `Snapshot` has them, at the newest commit.
+    count = _newest(Snapshot.count)
+    ids = _newest(Snapshot.ids)
+    get = _newest(Snapshot.get)
+    select = _newest(Snapshot.select)
+    signatures = _newest(Snapshot.signatures)
+    vectors = _newest(Snapshot.vectors)
+    vectors_of = _newest(Snapshot.vectors_of)
+    further_of = _newest(Snapshot.further_of)
+    viewed = _newest(Snapshot.viewed)
+    index = _newest(Snapshot.index)
+    encoders = _newest(Snapshot.encoders)
+    facets = _newest(Snapshot.facets)
 
     def ids_from(self, source: str) -> list[str]:
         """Ids of the items that came from a file, from under a folder, or from a glob's files."""
@@ -142,57 +163,14 @@ class LanceStore:
             if file and (file == source or file.startswith(inside) or fnmatch(file, source))
         ]
 
-    def get(self, ids: Sequence[str]) -> list[Item]:
-        """Items in the order of `ids`; `NotFoundError` names the first that is missing."""
-        return self.snapshot().get(ids)
-
-    def select(self, where: str | None) -> NDArray[np.bool_]:
-        """Which items pass a filter: a mask over `ids()`; `FilterError` where it does not fit."""
-        return self.snapshot().select(where)
-
-    def signatures(self, fingerprint: str) -> dict[str, str]:
-        """Id → content hash of every item that has a vector of this encoder."""
-        return self.snapshot().signatures(fingerprint)
-
-    def vectors(self, fingerprint: str) -> Iterator[tuple[list[str], Vectors]]:
-        """All ids and vectors of one encoder, in store order, in chunks."""
-        return self.snapshot().vectors(fingerprint)
-
-    def vectors_of(self, ids: Sequence[str], fingerprint: str) -> Vectors:
-        """Vectors of items in the order of `ids`; `NotFoundError` where an item has none."""
-        return self.snapshot().vectors_of(ids, fingerprint)
-
-    def further_of(self, ids: Sequence[str], fingerprint: str) -> list[Vectors]:
-        """Vectors of items' further pictures, (m, dim) each; `NotFoundError` as `vectors_of`."""
-        return self.snapshot().further_of(ids, fingerprint)
-
-    def viewed(self, fingerprint: str) -> set[str]:
-        """Ids of the items whose further pictures an encoder has seen, if they have any."""
-        return self.snapshot().viewed(fingerprint)
-
     def views(self, fingerprint: str) -> str:
         """Which pictures of an item an encoder's vectors are of: "main" or "all"."""
         known = {entry.fingerprint: entry.views for entry in self.encoders()}
         return known.get(fingerprint, "main")
 
-    def index(self, fingerprint: str) -> VectorIndex:
-        """The vectors of one encoder as they stand now, ready to be searched.
-
-        Raises `FingerprintError` where the store has no vectors of this encoder.
-        """
-        return self.snapshot().index(fingerprint)
-
-    def encoders(self) -> list[EncoderColumn]:
-        """Encoders whose vectors the store holds, the oldest first."""
-        return self.snapshot().encoders()
-
     def roots(self) -> tuple[Path, ...]:
         """Folders that pictures may be read from, as the ingests declared them."""
         return self.snapshot().roots
-
-    def facets(self) -> list[Facet]:
-        """The catalogue's fields as a page offers them for filtering."""
-        return self.snapshot().facets()
 
     def stats(self) -> Stats:
         """What the store holds and how large it is."""
@@ -452,8 +430,6 @@ def _registered(
 
 def _widened(dataset: Any, items: Sequence[Item], fingerprint: str, dim: int, seen: bool) -> Any:
     """The table with the columns that these items need."""
-    import pyarrow as pa
-
     known = dataset.schema.names
     schema = cols.new_columns(items, known)
     column = cols.vector_column(fingerprint)
@@ -461,7 +437,7 @@ def _widened(dataset: Any, items: Sequence[Item], fingerprint: str, dim: int, se
         schema = schema.append(pa.field(column, pa.list_(pa.float32(), dim)))
     column = cols.further_column(fingerprint)
     if seen and column not in known:
-        schema = schema.append(pa.field(column, cols.further_type()))
+        schema = schema.append(pa.field(column, cols.FURTHER_TYPE))
     return table.add_columns(dataset, schema) if len(schema) else dataset
 
 
@@ -470,8 +446,6 @@ def _batch(
     hashes: Sequence[str], further: Sequence[Vectors | None],
 ) -> Any:  # fmt: skip
     """The rows to append, with the schema of the table."""
-    import pyarrow as pa
-
     if len({item.id for item in items}) < len(items):
         raise StoreError("the same id stands twice in one step")
     schema, count = dataset.schema, len(items)
@@ -498,8 +472,6 @@ def _carried(
     They are where the part of the hash before "-", what vectors are made from, is the same; those
     of further pictures where their part is the same too.
     """
-    import pyarrow as pa
-
     own = {cols.vector_column(fingerprint), cols.further_column(fingerprint)}
     others = [name for name in now.rows.columns if name[:2] in ("v_", "w_") and name not in own]
     places = [(row, now.rows.position(item.id)) for row, item in enumerate(items)]

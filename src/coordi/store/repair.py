@@ -1,6 +1,7 @@
 """Mend a store that `coordi.store.verify` found damaged."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 from coordi.errors import StoreDamagedError, StoreError
 from coordi.store import creation, seal, table
 from coordi.store.lock import WriterLock
-from coordi.store.seal import Seal
+from coordi.store.seal import FileSum, Seal
 from coordi.store.verify import Verification, difference, verify
 
 
@@ -88,11 +89,12 @@ class _Mender:
 
     def _opens(self, one: Seal) -> bool:
         """Whether the version's manifest is as it was written."""
-        return not any(
-            difference(self.path / name, want)
-            for name, want in one.files.items()
-            if name.startswith("_versions/")
-        )
+        manifests = {n: want for n, want in one.files.items() if n.startswith("_versions/")}
+        return self._sound(manifests)
+
+    def _sound(self, files: Mapping[str, FileSum]) -> bool:
+        """Whether files of the table are as they were written."""
+        return not any(difference(self.path / name, want) for name, want in files.items())
 
     def _resealed(self, sound: list[Seal], numbers: list[int]) -> Seal | None:
         """A seal for the table as it reads, where only seals are damaged."""
@@ -137,7 +139,7 @@ class _Mender:
     def _gone_back(self, sound: list[Seal]) -> Seal:
         """The newest earlier commit that is whole, made the newest again."""
         for one in reversed(sound):
-            if all(not difference(self.path / name, want) for name, want in one.files.items()):
+            if self._sound(one.files):
                 return self._back_to(one, sound[-1])
         raise StoreDamagedError(
             "no commit of the store is left that can be opened. Make it anew: move the folder "
@@ -195,14 +197,12 @@ class _Mender:
             one = seal.load(self.path, number)
         except StoreDamagedError:
             return None
-        files = {**one.files, **one.aside}
-        damaged = any(difference(self.path / name, want) for name, want in files.items())
-        return None if damaged else one
+        return one if self._sound({**one.files, **one.aside}) else None
 
     def _note_again(self) -> None:
         """Seal the newest commit once more, where a file that no reader needs is damaged."""
         head = seal.load(self.path, seal.numbers(self.path)[-1])
-        if any(difference(self.path / name, want) for name, want in head.aside.items()):
+        if not self._sound(head.aside):
             dataset = table.open_version(self.path, head.version)
             seal.write(self.path, head.next(**creation.contents(dataset, self.path)))
             self._did("a note of Lance's that nothing needs was damaged, and is sealed as it is")

@@ -43,6 +43,19 @@ class Rows:
         """Rows that are alive."""
         return int(np.count_nonzero(self.alive))
 
+    @property
+    def newest(self) -> int:
+        """The highest `seq`; -1 where there are no rows."""
+        return int(self.seqs[-1]) if len(self.seqs) else -1
+
+    def places(self, seqs: NDArray[np.int64], commits: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Position of each row, known by its `seq` and `commit`; -1 where it is dead."""
+        found = locate(self.seqs, seqs)
+        there = found >= 0
+        there[there] = self.alive[found[there]]
+        there[there] = self.commits[found[there]] == commits[there]
+        return np.where(there, found, -1)
+
     def position(self, id: str) -> int | None:
         """Position of an item; None where there is no such item."""
         found = self.positions.get(id, -1)
@@ -111,11 +124,12 @@ def _extended(
 
 def _newer(rows: Rows, dataset: Any) -> Any:
     fresh = [part for part in dataset.get_fragments() if part.fragment_id not in rows.fragments]
-    last = int(rows.seqs[-1]) if len(rows.seqs) else -1
     if not fresh:
         empty = dataset.schema.empty_table().select(COLUMNS)
         return empty.append_column("_rowid", [np.empty(0, dtype=np.uint64)])
-    found = table.read(dataset, COLUMNS, filter=f"seq > {last}", with_row_id=True, fragments=fresh)
+    found = table.read(
+        dataset, COLUMNS, filter=f"seq > {rows.newest}", with_row_id=True, fragments=fresh
+    )
     return found.sort_by("seq")
 
 

@@ -101,9 +101,8 @@ def write(table: Path, seal: Seal) -> None:
     """Make a commit count."""
     text = json.dumps(asdict(seal), ensure_ascii=False)
     (table / FOLDER).mkdir(exist_ok=True)
-    write_atomically(place(table, seal.number), f"{text}\n{_digest(text)}\n")
-    note = str(seal.number)
-    write_atomically(table / FOLDER / HEAD, f"{note}\n{_digest(note)}\n", lasting=False)
+    write_atomically(place(table, seal.number), signed(text))
+    write_atomically(table / FOLDER / HEAD, signed(str(seal.number)), lasting=False)
 
 
 def noted(table: Path) -> int | None:
@@ -111,12 +110,12 @@ def noted(table: Path) -> int | None:
     damaged. A writer that was killed leaves it one behind; ahead of the seals it never is.
     """
     try:
-        note, digest = (table / FOLDER / HEAD).read_text("utf-8").split("\n", 1)
+        note = unsigned((table / FOLDER / HEAD).read_text("utf-8"))
     except FileNotFoundError:
         return 0
     except (OSError, ValueError):
         return None
-    return int(note) if note.isdigit() and digest == f"{_digest(note)}\n" else None
+    return int(note) if note.isdigit() else None
 
 
 def numbers(table: Path) -> list[int]:
@@ -129,11 +128,7 @@ def load(table: Path, number: int) -> Seal:
     """Read a seal; `StoreDamagedError` where it is not as it was written."""
     path = place(table, number)
     try:
-        text, _, digest = path.read_bytes().decode("utf-8").rpartition("}\n")
-        text += "}"
-        if digest != f"{_digest(text)}\n":
-            raise ValueError("its checksum does not fit")
-        return _seal(json.loads(text))
+        return _seal(json.loads(unsigned(path.read_bytes().decode("utf-8"))))
     except FileNotFoundError:
         raise
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -151,5 +146,14 @@ def _seal(content: dict[str, Any]) -> Seal:
     return Seal(**content, files=files, aside=aside, encoders=encoders, roots=roots)
 
 
-def _digest(text: str) -> str:
-    return xxhash.xxh3_128_hexdigest(text.encode("utf-8"))
+def signed(line: str) -> str:
+    """A line, and its checksum on the next."""
+    return f"{line}\n{xxhash.xxh3_128_hexdigest(line.encode('utf-8'))}\n"
+
+
+def unsigned(text: str) -> str:
+    """The line that was signed; `ValueError` where it is not as it was written."""
+    line = text.partition("\n")[0]
+    if text != signed(line):
+        raise ValueError("its checksum does not fit")
+    return line

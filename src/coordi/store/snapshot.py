@@ -69,7 +69,8 @@ class Snapshot:
         self._count = rows.count
         self._encoders = [e for e in seal.encoders if cols.vector_column(e.fingerprint) in there]
         own = [e for e in seal.encoders if e.fingerprint == seal.encoder]
-        self._encoder = own[0] if own else None
+        self.encoder = own[0] if own else None
+        """The encoder that the store is searched with unless told otherwise."""
         self._lock = threading.Lock()
 
     def followed_by(self, seal: Seal, rows: Rows, dataset: Any) -> Self:
@@ -141,11 +142,6 @@ class Snapshot:
     def encoders(self) -> list[EncoderColumn]:
         """Encoders whose vectors the store holds, the oldest first."""
         return list(self._encoders)
-
-    @property
-    def encoder(self) -> EncoderColumn | None:
-        """The one that the store is searched with unless told otherwise."""
-        return self._encoder
 
     @property
     def roots(self) -> tuple[Path, ...]:

@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from coordi.store import columns as cols
 from coordi.store import derived, exact, ivf, table
 from coordi.store.further import FurtherSpace
 from coordi.store.index import VectorIndex
-from coordi.store.rows import Rows, commits_of, locate
+from coordi.store.rows import Rows, commits_of
 from coordi.types import Vectors
 
 EXACT_FLOATS = 100_000 * 256
@@ -58,8 +59,7 @@ class Space:
         if not self._opened:
             self._open(rows)
         self._append(rows, dataset)
-        positions = self._positions(rows)
-        positions = self._arrange(positions, rows, token)
+        positions = self._arrange(rows.places(self._seqs, self._commits), rows, token)
         self.version = rows.version
         count = len(self._seqs) - len(self._base)
         extra = self._extra[:count]
@@ -78,22 +78,19 @@ class Space:
             self._base, self._ivf, self._mapped = saved.vectors, saved.ivf, saved
             self._saved = len(saved.seqs)
             # Its last rows may be gone since; what comes next may then have a lower number.
-            self._seen = min(int(saved.seqs.max()), int(rows.seqs[-1]) if len(rows.seqs) else -1)
+            self._seen = min(int(saved.seqs.max()), rows.newest)
         self._opened = True
 
     def _append(self, rows: Rows, dataset: Any) -> None:
         """Read the vectors of rows that are new since the last call."""
-        import pyarrow as pa
-
         column = cols.vector_column(self.fingerprint)
-        newest = int(rows.seqs[-1]) if len(rows.seqs) else -1
-        if column not in rows.columns or newest <= self._seen:
+        if column not in rows.columns or rows.newest <= self._seen:
             return
         found = table.newer_than(dataset, self._seen, [column, "commit"])
         seqs = np.asarray(found["seq"].to_numpy(), dtype=np.int64)
         # Each row once, and none beyond the version that `rows` is of: a row that came in twice
         # would be found twice for as long as the process lives.
-        fresh = (seqs > self._seen) & (seqs <= newest) & (np.diff(seqs, prepend=-1) > 0)
+        fresh = (seqs > self._seen) & (seqs <= rows.newest) & (np.diff(seqs, prepend=-1) > 0)
         if not fresh.all():
             found, seqs = found.filter(pa.array(fresh)), seqs[fresh]
         vectors, there = cols.vector_rows(found[column], self.dim)
@@ -103,7 +100,7 @@ class Space:
         self._extra[start : start + len(seqs)] = vectors
         self._seqs = np.concatenate([self._seqs, seqs])
         self._commits = np.concatenate([self._commits, commits])
-        self._seen = newest
+        self._seen = rows.newest
 
     def _reserve(self, count: int) -> None:
         if count > len(self._extra):
@@ -113,14 +110,6 @@ class Space:
             grown = exact.empty_rows(capacity, self.dim)
             grown[:start] = self._extra[:start]
             self._extra = grown
-
-    def _positions(self, rows: Rows) -> NDArray[np.int64]:
-        """Position among the table's rows of each of ours; -1 where it is dead."""
-        found = locate(rows.seqs, self._seqs)
-        there = found >= 0
-        there[there] = rows.alive[found[there]]
-        there[there] = rows.commits[found[there]] == self._commits[there]
-        return np.where(there, found, -1)
 
     def _arrange(self, positions: NDArray[np.int64], rows: Rows, token: str) -> NDArray[np.int64]:
         """Choose between exact and IVF, and tidy up where enough has changed."""

@@ -83,8 +83,7 @@ def _settings(folder: Path, found: Verification) -> str:
         return ""
     if settings["format"] != creation.FORMAT:
         found.fault(creation.SETTINGS, "of an earlier version of coordi", "opening it mends that")
-    extra = set(settings) - {"format", "store"} if settings["format"] == creation.FORMAT else set()
-    if extra:
+    elif extra := set(settings) - {"format", "store"}:
         found.fault(creation.SETTINGS, f"holds {', '.join(sorted(extra))}", HARMLESS)
     return str(settings["store"])
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -264,6 +265,13 @@ class Page:
     reranked: int = 0
     """Rows that were re-ranked, over all pages."""
 
+    def taken(self, places: NDArray[np.intp], **changed: Any) -> "Page":
+        """The page with the rows at some places, and what else differs in it."""
+        each = ("ids", "duplicates", "variants", "matches")
+        lists = {name: [getattr(self, name)[place] for place in places] for name in each}
+        kept = {"rows": self.rows[places], "scores": self.scores[places], **lists}
+        return replace(self, **{**kept, **changed})
+
 
 def find(
     query: Query,
@@ -291,32 +299,15 @@ def _reranked(page: Page, index: Index, vector: Vector, depth: int, reranker: Re
     head = page.rows[:depth]
     order, matches = reorder(vector, index.vectors(head), reranker)
     whole = np.concatenate([order, np.arange(len(head), len(page.rows))])
-    return replace(
-        page,
-        rows=page.rows[whole],
-        scores=page.scores[whole],
-        ids=[page.ids[row] for row in whole],
-        duplicates=[page.duplicates[row] for row in whole],
-        variants=[page.variants[row] for row in whole],
-        matches=[*matches.tolist(), *page.matches[len(head) :]],
-        reranked=len(head),
-    )
+    every = [*matches.tolist(), *page.matches[len(head) :]]
+    return page.taken(whole, matches=every, reranked=len(head))
 
 
 def _cut(page: Page, query: Query) -> Page:
     """The part of a page from the first hit on that a query asks for."""
     end = query.offset + query.limit
-    part = slice(query.offset, end)
-    return replace(
-        page,
-        rows=page.rows[part],
-        scores=page.scores[part],
-        ids=page.ids[part],
-        duplicates=page.duplicates[part],
-        variants=page.variants[part],
-        matches=page.matches[part],
-        more=page.more or len(page.rows) > end,
-    )
+    places = np.arange(len(page.rows))[query.offset : end]
+    return page.taken(places, more=page.more or len(page.rows) > end)
 
 
 def _page(query: Query, index: Index, vector: Vector, keys: FieldKeys) -> Page:

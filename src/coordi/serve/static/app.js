@@ -286,7 +286,7 @@ async function showMore() {
 // --- the photo -------------------------------------------------------------------------------
 
 async function usePhoto(file) {
-  quiet();
+  say("");
   const taken = await takeIn(file);
   if (taken.blob.size > limits.upload_bytes) {
     say(`This photo is larger than ${limits.upload_bytes / 1e6} MB. Choose a smaller one.`);
@@ -313,14 +313,10 @@ function cropped(box) {
 
 // --- words and buttons -----------------------------------------------------------------------
 
+// Nothing to say hides what was said.
 function say(message) {
   place.alert.textContent = message;
-  place.alert.hidden = false;
-}
-
-function quiet() {
-  place.alert.hidden = true;
-  place.alert.textContent = "";
+  place.alert.hidden = !message;
 }
 
 function drawIdeas() {
@@ -360,7 +356,7 @@ function connect() {
   listen(byId("veil"), usePhoto);
   byId("ask").addEventListener("submit", (event) => {
     event.preventDefault();
-    quiet();
+    say("");
     if (NARROW.matches) place.words.blur(); // puts the keyboard of a phone away
     go({ q: place.words.value.trim(), item: "" });
   });

@@ -74,14 +74,10 @@ export function cropBox(photo, onChange) {
       const start = box;
       const drag = (now) =>
         set(change(start, (now.clientX - event.clientX) / size.width, (now.clientY - event.clientY) / size.height));
-      const stop = () => {
-        element.removeEventListener("pointermove", drag);
-        element.removeEventListener("pointerup", stop);
-        element.removeEventListener("pointercancel", stop);
-      };
-      element.addEventListener("pointermove", drag);
-      element.addEventListener("pointerup", stop);
-      element.addEventListener("pointercancel", stop);
+      const listening = new AbortController();
+      const { signal } = listening;
+      element.addEventListener("pointermove", drag, { signal });
+      for (const end of ["pointerup", "pointercancel"]) element.addEventListener(end, () => listening.abort(), { signal });
     });
   }
 

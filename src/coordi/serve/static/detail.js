@@ -53,26 +53,17 @@ function colors(item, variants, on) {
   return row;
 }
 
-function mini(address) {
-  const image = h("img", { src: address, alt: "", loading: "lazy", decoding: "async" });
-  image.addEventListener("error", () => image.replaceWith(icon("broken")));
-  return image;
-}
+const mini = (address) => h("img", { src: address, alt: "", loading: "lazy", decoding: "async", onerror: ({ target }) => target.replaceWith(icon("broken")) });
 
 function strip(title, items, on, named = nameOf, kind = "strip") {
   const cards = items.map((item) => {
-    const card = h(
-      "a",
-      { class: "mini", href: on.addressOf(item.id) },
-      h("span", { class: "mini-frame" }, item.thumbnail ? mini(item.thumbnail) : icon("hanger")),
-      h("span", { class: "mini-name" }, named(item)),
-    );
-    card.addEventListener("click", (event) => {
+    const onclick = (event) => {
       if (event.metaKey || event.ctrlKey || event.shiftKey) return;
       event.preventDefault();
       on.open(item.id);
-    });
-    return h("li", {}, card);
+    };
+    const frame = h("span", { class: "mini-frame" }, item.thumbnail ? mini(item.thumbnail) : icon("hanger"));
+    return h("li", {}, h("a", { class: "mini", href: on.addressOf(item.id), onclick }, frame, h("span", { class: "mini-name" }, named(item))));
   });
   return h("section", { class: kind }, h("h3", {}, title), h("ul", { class: "strip-row" }, cards));
 }
@@ -81,9 +72,8 @@ const gone = () => h("span", { class: "bare" }, icon("broken"), "The picture can
 
 function large(item, address, label) {
   const main = address === item.image;
-  const image = h("img", { src: address, alt: label, width: main ? item.width : null, height: main ? item.height : null });
-  image.addEventListener("error", () => image.replaceWith(gone()));
-  return image;
+  const size = main ? { width: item.width, height: item.height } : {};
+  return h("img", { src: address, alt: label, ...size, onerror: ({ target }) => target.replaceWith(gone()) });
 }
 
 // The large picture and, where there are more than one, a strip to choose from.

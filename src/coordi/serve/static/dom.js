@@ -12,7 +12,6 @@ const PATHS = {
   copy: ["M8 8h11v12H8Z", "M5 16V4h11"],
   hanger: ["M12 9.5V8.2a2.1 2.1 0 1 0-2.1-2.1", "m12 9.5 9 6.3c.8.6.4 1.7-.5 1.7h-17c-.9 0-1.3-1.1-.5-1.7Z"],
   broken: ["M4 5h16v14H4Z", "m4 15 4-4 3 3 2-5 7 6"],
-  check: ["m5 12.5 4.5 4.5L19 7.5"],
 };
 
 export function icon(name) {

@@ -43,7 +43,7 @@ export function picture(item, width) {
   const large = new URL(item.thumbnail, location.origin);
   large.searchParams.set("side", "640");
   const share = Math.min(1, ratioOf(item));
-  const image = h("img", {
+  return h("img", {
     alt: "",
     loading: "lazy",
     decoding: "async",
@@ -52,10 +52,9 @@ export function picture(item, width) {
     srcset: `${item.thumbnail} ${Math.round(320 * share)}w, ${large.pathname}${large.search} ${Math.round(640 * share)}w`,
     sizes: `${Math.ceil(width)}px`,
     src: item.thumbnail,
+    onload: ({ target }) => target.classList.add("here"),
+    onerror: ({ target }) => target.replaceWith(h("span", { class: "bare" }, icon("broken"))),
   });
-  image.addEventListener("load", () => image.classList.add("here"));
-  image.addEventListener("error", () => image.replaceWith(h("span", { class: "bare" }, icon("broken"))));
-  return image;
 }
 
 // What a reduced item cost before, struck out.
@@ -123,21 +122,11 @@ export function createGallery(list, on) {
       { class: "round tile-like", type: "button", "aria-label": `More like ${name}`, title: "More like this", onclick: () => on.like(item.id) },
       icon("alike"),
     );
-    const all = variants.length + 1;
-    const garment = variants.length
-      ? h(
-          "button",
-          { class: "tile-folded", type: "button", "aria-label": `${all} ${variantWord(item, all)} of ${name}`, onclick: () => on.open(item.id, hit) },
-          `${all} ${variantWord(item, all)}`,
-        )
-      : null;
-    const folded = duplicates.length
-      ? h(
-          "button",
-          { class: "tile-folded", type: "button", "aria-label": `${duplicates.length} more that look the same as ${name}`, onclick: () => on.open(item.id, hit) },
-          `+${duplicates.length} alike`,
-        )
-      : null;
+    const badge = (words, label) =>
+      h("button", { class: "tile-folded", type: "button", "aria-label": label, onclick: () => on.open(item.id, hit) }, words);
+    const all = `${variants.length + 1} ${variantWord(item, variants.length + 1)}`;
+    const garment = variants.length ? badge(all, `${all} of ${name}`) : null;
+    const folded = duplicates.length ? badge(`+${duplicates.length} alike`, `${duplicates.length} more that look the same as ${name}`) : null;
     const badges = garment || folded ? h("div", { class: "tile-badges" }, garment, folded) : null;
     return h("li", { class: "tile" }, link, like, badges);
   }
