@@ -25,8 +25,8 @@ DatasetArgument = Annotated[
     typer.Argument(
         metavar="DATASET",
         help="A catalogue (anything `coordi ingest` takes), a file of outfits (columns outfit_id "
-        "and item_id), FashionIQ's folder, a collection (a packaged NAME, or FILE.yaml), or a "
-        "benchmark by its name, with --root.",
+        "and item_id), FashionIQ's or Polyvore's folder, a collection (a packaged NAME, or "
+        "FILE.yaml), or a benchmark by its name, with --root.",
     ),
 ]
 RootOption = Annotated[

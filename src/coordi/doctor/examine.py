@@ -8,6 +8,7 @@ from coordi.data.catalog import open_catalog
 from coordi.data.collection import Collection
 from coordi.data.fashioniq import FashionIQ, is_fashioniq, read_fashioniq
 from coordi.data.outfits import is_outfit_file
+from coordi.data.polyvore import is_polyvore, read_polyvore
 from coordi.doctor import (
     blanks,
     colorlabels,
@@ -15,12 +16,14 @@ from coordi.doctor import (
     edits,
     neighbors,
     outfits,
+    polyvore,
     shortcuts,
     tables,
     variants,
 )
 from coordi.doctor.findings import Audit, Figures, Finding, Result, ordered
 from coordi.doctor.outfits import OutfitSubject
+from coordi.doctor.polyvore import PolyvoreSubject, polyvore_subject
 from coordi.doctor.reading import catalog_subject, collection_subject, outfit_subject
 from coordi.doctor.subject import Subject
 from coordi.types import Encoder, ImageRef
@@ -87,6 +90,19 @@ EDIT_CHECKS: Mapping[str, Check[FashionIQ]] = {
 }
 """Name → check of composed retrieval's text."""
 
+POLYVORE_CHECKS: Mapping[str, Check[PolyvoreSubject]] = {
+    "published counts": polyvore.published_counts,
+    "unusable entries": polyvore.unusable,
+    "shared items": polyvore.shared_across,
+    "odd outfits": lambda subject: outfits.odd_outfits(subject.outfits),
+    "duplicate outfits": lambda subject: outfits.duplicate_outfits(subject.outfits),
+    "popularity": lambda subject: outfits.popularity(subject.outfits),
+    "order": polyvore.order,
+    "questions": polyvore.questions,
+    "labelled outfits": polyvore.labelled,
+}
+"""Name → check of Polyvore's outfits and tests."""
+
 
 def examine(
     source: Path | str | Collection,
@@ -97,7 +113,8 @@ def examine(
     catalog: Path | None = None,
     on_progress: Progress | None = None,
 ) -> Audit:
-    """Audit a dataset: a `Collection`, FashionIQ's folder, an outfits file, or any catalogue.
+    """Audit a dataset: a `Collection`, a folder of FashionIQ or Polyvore, an outfits file, or any
+    catalogue.
 
     `encoder` gives the vectors for the check of label noise, which is skipped without one;
     `mapping` and `images` are those of `open_catalog`; `catalog` is the catalogue of an outfits
@@ -109,6 +126,8 @@ def examine(
     path = Path(source).expanduser()
     if path.is_dir() and is_fashioniq(path):
         return _audit_edits(read_fashioniq(path), progress)
+    if path.is_dir() and is_polyvore(path):
+        return _audit_polyvore(polyvore_subject(read_polyvore(path)), progress)
     if path.is_file() and is_outfit_file(path):
         return _audit_outfits(outfit_subject(path, catalog, images, mapping, progress), progress)
     opened = open_catalog(source, mapping=mapping, images=images)
@@ -141,6 +160,17 @@ def _audit_edits(subject: FashionIQ, progress: Progress) -> Audit:
         "images": len(frozenset().union(*subject.galleries.values())),
     }
     return _audit(subject, "edits", EDIT_CHECKS, subject, facts, {}, progress)
+
+
+def _audit_polyvore(subject: PolyvoreSubject, progress: Progress) -> Audit:
+    data, items = subject.data, subject.outfits.items
+    facts = {
+        "outfits": len(subject.outfits.outfits),
+        "items": items.count,
+        "questions": sum(map(len, data.questions.values())),
+        "labelled outfits": sum(map(len, data.labelled.values())),
+    }
+    return _audit(items, "outfits", POLYVORE_CHECKS, subject, facts, {}, progress)
 
 
 def _not_run(subject: Subject) -> dict[str, str]:
