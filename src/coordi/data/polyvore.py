@@ -31,9 +31,7 @@ PUBLISHED: Mapping[str, Mapping[str, int]] = {
 _FACTS = ("category_id", "semantic_category", "title")
 _SPLITS = ("disjoint", "nondisjoint")
 _BLANKS, _LABELLED = "fill_in_*blank_*.json", "*compatibility*.txt"
-UNKNOWN = "names an item that no outfit lists"
-NO_LABEL = "does not start with 1 or 0"
-_SIDE = re.compile(r"train|valid|test|(?:\w+_)?(?:train|valid|test)(?=_no_dup)")
+_SIDES = ("train", "valid", "test")
 _TASK = re.compile(r"(fashion|compatibility|prediction|fill|in|the|blank)[_-]?")
 
 
@@ -121,7 +119,7 @@ M = TypeVar("M", bound=BaseModel)
 
 def split(side: str) -> str:
     """Which of train, valid and test a side such as "mcn_test" or "test_hw" is part of."""
-    return next((name for name in ("train", "valid", "test") if name in side), side)
+    return next((name for name in _SIDES if name in side), side)
 
 
 def is_polyvore(folder: Path) -> bool:
@@ -169,12 +167,9 @@ def _splits(folder: Path) -> list[str]:
 
 
 def _outfit_files(folder: Path) -> dict[str, Path]:
-    sides = {path: _SIDE.match(path.stem) for path in sorted(folder.glob("*.json"))}
-    return _by_side(
-        (side[0], path)
-        for path, side in sides.items()
-        if side and (side[0] == path.stem or "_no_dup" in path.stem)
-    )
+    """By side: "mcn_test" of mcn_test_no_dup_with_category_3more_name.json."""
+    paths = [folder / f"{side}.json" for side in _SIDES] + sorted(folder.glob("*_no_dup*.json"))
+    return _by_side((path.stem.partition("_no_dup")[0], path) for path in paths if path.is_file())
 
 
 def _task_files(folder: Path, pattern: str) -> dict[str, Path]:
@@ -217,7 +212,7 @@ class _Reader:
         key = f"{outfit}_{member.index}"
         id_ = member.item_id or key
         if self.ids.setdefault(key, id_) != id_:
-            self._trouble(path, number, "gives two items one SETID_INDEX", key)
+            self._trouble(path, number, "two items under one SETID_INDEX", key)
         fact, known = (of.get(id_, Garment()) for of in (self.facts, self.items))
         category = member.category or fact.category
         self.items[id_] = Garment(
@@ -235,7 +230,7 @@ class _Reader:
                 outfit = asked.question[0].rpartition("_")[0]
                 own = [n for n, key in enumerate(asked.answers) if key.startswith(f"{outfit}_")]
                 if len(own) != 1:
-                    self._trouble(path, number, "does not tell which choice is right")
+                    self._trouble(path, number, "no single choice with the outfit's own SETID")
                     continue
                 items, choices = map(self._items, (asked.question, asked.answers))
                 yield BlankQuestion(outfit, items, choices, own[0], asked.blank_position)
@@ -246,9 +241,9 @@ class _Reader:
             for number, line in enumerate(lines, 1):
                 label, *keys = line.split() or [""]
                 if label not in ("0", "1"):
-                    self._trouble(path, number, NO_LABEL)
+                    self._trouble(path, number, "no 1 or 0 at the start of the line")
                 elif not keys:
-                    self._trouble(path, number, "has no items")
+                    self._trouble(path, number, "no items after the label")
                 elif self._known(path, number, keys):
                     yield LabelledOutfit(self._items(keys), label == "1")
 
@@ -258,7 +253,7 @@ class _Reader:
     def _known(self, path: Path, number: int, keys: Iterable[str]) -> bool:
         unknown = next((key for key in keys if key not in self.ids), None)
         if unknown is not None:
-            self._trouble(path, number, UNKNOWN, unknown)
+            self._trouble(path, number, "an item that no outfit lists", unknown)
         return unknown is None
 
     def _parsed(self, model: type[M], path: Path, number: int, entry: object) -> M | None:
@@ -283,7 +278,7 @@ class _Reader:
                 elif isinstance(entry, str):
                     yield id_, Garment(entry)
                 else:
-                    self._trouble(path, number, "is no object or category", id_)
+                    self._trouble(path, number, "neither an object nor a category", id_)
 
     def _categories(self) -> Iterator[tuple[tuple[str, int], str]]:
         """(category id, 0 for the fine and 1 for the coarse name) → name; an id has several."""
@@ -293,7 +288,7 @@ class _Reader:
                 for number, line in enumerate(lines, 1):
                     id_, *names = map(str.strip, line.split(comma, 2 if comma else 1) or [""])
                     if id_ and not names:
-                        self._trouble(path, number, "is no category: an id and its names")
+                        self._trouble(path, number, "no names of a category after its id")
                     yield from (((id_, level), name) for level, name in enumerate(names) if name)
 
     def _named(self, category: str, level: int) -> str:

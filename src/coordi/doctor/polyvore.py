@@ -14,7 +14,6 @@ from coordi.doctor.findings import (
     Finding,
     Result,
     against_published,
-    places,
     share,
 )
 from coordi.doctor.looks import LOOK
@@ -66,17 +65,17 @@ def published_counts(subject: PolyvoreSubject) -> Iterator[Result]:
 
 
 def unusable(subject: PolyvoreSubject) -> Iterator[Result]:
-    """Outfits, questions and lines that were left out, by what is wrong with them."""
+    """Entries and lines that are not as published, by what is wrong with them."""
     for reason, count in Counter(p.reason for p in subject.data.problems).most_common():
         found = [problem for problem in subject.data.problems if problem.reason == reason]
         yield Finding(
             "unusable entries",
             "error",
-            f"{count:,} entries cannot be used: {reason}",
-            "Mend or fetch the files again, and say with every number what it leaves out.",
+            f"{count:,} entries are not as published: {reason}",
+            "Mend or fetch the files again, or say with every number what it leaves out.",
             count,
             len(subject.outfits.outfits) + _tested(subject.data) + len(subject.data.problems),
-            exhibits=places(found[:_SHOWN]),
+            exhibits=tuple(Exhibit(f"{p.origin} {p.id or ''}") for p in found[:_SHOWN]),
         )
 
 
