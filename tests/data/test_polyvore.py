@@ -119,6 +119,9 @@ def test_which_folders_are_polyvores(disjoint, tmp_path):
         read_polyvore(tmp_path)
     other = write(tmp_path / "other" / "train.json", [])
     assert not is_polyvore(other.parent)
+    for name in ("compatibility.txt", "fashion_compatibility.txt"):
+        write(tmp_path / "notes" / name, "")
+    assert not is_polyvore(tmp_path / "notes")
     with pytest.raises(CatalogError, match="no outfits"):
         read_polyvore(tmp_path / "none")
 

@@ -124,13 +124,10 @@ def split(side: str) -> str:
 
 def is_polyvore(folder: Path) -> bool:
     """Whether a folder has the layout of a Polyvore dataset, or of both splits of one."""
-    files = _outfit_files(folder).values()
-    tests = any(_task_files(folder, pattern) for pattern in (_BLANKS, _LABELLED))
-    return (
-        any("_no_dup" in path.name for path in files)
-        or bool(files and tests)
-        or any(is_polyvore(folder / name) for name in _splits(folder))
-    )
+    sides = any((folder / f"{side}.json").is_file() for side in _SIDES)
+    tests = any(folder.glob(_BLANKS)) or any(folder.glob(_LABELLED))
+    named = any(folder.glob("*_no_dup*.json"))
+    return named or (sides and tests) or any(is_polyvore(folder / at) for at in _splits(folder))
 
 
 def read_polyvore(folder: Path) -> Polyvore:
