@@ -188,6 +188,16 @@ def test_a_broken_file_is_named(disjoint, content):
         read_polyvore(disjoint)
 
 
+def test_sides_of_the_tests_files(disjoint):
+    for side in ("train", "valid", "test_hw"):
+        write(disjoint / f"compatibility_{side}.txt", "1 1_1 1_2\n")
+        write(disjoint / f"fill_in_blank_{side}.json", [])
+    write(disjoint / "fashion-compatibility-prediction.txt", "")
+    (disjoint / "compatibility_test.txt").unlink()
+    read = read_polyvore(disjoint)
+    assert sorted(read.labelled) == sorted(read.questions) == ["test", "test_hw", "train", "valid"]
+
+
 def test_two_files_of_one_side(disjoint):
     write(disjoint / "train_no_dup.json", [])
     with pytest.raises(CatalogError, match=r"train_no_dup\.json and train\.json"):

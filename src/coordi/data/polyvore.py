@@ -32,7 +32,7 @@ _FACTS = ("category_id", "semantic_category", "title")
 _SPLITS = ("disjoint", "nondisjoint")
 _BLANKS, _LABELLED = "fill_in_*blank_*.json", "*compatibility*.txt"
 _SIDES = ("train", "valid", "test")
-_TASK = re.compile(r"(fashion|compatibility|prediction|fill|in|the|blank)[_-]?")
+_TASK = {"fashion", "compatibility", "prediction", "fill", "in", "the", "blank"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,8 +171,9 @@ def _outfit_files(folder: Path) -> dict[str, Path]:
 
 def _task_files(folder: Path, pattern: str) -> dict[str, Path]:
     """By side: "test_hw" of compatibility_test_hw.txt; Maryland names none and means test."""
-    paths = sorted(folder.glob(pattern))
-    return _by_side((_TASK.sub("", path.stem) or "test", path) for path in paths)
+    words = {path: re.split("[_-]", path.stem) for path in sorted(folder.glob(pattern))}
+    sides = {path: "_".join(word for word in of if word not in _TASK) for path, of in words.items()}
+    return _by_side((side or "test", path) for path, side in sides.items())
 
 
 def _by_side(named: Iterable[tuple[str, Path]]) -> dict[str, Path]:
