@@ -199,3 +199,24 @@ def test_the_random_state_survives_an_error() -> None:
 def test_impossible_input(inputs, chunk: int, message: str) -> None:
     with pytest.raises(InputError, match=message):
         cached_backward(Net(), inputs, torch.sum, chunk)
+
+
+def test_a_loss_in_full_precision_has_its_gradient_in_it_under_autocast_too() -> None:
+    torch.manual_seed(0)
+    weight = torch.randn(6, 5, requires_grad=True)
+    inputs, others = torch.randn(8, 6), torch.randn(8, 5)
+
+    def encode(rows: Tensor) -> Tensor:
+        return rows @ weight
+
+    def loss(rows: Tensor) -> Tensor:
+        with torch.autocast("cpu", enabled=False):
+            return (rows.float() @ others.T).logsumexp(1).mean()
+
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        value = loss(encode(inputs))
+    (expected,) = torch.autograd.grad(value, weight)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        cached_backward(encode, inputs, loss, 8)
+    assert weight.grad is not None
+    torch.testing.assert_close(weight.grad, expected, rtol=0, atol=0)

@@ -57,13 +57,24 @@ def cached_backward(
     chunks, embeddings = _encode_all(encode, tensors, chunk)
     embeddings.requires_grad_()
     value = loss(embeddings)
-    value.backward()  # type: ignore[no-untyped-call]
+    with outside_autocast(value):
+        value.backward()  # type: ignore[no-untyped-call]
     if embeddings.grad is None:  # the loss looked at no embedding
         return value.detach()
     for piece, gradient in zip(chunks, torch.split(embeddings.grad, chunk), strict=True):
         rows = piece.encode_again(encode)
-        rows.backward(gradient)  # type: ignore[no-untyped-call]
+        with outside_autocast(rows):
+            rows.backward(gradient)  # type: ignore[no-untyped-call]
     return value.detach()
+
+
+def outside_autocast(value: Tensor) -> torch.autocast:
+    """A block in which what was computed in full precision has its gradient in it too.
+
+    Autocast holds in a backward pass as well, where it is on around one: a loss in float32 would
+    hand bfloat16's digits back. What ran in bfloat16 goes back in bfloat16 on its own.
+    """
+    return torch.autocast(value.device.type, enabled=False)
 
 
 @torch.no_grad()

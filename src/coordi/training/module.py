@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from coordi.objectives.grad_cache import cached_backward
+from coordi.objectives.grad_cache import cached_backward, outside_autocast
 from coordi.training.material import Material
 from coordi.training.net import Net
 from coordi.training.recipe import Recipe
@@ -140,10 +140,11 @@ class Module(lightning.LightningModule):
 
         if not self.recipe.grad_cache_chunk:
             loss = loss_of(self.net.features(batch.inputs))
-            if self.trainer.world_size > 1:
-                self.manual_backward(loss)
-            else:  # nobody listens to what Lightning does around it, which takes time
-                loss.backward()  # type: ignore[no-untyped-call]
+            with outside_autocast(loss):
+                if self.trainer.world_size > 1:
+                    self.manual_backward(loss)
+                else:  # nobody listens to what Lightning does around it, which takes time
+                    loss.backward()  # type: ignore[no-untyped-call]
             return
         cached_backward(self.net.features, batch.inputs, loss_of, self.recipe.grad_cache_chunk)
         if self.trainer.world_size > 1 and self.gathered + 1 == self.recipe.accumulate:
