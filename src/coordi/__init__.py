@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from coordi import errors as errors
 from coordi.errors import CoordiError as CoordiError
+from coordi.version import __version__ as __version__
 
 if TYPE_CHECKING:  # what `_NAMES` says, for those who read types; a test compares the two
     from coordi.data.catalog import Catalog as Catalog
@@ -39,7 +40,6 @@ if TYPE_CHECKING:  # what `_NAMES` says, for those who read types; a test compar
     from coordi.types import Query as Query
     from coordi.types import Reranker as Reranker
 
-__version__ = "0.1.0"
 
 _NAMES = {
     "data.catalog": ("Catalog", "open_catalog"),

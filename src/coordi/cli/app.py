@@ -4,7 +4,6 @@ from typing import Annotated
 
 import typer
 
-from coordi import __version__
 from coordi.cli.compare import compare
 from coordi.cli.delete import delete
 from coordi.cli.demo import demo
@@ -20,6 +19,7 @@ from coordi.cli.stats import stats
 from coordi.cli.train import train
 from coordi.cli.usage import read_strictly
 from coordi.cli.verify import verify
+from coordi.version import __version__
 
 COMMANDS = (
     ingest,

@@ -2,7 +2,6 @@
 
 from fastapi import FastAPI
 
-from coordi import __version__
 from coordi.serve.access import Access, Door
 from coordi.serve.errors import add_error_handlers
 from coordi.serve.guard import Guard
@@ -15,6 +14,7 @@ from coordi.serve.readiness import Readiness
 from coordi.serve.search import search_routes
 from coordi.serve.system import system_routes
 from coordi.serve.wire import ERRORS
+from coordi.version import __version__
 
 
 def create_app(
