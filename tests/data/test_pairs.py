@@ -75,6 +75,17 @@ def test_json_lines_and_wrong_columns(tmp_path):
         list(read_pairs(tmp_path / "wrong.csv"))
 
 
+def test_columns_may_be_called_otherwise(tmp_path):
+    draw(tmp_path / "a.png", 1)
+    file = tmp_path / "pairs.csv"
+    file.write_text("garment,worn,shop\nx,a.png,s.png\n,a.png,s.png\nx,,s.png\n")
+    good, nameless, empty = read_pairs(file, {"image": "worn", "item": "garment"})
+    assert (good.item, good.image.path.name) == ("x", "a.png")
+    assert ("no garment" in nameless.reason, "no worn" in empty.reason) == (True, True)
+    with pytest.raises(CatalogError, match="columns photo and item; found garment, worn, shop"):
+        list(read_pairs(file, {"image": "photo"}))
+
+
 def test_copies_are_found_whatever_their_size_and_flat_pictures_are_not(tmp_path):
     photos = shop(tmp_path, 6)
     copy = tmp_path / "copy.jpg"

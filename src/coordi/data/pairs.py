@@ -26,34 +26,44 @@ IN_PIXELS = ("left_px", "top_px", "right_px", "bottom_px")
 """Columns of a box in pixels of the picture as it is seen, upright."""
 
 
-def read_pairs(file: Path) -> Iterator[Sighting | Problem]:
+def read_pairs(
+    file: Path, columns: Mapping[str, str] | None = None
+) -> Iterator[Sighting | Problem]:
     """Stream a pairs file (CSV or JSON Lines): columns `image` and `item`, and optionally a box.
 
-    Paths are relative to the file. A box has either the columns `left`, `top`, `right`, `bottom`
-    (shares, 0 to 1) or the same with `_px` (pixels); where all four are empty there is none.
-    A row that lacks something, or a box that is none, is a `Problem`. A picture that is missing
-    or cannot be read makes no difference here: who reads it tells. A box in pixels that lies
-    outside its picture is a `Problem` too, and the photo follows, taken whole.
+    `columns` says what the first two are called where they are called otherwise. Paths are
+    relative to the file. A box has either the columns `left`, `top`, `right`, `bottom` (shares,
+    0 to 1) or the same with `_px` (pixels); where all four are empty there is none. A row that
+    lacks something, or a box that is none, is a `Problem`. A picture that is missing or cannot be
+    read makes no difference here: who reads it tells. A box in pixels that lies outside its
+    picture is a `Problem` too, and the photo follows, taken whole.
     Raises `NotFoundError` and `CatalogError` for a file that cannot be read at all.
     """
+    called: dict[str, str] = {"image": "image", "item": "item", **(columns or {})}
+    needed = called["image"], called["item"]
     _, tables = open_tables(str(file))
     for table in tables:
-        if table.columns and not {"image", "item"} <= set(table.columns):
+        if table.columns and not set(needed) <= set(table.columns):
             raise CatalogError(
-                f"{file}:1: pairs need the columns image and item; found {', '.join(table.columns)}"
+                f"{file}:1: pairs need the columns {' and '.join(needed)}; found "
+                f"{', '.join(table.columns)}"
             )
         for record in table.records():
             if isinstance(record, Problem):
                 yield record
             else:
-                yield from _sighting(record, file.parent)
+                yield from _sighting(record, called, file.parent)
 
 
-def _sighting(record: Record, folder: Path) -> Iterator[Sighting | Problem]:
+def _sighting(
+    record: Record, called: Mapping[str, str], folder: Path
+) -> Iterator[Sighting | Problem]:
     values = {name: stripped(value) for name, value in record.values.items()}
+    values |= {role: values.get(column, "") for role, column in called.items()}
     for column in ("image", "item"):
-        if not values.get(column):
-            yield Problem(record.origin, f"no {column}: the cell is empty", column=column)
+        if not values[column]:
+            name = called[column]
+            yield Problem(record.origin, f"no {name}: the cell is empty", column=name)
             return
     image = ImageRef(path=folder / values["image"])
     try:

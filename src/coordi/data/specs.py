@@ -23,6 +23,7 @@ COLLECTIONS = (
     "kaggle-type",
     "mango-street",
     "mango-street-sku",
+    "worn",
 )
 """Names of the packaged collections."""
 
@@ -91,6 +92,8 @@ class CollectionSpec(_Fields):
     """Share of the groups to report by."""
     pairs: str = ""
     """Pairs only: file of street photos of the catalogue's items, relative to the data root."""
+    pairs_map: dict[Literal["image", "item"], str] = Field(default_factory=dict)
+    """Pairs only: what that file's columns are called, where not `image` and `item`."""
     pseudo_street: PseudoStreet | None = None
     """Makes the queries: views of held-out photos, looked for among all packshots."""
     count: int = Field(default=600, ge=1, le=100_000)
