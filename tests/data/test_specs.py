@@ -72,6 +72,11 @@ def test_an_unknown_name_lists_the_known_ones():
         ("path: [", "YAML"),
         ("- 1", "no fields"),
         ("kind: pairs\npath: a.csv", "pairs"),
+        (
+            "kind: pairs\npath: a.csv\npairs: b.csv\npairs_map: {photo: x}",
+            "pairs_map knows image and item",
+        ),
+        ("path: a.csv\npairs_map: {image: x}", "pairs_map is for kind pairs"),
         ("kind: street2shop\npath: a\nmatch: item", "match does not go with street2shop"),
         ("path: a\nmatch: category\npseudo_street: {}", "match"),
         ("kind: drawn\nseed: -1", "seed: .*greater than or equal to 0"),

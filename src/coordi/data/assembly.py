@@ -180,7 +180,7 @@ def _pairs(spec: CollectionSpec, root: Path, say: Say) -> Collection:
 
     read = catalog_photos(spec, root)
     _need(read, spec)
-    found = read_pairs(root / spec.pairs, dict(**spec.pairs_map))
+    found = read_pairs(root / spec.pairs, spec.pairs_map)
     made = paired_collection(spec.name, read.photos, found, val=spec.val, test=spec.test)
     _asked(made.test.query, spec)
     say(f"{spec.name}: {', '.join(f'{n} {what}' for what, n in made.counts.items())}")

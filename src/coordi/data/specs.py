@@ -92,7 +92,7 @@ class CollectionSpec(_Fields):
     """Share of the groups to report by."""
     pairs: str = ""
     """Pairs only: file of street photos of the catalogue's items, relative to the data root."""
-    pairs_map: dict[Literal["image", "item"], str] = Field(default_factory=dict)
+    pairs_map: dict[str, str] = Field(default_factory=dict)
     """Pairs only: what that file's columns are called, where not `image` and `item`."""
     pseudo_street: PseudoStreet | None = None
     """Makes the queries: views of held-out photos, looked for among all packshots."""
@@ -116,6 +116,10 @@ class CollectionSpec(_Fields):
     def _fits_together(self) -> Self:
         if self.kind == "catalog" and not self.path:
             raise ValueError("path is missing: a catalogue needs its file or folder")
+        if odd := sorted(self.pairs_map.keys() - {"image", "item"}):
+            raise ValueError(f"pairs_map knows image and item, not {odd[0]}")
+        if self.pairs_map and not self.pairs:
+            raise ValueError("pairs_map is for kind pairs; leave it out")
         if (self.kind == "pairs") != bool(self.pairs):
             raise ValueError("kind pairs and the field pairs (the street photos) go together")
         own = self.model_fields_set - {"name", "description", "kind", "path"}
