@@ -73,12 +73,25 @@ def made(start: int = 0, rank: int = 0, world: int = 1, workers: int = 0) -> lis
 
     material, recipe = SimpleNamespace(batch=batch), SimpleNamespace(accumulate=1, total_steps=5)
     batches = Batches(material, recipe, start, rank=rank, world=world)
-    return as_lists(list(DataLoader(batches, batch_size=None, num_workers=workers)))
+    stretches = DataLoader(batches, batch_size=None, num_workers=workers)
+    return as_lists([batch for stretch in stretches for batch in stretch])
 
 
 def test_a_batch_is_a_function_of_its_number() -> None:
     assert made() == [[0, 1], [1, 2], [2, 0], [0, 1], [1, 2]]
     assert made(start=3) == made()[3:]
+
+
+def test_stretches_end_where_somebody_looks_and_leave_nothing_out() -> None:
+    material = SimpleNamespace(batch=lambda number, step: (number, step))
+    recipe = SimpleNamespace(accumulate=2, total_steps=25)
+    stretches = list(Batches(material, recipe, 3, looks=(10, 7)))
+    assert [batch for stretch in stretches for batch in stretch] == [
+        (number, number // 2) for number in range(6, 50)
+    ]
+    ends = [stretch[-1][1] + 1 for stretch in stretches]
+    assert ends == [7, 10, 14, 20, 21, 25]
+    assert all(stretch[-1][0] % 2 == 1 for stretch in stretches)
 
 
 def test_devices_share_the_batches_out() -> None:

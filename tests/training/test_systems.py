@@ -59,7 +59,7 @@ def test_every_part_of_a_loss_counts_under_its_own_recipe(name: str, cache: Path
     batches = Batches(found, recipe)
     seen: dict[str, float] = {}
     for progress in (0.0, 0.99):
-        for batch in batches:
+        for (batch,) in batches:
             features = net.features(batch.inputs)
             for part, value in net.system.losses(features, batch, progress).items():
                 assert value.isfinite(), part

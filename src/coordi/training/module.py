@@ -1,6 +1,6 @@
 """One optimiser step of any system; everything random in it is a function of seed and step."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import lightning
@@ -17,11 +17,12 @@ from coordi.training.stopping import require_finite
 from coordi.training.trainer import LOG_EVERY
 
 
-class Batches(IterableDataset[Any]):
+class Batches(IterableDataset[list[Any]]):
     """This device's batches: number n is the same whenever, and in whichever process, it is made.
 
-    Of `world` devices, device `rank` takes batches rank, rank + world, …; of several loading
-    processes each takes its turn, so that their number changes nothing.
+    They come in stretches: lists of what is learned from before anybody looks at the weights. Of
+    `world` devices, device `rank` takes batches rank, rank + world, …; of several loading processes
+    each takes its turn, so that their number changes nothing.
     """
 
     def __init__(
@@ -32,18 +33,32 @@ class Batches(IterableDataset[Any]):
         *,
         rank: int = 0,
         world: int = 1,
+        looks: Sequence[int] = (1,),
     ) -> None:
-        """`start` is the number of optimiser steps that are already done."""
+        """`start` steps are done already; somebody looks after all multiples of `looks`."""
         super().__init__()
-        self.material, self.rank, self.world = material, rank, world
+        self.material, self.rank, self.world, self.looks = material, rank, world, looks
         self.accumulate, self.start = recipe.accumulate, start * recipe.accumulate
         self.count = recipe.total_steps * recipe.accumulate
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[list[Any]]:
         worker = get_worker_info()
-        first, stride = (worker.id, worker.num_workers) if worker else (0, 1)
-        for number in range(self.start + first, self.count, stride):
-            yield self.batch(number)
+        if worker is not None:
+            for number in range(self.start + worker.id, self.count, worker.num_workers):
+                yield [self.batch(number)]
+            return
+        number = self.start
+        while number < self.count:
+            end = min(self.count, number + self._until_a_look(number))
+            yield [self.batch(n) for n in range(number, end)]
+            number = end
+
+    def _until_a_look(self, number: int) -> int:
+        """Batches from `number` on until the next step after which somebody looks."""
+        if self.looks == (1,):
+            return 1
+        step = number // self.accumulate
+        return min(look - step % look for look in self.looks) * self.accumulate
 
     def batch(self, number: int) -> Any:
         """The batch that this device sees as its `number`-th."""
@@ -71,8 +86,23 @@ class Module(lightning.LightningModule):
     def train_dataloader(self) -> DataLoader[Any]:
         """This device's batches from `start` on."""
         rank, world = self.trainer.global_rank, self.trainer.world_size
-        batches = Batches(self.material, self.recipe, self.start, rank=rank, world=world)
-        return DataLoader(batches, batch_size=None, num_workers=self.recipe.workers)
+        batches = Batches(
+            self.material, self.recipe, self.start, rank=rank, world=world, looks=self._looks()
+        )
+        return DataLoader(
+            batches, batch_size=None, num_workers=self.recipe.workers, collate_fn=_as_it_is
+        )
+
+    def _looks(self) -> tuple[int, ...]:
+        """After multiples of which steps something happens beside learning.
+
+        On cached features a step is so short that what Lightning does around it would cost a
+        tenth of it: steps go through in stretches. With a backbone each goes through on its own.
+        """
+        if self.net.backbone is not None or self.trainer.world_size > 1:
+            return (1,)
+        every = self.recipe.validate_every or 10 * LOG_EVERY
+        return (LOG_EVERY, every, self.recipe.checkpoint_every)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """AdamW; vectors and scalars (biases, temperatures) decay only where the recipe says so."""
@@ -100,7 +130,12 @@ class Module(lightning.LightningModule):
             return batch
         return super().transfer_batch_to_device(batch, device, dataloader_idx)
 
-    def training_step(self, batch: Any, _: int) -> None:
+    def training_step(self, stretch: Sequence[Any], _: int) -> None:
+        """Learn from some batches, one after the other."""
+        for batch in stretch:
+            self._learn(batch)
+
+    def _learn(self, batch: Any) -> None:
         """Gradients of one batch, and an optimiser step once enough batches are gathered."""
         at_step = self.trainer.global_step
         if at_step in {self.start, self.since + self.stage.steps}:
@@ -165,10 +200,20 @@ class Module(lightning.LightningModule):
         if self.recipe.clip:
             weights = [parameter for _, parameter in self.learning]
             nn.utils.clip_grads_with_norm_(weights, self.recipe.clip, norm)
-        optimizer.step()
+        self._step(optimizer)
         optimizer.zero_grad()
         if (at_step + 1) % LOG_EVERY == 0:
             self._log(at_step + 1)
+
+    def _step(self, optimizer: Any) -> None:
+        if self.trainer.world_size > 1:
+            optimizer.step()
+            return
+        # What Lightning does around a step, but for counting it, is for strategies that we lack,
+        # and takes a twentieth of a small head's step.
+        optimizer._on_before_step()
+        optimizer.optimizer.step()
+        optimizer._on_after_step()
 
     def _log(self, step: int) -> None:
         values = {name: float(part) for name, part in self.parts.items()}
@@ -176,3 +221,8 @@ class Module(lightning.LightningModule):
         self.log("loss", values["loss"], prog_bar=True, logger=False)
         for logger in self.loggers:
             logger.log_metrics(values, step)
+
+
+def _as_it_is(stretch: list[Any]) -> list[Any]:
+    """Batches are tensors already, and stay in the list that they come in."""
+    return stretch

@@ -83,7 +83,7 @@ def train(
         logger=_loggers(output, steps_done(output)),
         callbacks=[
             *callbacks,
-            *([] if quiet else [_Bar(refresh_rate=LOG_EVERY)]),
+            *([] if quiet else [_Bar()]),
             FlushLogs(),
             Checkpoints(output / "checkpoints" / LAST, recipe.checkpoint_every, stop),
         ],
@@ -213,7 +213,27 @@ class Checkpoints(Checkpoint):
 
 
 class _Bar(TQDMProgressBar):
-    """Steps and losses, without a number of the run."""
+    """Steps of all, whatever comes through at once, and losses without a number of the run."""
+
+    def on_train_epoch_start(self, trainer: lightning.Trainer, *_: Any) -> None:
+        """Count to the recipe's last step."""
+        super().on_train_epoch_start(trainer)
+        self.train_progress_bar.total = trainer.max_steps
+        self.train_progress_bar.set_description("steps")
+
+    def on_train_batch_end(
+        self,
+        trainer: lightning.Trainer,
+        pl_module: lightning.LightningModule,
+        outputs: Any,  # noqa: ARG002
+        batch: Any,  # noqa: ARG002
+        batch_idx: int,  # noqa: ARG002
+    ) -> None:
+        """Show where the run is."""
+        step = trainer.global_step
+        if step % LOG_EVERY == 0 or step == trainer.max_steps:
+            self.train_progress_bar.n = step
+            self.train_progress_bar.set_postfix(self.get_metrics(trainer, pl_module))
 
     def get_metrics(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
