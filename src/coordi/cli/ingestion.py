@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from coordi.artifacts import write_atomically
 from coordi.cli.output import FAILURE, WITH_PROBLEMS, Output, printable
 from coordi.cli.progress import progress
 from coordi.cli.shapes import problem_json
@@ -212,11 +213,14 @@ def _said(report: "IngestReport") -> list[str]:
 def write_report(
     path: Path, report: "IngestReport", store: Path, *, interrupted: bool = False
 ) -> None:
-    """Write all that an ingest did, as JSON."""
+    """Write all that an ingest did, as JSON: a file whole or not at all."""
     document = report_json(report, store, interrupted=interrupted, most=None)
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False)
-    path.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
+    if path.exists() and not path.is_file():  # as /dev/stdout, which cannot be replaced
+        path.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
+    else:
+        write_atomically(path.resolve(), text + "\n")
 
 
 def report_json(
