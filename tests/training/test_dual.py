@@ -26,6 +26,8 @@ from coordi.models.opening import open_encoder, open_system
 from coordi.models.retrieval.dual import Dual, DualSettings
 from coordi.training.examples import Source, load_source
 from coordi.training.material.captions import Recipe, _draw, batch_counts, gather, tokenize
+from coordi.training.module import Module
+from coordi.training.net import Net
 from coordi.training.recipes import load_recipe
 from coordi.training.run import run
 from coordi.training.trainer import steps_done
@@ -229,3 +231,15 @@ def test_views_stand_behind_the_pictures_of_their_items(tmp_path: Path) -> None:
         second in examples.views[first] for first, second in zip(rows[:4], rows[4:], strict=True)
     )
     assert not load_source(source, tmp_path, "train").views
+
+
+@pytest.mark.parametrize(("fields", "learning"), [("backbone_lr=0", 0), ("frozen_blocks=3", 14)])
+def test_a_stage_freezes_what_it_says(recipe: str, fields: str, learning: int) -> None:
+    loaded = load_recipe(recipe, [f"stages.0.{fields}"])
+    material = gather(loaded, Path(), print)
+    backbone = material.backbone()
+    net = Net(loaded.system_type(material.feature_dim, material.sizes, loaded.model), backbone)
+    Module(loaded, net, material, 0)._enter(0)
+    blocks = [any(p.requires_grad for p in block.parameters()) for block in backbone.blocks()]
+    assert (len(blocks), sum(blocks)) == (17, learning)
+    assert not any(blocks[: len(blocks) - learning])

@@ -151,7 +151,8 @@ class Module(lightning.LightningModule):
         self.stage, self.since = self.recipe.stage_at(step)
         if self.net.backbone is not None:
             for number, block in enumerate(self.net.backbone.blocks()):
-                block.requires_grad_(number >= self.stage.frozen_blocks)
+                trains = self.stage.backbone_lr > 0 and number >= self.stage.frozen_blocks
+                block.requires_grad_(trains)
 
     def _seed(self, number: int) -> None:
         drawn = number * self.trainer.world_size + self.trainer.global_rank

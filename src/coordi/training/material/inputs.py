@@ -159,14 +159,12 @@ def _with_features(
     vectors, problems = photo_features([photos[r] for r in rows], encoder, cache, hashes=hashes)
     features = torch.zeros(len(photos), encoder.dim)
     features[torch.from_numpy(rows)] = torch.from_numpy(vectors)
-    return Inputs(
-        lambda wanted, _: features[torch.from_numpy(wanted)],
-        lambda wanted: features[torch.from_numpy(wanted)],
-        (features != 0).any(1).numpy(),
-        encoder,
-        problems,
-        hashes,
-    )
+
+    def plain(wanted: PhotoRows, _: int = 0) -> Tensor:
+        return features[torch.from_numpy(wanted)]
+
+    readable = (features != 0).any(1).numpy()
+    return Inputs(plain, plain, readable, encoder, problems, hashes)
 
 
 def _with_pixels(
@@ -177,11 +175,8 @@ def _with_pixels(
     say: Say,
 ) -> Inputs:
     """Inputs that a backbone will see."""
-    backbone, size, hashes = (
-        open_backbone(recipe.encoder, recipe.image_size),
-        recipe.image_size,
-        dict[str, str](),
-    )
+    size, hashes = recipe.image_size, dict[str, str]()
+    backbone = open_backbone(recipe.encoder, size)
     say(f"{len(rows)} photos into memory, {size} pixels a side")
     pixels, problems = load_pixels(
         photos, rows, size, augment=recipe.augment, seed=recipe.seed, hashes=hashes
