@@ -12,9 +12,9 @@ ROLES = ("without", "not", "less", "but", "with", "or", "and", "skip", "plain")
 """In the order of preference for a word that has several.
 
 `without` negates whatever follows, known or not; `not` only what is known ("no. 21" is no
-negation); `less` stands after what it negates (なし, 없는, 以外); `skip` are
-articles, particles and wishes that say nothing; `plain` are English words whose letters name a garment in another language
-(rock, hut): seen in a sentence, they speak for English.
+negation); `less` stands after what it negates (なし, 없는, 以外); `skip` says nothing: articles,
+particles, wishes; `plain` is English although its letters name a garment in another language
+(rock, hut): seen in a sentence, it speaks for English.
 """
 
 

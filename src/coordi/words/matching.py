@@ -1,8 +1,8 @@
 """A text cut into names, small words and what nobody knows, by one language's words."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
+from typing import NamedTuple
 
 from coordi.words.grammar import plain_english, roles
 from coordi.words.normal import Atom, Normal, joined
@@ -14,8 +14,7 @@ _LONGEST_ROLE = 8
 _REACH = {"ja": 14, "ko": 12, "zh": 8}
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """A stretch of the normalised text and what it is."""
 
     start: int
@@ -213,6 +212,7 @@ def guess(text: Normal, taken: tuple[tuple[int, int], ...]) -> tuple[str | None,
 def _best(
     text: Normal, languages: tuple[str, ...], taken: tuple[tuple[int, int], ...]
 ) -> tuple[str | None, list[Piece]]:
+    english: list[Piece] = []
     best: tuple[tuple[int, int], str | None, list[Piece]] = ((0, 0), None, [])
     words = [atom for atom in text.atoms if atom.text[0].isalnum()]
     if len(words) == 1 and words[0].text in FRIENDS:
@@ -220,8 +220,10 @@ def _best(
     for language in languages:
         found = pieces(text, language, taken)
         score = _explained(text, found, language)
-        if language != "en" and all(piece.kind != "name" for piece in found):
-            continue
+        if language in STEMS and language != "en":
+            english = english or pieces(text, "en", taken)
+            if not _beats(text, found, language, english):
+                continue
         if score > best[0]:
             best = (score, language, found)
         if language == "en" and score[0] >= len(words):
@@ -249,6 +251,31 @@ def _explained(text: Normal, found: list[Piece], language: str) -> tuple[int, in
             both += plain
             own += plain
     return both, own
+
+
+def _beats(text: Normal, theirs: list[Piece], language: str, english: list[Piece]) -> bool:
+    """Whether a query is rather `language` than English: brands and odd words of English titles
+    often look like some inflected word of the others ("Player" and Spanish playa), so
+    that a draw counts only for words as the tables write them."""
+    own = [piece for piece in theirs if _own(text, piece, language, "en")]
+    score = sum(map(partial(_length, text), own))
+    other = sum(_length(text, piece) for piece in english if _own(text, piece, "en", language))
+    if score != other or not score:
+        return score > other
+    exact = lexicon(language).exact
+    return any(text.text[piece.start : piece.stop] in exact for piece in own)
+
+
+def _own(text: Normal, piece: Piece, language: str, other: str) -> bool:
+    """Whether a piece names something by a word that `other` has not got for it."""
+    if piece.kind != "name" or piece.language != language:
+        return False
+    shared = _look_up(text.text[piece.start : piece.stop].replace("-", " "), other, lexicon(other))
+    return not set(shared) & set(piece.meant)
+
+
+def _length(text: Normal, piece: Piece) -> int:
+    return max(1, sum(piece.start <= atom.start < piece.stop for atom in text.atoms))
 
 
 FRIENDS = {"rock": "de", "hut": "de", "hose": "de", "rot": "de"}

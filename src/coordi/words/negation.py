@@ -1,6 +1,6 @@
 """Which names of a query are negated, and by which words."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from coordi.words.matching import CJK_LANGUAGES, Piece
 from coordi.words.normal import Normal
@@ -11,8 +11,7 @@ _BEFORE = frozenset({"en", "de", *CJK_LANGUAGES})
 """Languages that say "red buttons", not "buttons red"."""
 
 
-@dataclass(frozen=True, slots=True)
-class Denied:
+class Denied(NamedTuple):
     """What is negated, by place in the list of pieces."""
 
     pieces: frozenset[int]

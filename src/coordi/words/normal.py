@@ -7,13 +7,11 @@ simplified. Tables and queries go through the same steps, so that only equality 
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from collections.abc import Iterator
 from functools import lru_cache
+from typing import NamedTuple
 
-CJK = "\u3005\u3041-\u3096\u30a1-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3"
-"""Letters that are matched one by one, as the inside of a character class."""
-
-_ATOM = re.compile(rf"[{CJK}]|[^\W_{CJK}]+|\S")
+_RUN = re.compile(r"[^\W_]+|\S")
 _JOINERS = frozenset("-'/._*+’`´")
 _MARKS = frozenset("\ufe0e\ufe0f\u200d\u200b\u3099\u309a\uff9e\uff9f")
 
@@ -61,8 +59,7 @@ def normal(text: str) -> str:
     return _LATIN_MARKS.sub("", folded.translate(_FOLD))
 
 
-@dataclass(frozen=True, slots=True)
-class Atom:
+class Atom(NamedTuple):
     """A word of a script with spaces, one letter of one without, or a sign."""
 
     text: str
@@ -77,8 +74,7 @@ class Atom:
     after_space: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Normal:
+class Normal(NamedTuple):
     """A text, its one form, and where each letter of the form was written."""
 
     written: str
@@ -131,21 +127,45 @@ def _clusters(written: str) -> list[tuple[int, int]]:
     return list(zip(cuts, [*cuts[1:], len(written)], strict=True)) if written else []
 
 
+def is_letter(sign: str) -> bool:
+    """Whether one sign is a letter of Chinese, Japanese or Korean, which are matched one by one."""
+    return (
+        "\u3041" <= sign <= "\u30ff" or "\u3400" <= sign <= "\u9fff" or "\uac00" <= sign <= "\ud7a3"
+    ) or sign == "々"
+
+
 def _atoms(text: str) -> tuple[Atom, ...]:
     atoms = []
     last = 0
-    for found in _ATOM.finditer(text):
-        piece = found.group()
-        start, stop = found.span()
+    for piece, start in _runs(text):
         if piece in _JOINERS:
             continue
-        spaced = len(piece) > 1 or (piece.isalnum() and not re.match(f"[{CJK}]", piece))
+        stop = start + len(piece)
         sign = not piece.isalnum()
+        spaced = not sign and not is_letter(piece[0])
         emoji = sign and unicodedata.category(piece[0]) in ("So", "Sk")
         gap = start > last or start == 0
         atoms.append(Atom(piece, start, stop, spaced, sign and not emoji, gap))
         last = stop
     return tuple(atoms)
+
+
+def _runs(text: str) -> Iterator[tuple[str, int]]:
+    """Words, single letters of Chinese, Japanese, Korean, and signs, each with its place."""
+    for found in _RUN.finditer(text):
+        run, start = found.group(), found.start()
+        if len(run) == 1 or run.isascii():
+            yield run, start
+            continue
+        last = 0
+        for place, sign in enumerate(run):
+            if is_letter(sign):
+                if place > last:
+                    yield run[last:place], start + last
+                yield sign, start + place
+                last = place + 1
+        if last < len(run):
+            yield run[last:], start + last
 
 
 def joined(atoms: tuple[Atom, ...] | list[Atom]) -> str:

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,7 @@ def _readers() -> tuple[tuple[str, re.Pattern[str]], ...]:
 
 
 _SCALES = {"k": 1e3, "千": 1e3, "천": 1e3, "万": 1e4, "만": 1e4}
-_SIZE = re.compile(
+_SIZES = (
     r"(?<![a-z0-9])(?:(?:in )?size|talla|taille|grosse|groesse|taglia|tamanho|pointure|numero)"
     r"\s?(?:uk |us |eu )?(?P<a>\d{1,3}(?:[.,]5)?|[2-6]?x{0,3}[sml]|one size)(?![a-z0-9])"
     r"|(?:サイズ|사이즈|尺码)\s?(?P<b>\d{1,3}(?:[.,]5)?|[2-6]?x{0,3}[sml])(?![a-z0-9])"
@@ -104,8 +105,16 @@ _SIZE = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+_SIZE_WORD = re.compile("x[sl]|xx|size|tal|tail|gros|tagl|tam|poin|nume|サイズ|사이즈|码|号")
+"""What a size without a digit has in it; most queries have none of it."""
+
+
+@cache
+def _size_reader() -> re.Pattern[str]:
+    return re.compile(_SIZES)
+
+
+class Said(NamedTuple):
     """A price or a size, and where the normalised text says it."""
 
     start: int
@@ -116,12 +125,12 @@ class Said:
 
 def numbers(text: str) -> tuple[Said, ...]:
     """Prices and sizes in a normalised text, left to right, none overlapping."""
-    if not any(letter.isdigit() for letter in text) and "x" not in text and "ize" not in text:
-        sized = () if text.isascii() else tuple(_SIZE.finditer(text))
-    else:
-        sized = tuple(_SIZE.finditer(text))
+    counted = any(letter.isdigit() for letter in text)
+    if not counted and not _SIZE_WORD.search(text):
+        return ()
+    sized = _size_reader().finditer(text)
     found = [Said(m.start(), m.end(), None, _size(m)) for m in sized]
-    if any(letter.isdigit() for letter in text):
+    if counted:
         found += _prices(text)
     out: list[Said] = []
     for said in sorted(found, key=lambda s: (s.start, -s.stop)):

@@ -1,7 +1,7 @@
 """What the words of a query mean: chips, what shall not be, prices, and the query in English."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
 from coordi.words.english import rendered, said, trimmed
@@ -85,6 +85,9 @@ def _understand(text: str, drop: tuple[str, ...]) -> Understood:
     gone = [chip for chip in chips if chip.id in drop]
     rest = _rest(form, found, no.pieces | no.spent)
     english = _english(form, found, chips, kept, gone, rest, language, no.cuts)
+    if language in (None, "en") and len(english) < len(" ".join(text.split())):
+        # What was cut out can leave words that mean something together: "no without logo top".
+        english = _understand(english, ()).english
     negatives = _negatives(form, kept, no.phrases)
     return Understood(text, kept, english, negatives, rest, language, drop)
 
@@ -101,7 +104,7 @@ def _settled(found: list[Piece]) -> list[Piece]:
             if first.aspect == "category" and taken:
                 first = next((m for m in piece.meant if m.aspect != "category"), first)
             taken = taken or first.aspect == "category"
-            piece = replace(piece, meant=(first,))
+            piece = piece._replace(meant=(first,))
         out.append(piece)
     return out
 

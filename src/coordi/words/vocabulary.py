@@ -5,9 +5,9 @@ says how to read and add to them.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
+from typing import NamedTuple
 
 from coordi.errors import InputError, UnknownNameError
 from coordi.words.normal import normal, quick_key
@@ -22,14 +22,13 @@ ASPECTS = (
 """Kinds of meaning, one table each, in the order of preference for a word that has several."""
 
 
-@dataclass(frozen=True, slots=True)
-class Concept:
+class Concept(NamedTuple):
     """One meaning: its English name, what it is a kind of, and its words by language."""
 
     aspect: str
     name: str
     parent: str | None
-    written: tuple[str, ...] = field(repr=False)
+    written: tuple[str, ...]
     """The cells of the table's row in the order of `LANGUAGES`."""
 
     @property
@@ -118,8 +117,7 @@ def emoji() -> Mapping[str, tuple[Concept, ...]]:
     return out
 
 
-@dataclass(frozen=True, slots=True)
-class Lexicon:
+class Lexicon(NamedTuple):
     """One language's words by key; a word with several meanings has them all."""
 
     exact: Mapping[str, tuple[Concept, ...]]
