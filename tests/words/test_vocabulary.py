@@ -10,7 +10,7 @@ from coordi.words.normal import key, normal, read
 from coordi.words.vocabulary import emoji, read_table
 
 TWO_MEANINGS = {
-    "en": "knit, high heel, belt, tie",
+    "en": "knit, high heel, belt, tie, fleece",
     "ja": "ニット, デニム, ベルト",
     "ko": "니트, 목폴라, 데님, 벨트",
     "zh": "针织, 腰带",

@@ -6,7 +6,7 @@ from typing import Protocol
 
 ORDER = (
     "gender", "style", "occasion", "season", "fit", "pattern", "color", "fabric", "sleeve",
-    "neckline", "length", "category",
+    "neckline", "length", "how", "category",
 )  # fmt: skip
 """In which order an English product title says things; details follow with "with"."""
 
@@ -14,6 +14,14 @@ _POSSESSIVE = {
     "women": "women's", "men": "men's", "girls": "girls'", "boys": "boys'", "kids": "kids'",
     "unisex": "unisex", "baby": "baby", "teens": "teen",
 }  # fmt: skip
+
+
+_HOW = frozenset({
+    "double-breasted", "single-breasted", "belted", "lace-up", "slip-on", "gathered", "ripped",
+    "washed", "wrap", "collarless", "slingback", "pointed toe", "round toe", "square toe",
+    "open toe", "cut-out",
+})  # fmt: skip
+"""Details that a garment is, not what it is "with"."""
 
 
 class Said(Protocol):
@@ -43,9 +51,9 @@ def rendered(chips: Sequence[Said], rest: Sequence[str]) -> str:
         said(aspect, chip.value)
         for aspect in ORDER
         for chip in wanted
-        if chip.aspect == aspect and chip.where is None
+        if _place(chip) == aspect and chip.where is None
     ]
-    parts = [_part(chip, wanted) for chip in wanted if chip.aspect == "detail"]
+    parts = [_part(c, wanted) for c in wanted if c.aspect == "detail" and c.value not in _HOW]
     have = {chip.value for chip in wanted if chip.aspect == "detail"}
     parts += [f"{c.value} {c.where}" for c in wanted if c.where is not None and c.where not in have]
     if parts:
@@ -54,6 +62,10 @@ def rendered(chips: Sequence[Said], rest: Sequence[str]) -> str:
         )
     words += [said("size", chip.value) for chip in wanted if chip.aspect == "size"]
     return " ".join([*dict.fromkeys(words), *rest])
+
+
+def _place(chip: Said) -> str:
+    return "how" if chip.aspect == "detail" and chip.value in _HOW else chip.aspect
 
 
 def _part(detail: Said, chips: Sequence[Said]) -> str:
@@ -88,7 +100,7 @@ def trimmed(
         if start >= at:
             out += [written[at:start], word]
         at = max(at, stop)
-    text = " ".join("".join([*out, written[at:]]).split())
+    text = " ".join(re.sub(r"\(\s*\)", " ", "".join([*out, written[at:]])).split())
     return re.sub(r"\s+([,;.])", r"\1", text).strip(" ,;-") if places else text
 
 

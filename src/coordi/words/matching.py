@@ -64,7 +64,8 @@ def _longest(
     first = atoms[at]
     small, role = _role(atoms, at, until, language)
     long, meant, spoken = _name(atoms, at, until, language)
-    if meant and long >= small:
+    # German "für" is no fur: a small word of the language goes before English borrowed for it.
+    if meant and (long > small or (long == small and spoken == language)):
         stop = atoms[at + long - 1].stop
         return long, [Piece(first.start, stop, "name", meant, spoken)]
     if role:
