@@ -15,7 +15,7 @@ class Term:
     """One thing that a catalogue's text should say, in any of some words."""
 
     words: tuple[str, ...]
-    """Normalised; an unknown part of the query as written."""
+    """As a catalogue writes them, with accents and capitals; an index folds what it folds."""
     chip: Chip | None
     """What it stands for; None for a part that nobody understood."""
 
@@ -51,5 +51,5 @@ def terms(understood: Understood, languages: Sequence[str] = ("en",)) -> tuple[T
 
 
 def _words(concept: Concept, chip: Chip, languages: Sequence[str]) -> tuple[str, ...]:
-    words = [word for code in languages for word in concept.words(code) if not word.endswith("-")]
-    return tuple(dict.fromkeys([read(chip.text).text, *words]))
+    words = [w for code in languages for w in concept.as_written(code) if not w.endswith("-")]
+    return tuple(dict.fromkeys([chip.text, *words]))

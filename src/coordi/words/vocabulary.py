@@ -40,8 +40,12 @@ class Concept(NamedTuple):
         """Normalised words; for German a trailing "-" marks a first part of compounds only."""
         return self.split(normal(self.written[_column(language)]), language)
 
+    def as_written(self, language: str) -> tuple[str, ...]:
+        """Words with their accents, capitals and small kana, as a catalogue has them."""
+        return self.split(self.written[_column(language)], language)
+
     def split(self, cell: str, language: str) -> tuple[str, ...]:
-        """The words of a normalised cell, in English the name before them."""
+        """The words of a cell, in English the name before them."""
         words = [word for part in cell.split(",") if (word := part.strip())]
         return (self.name, *words) if language == "en" else tuple(words)
 
