@@ -60,7 +60,7 @@ def store(tmp_path_factory):
 
 
 def ask(store, encoder=None, **query):
-    return search(Query(**query), store=store.snapshot(), encoder=encoder or RowEncoder())
+    return search(Query(**{"by": "vectors", **query}), store=store.snapshot(), encoder=encoder or RowEncoder())
 
 
 def ids(answer):
