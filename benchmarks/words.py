@@ -63,9 +63,11 @@ def main() -> None:
         with opened(name, catalogue, arguments) as engine:
             sizes[name] = engine.store.count()
             encoder = engine.encoder.name
-            for query in plan["queries"]:
-                if query["catalogue"] == name:
-                    asked.append(ask(engine, query, eyes.get(query["text"], {})))
+            asked += [
+                ask(engine, query, eyes.get(query["text"], {}))
+                for query in plan["queries"]
+                if query["catalogue"] == name
+            ]
     report = {
         "encoder": encoder, "queries": len(asked), "items": sizes,
         "shares": shares(asked), "asked": [asdict(one) for one in asked],
@@ -95,13 +97,15 @@ def _eyes(path: Path) -> dict[str, dict[str, list[str]]]:
     return (yaml.safe_load(path.read_text("utf-8")) or {}) if path.exists() else {}
 
 
-def opened(name: str, catalogue: Mapping[str, Any], arguments: argparse.Namespace) -> "Engine":
+def opened(
+    name: str, catalogue: Mapping[str, Any], arguments: argparse.Namespace, side: str = "test"
+) -> "Engine":
     """The catalogue's store, brought up to date."""
     from coordi.engine import Engine
 
     source = arguments.data / catalogue["path"]
     if catalogue.get("split") == "title":
-        source = kept_back(source, catalogue["map"], arguments.work / f"{name}.parquet")
+        source = kept_back(source, catalogue["map"], arguments.work / f"{name}.parquet", side)
     label = arguments.encoder.replace("/", "-")
     folder = arguments.work / f"{name}-{label}"
     engine = Engine.open(folder, encoder=arguments.encoder, create=True)
@@ -109,8 +113,8 @@ def opened(name: str, catalogue: Mapping[str, Any], arguments: argparse.Namespac
     return engine
 
 
-def kept_back(shards: Path, mapping: Mapping[str, str], out: Path) -> Path:
-    """The rows of a folder of Parquet files whose title stands on the test side, as one file."""
+def kept_back(shards: Path, mapping: Mapping[str, str], out: Path, side: str) -> Path:
+    """The rows of a folder of Parquet files whose title stands on one side, as one file."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -122,7 +126,7 @@ def kept_back(shards: Path, mapping: Mapping[str, str], out: Path) -> Path:
     for file in sorted(shards.glob("*.parquet")):
         rows = pq.read_table(file)
         titles = (title or "" for title in rows[mapping["title"]].to_pylist())
-        parts.append(rows.filter(pa.array([split_of(without_colors(t)) == "test" for t in titles])))
+        parts.append(rows.filter(pa.array([split_of(without_colors(t)) == side for t in titles])))
     pq.write_table(pa.concat_tables(parts), out)
     return out
 

@@ -178,34 +178,38 @@ class WordIndex:
         return tantivy.Query.boolean_query([(occur, self._group(group, part)) for group in groups])
 
     def _group(self, group: Group, part: Part) -> Any:
+        """Anything of a group, all of it as rare as its commonest word in its commonest field: a
+        rare synonym, or a common word in an odd place, says no more than the usual one.
+        """
         import tantivy
 
+        stems = [stems_of(list(way)) for way in group]
+        alone = [way[0] for way in stems if len(way) == 1] or stems[0]
+        having = max(self._having(name, stem) for stem in alone for name in WEIGHTS)
+        rarity = _idf(sum(one.searcher.num_docs for one in self._parts), having)
         ways = []
-        for place, way in enumerate(group):
-            terms = [self._term(stem, part) for stem in stems_of(list(way))]
+        for place, way in enumerate(stems):
+            terms = [self._term(stem, part, rarity) for stem in way]
             both = [(tantivy.Occur.Must, term) for term in terms]
             query = terms[0] if len(terms) == 1 else tantivy.Query.boolean_query(both)
-            ways.append(tantivy.Query.boost_query(query, SYNONYM) if place else query)
+            share = (SYNONYM if place else 1.0) / len(terms)
+            ways.append(query if share == 1 else tantivy.Query.boost_query(query, share))
         return ways[0] if len(ways) == 1 else tantivy.Query.disjunction_max_query(ways, 0.0)
 
-    def _term(self, stem: str, part: Part) -> Any:
-        """One word in any field, as rare as it is in all parts together."""
+    def _term(self, stem: str, part: Part, rarity: float) -> Any:
+        """One word in any field, with an inverse document frequency that is given."""
         import tantivy
 
         fields = []
         for name, weight in WEIGHTS.items():
+            own = _idf(part.searcher.num_docs, part.searcher.doc_freq(name, stem))
             term = tantivy.Query.term_query(schema(), name, stem, "freq")
-            boost = weight * self._rarity(name, stem, part)
-            fields.append(tantivy.Query.boost_query(term, boost))
+            fields.append(tantivy.Query.boost_query(term, weight * rarity / own))
         return tantivy.Query.disjunction_max_query(fields, TIE)
 
-    def _rarity(self, name: str, stem: str, part: Part) -> float:
-        """What a part's own inverse document frequency lacks to that of all parts."""
-        if len(self._parts) == 1:
-            return 1.0
-        counts = [(one.searcher.num_docs, one.searcher.doc_freq(name, stem)) for one in self._parts]
-        own = (part.searcher.num_docs, part.searcher.doc_freq(name, stem))
-        return _idf(*map(sum, zip(*counts, strict=True))) / _idf(*own)
+    def _having(self, name: str, stem: str) -> int:
+        """Items that have a word in a field, dead ones with them."""
+        return sum(part.searcher.doc_freq(name, stem) for part in self._parts)
 
     def matches(self, item: Item, groups: Sequence[Group]) -> tuple[WordMatch, ...]:
         """Which of the words an item has, and in which fields."""

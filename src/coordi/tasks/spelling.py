@@ -20,17 +20,20 @@ TWO_SLIPS = 7
 def corrected(
     text: str, words: WordIndex, known: Collection[str], passed: Callable[[str], bool]
 ) -> str:
-    """The text with unknown words put right; the same where none is.
+    """The text with unknown words put right; the same where none is, or where one is left that
+    nothing is near to: the text is then likelier one of another language.
 
     `known` are words that need no item to have them, `passed` tells of further ones that are left
     alone.
     """
-    return " ".join(_nearest(chunk, words, known, passed) for chunk in text.split())
+    meant = [_nearest(chunk, words, known, passed) for chunk in text.split()]
+    return text if "" in meant else " ".join(meant)
 
 
 def _nearest(
     chunk: str, words: WordIndex, known: Collection[str], passed: Callable[[str], bool]
 ) -> str:
+    """A word put right; "" where it is unknown and nothing is near."""
     found = words.words(chunk)
     # Of what has signs in it nobody can tell which part is wrong.
     if len(found) != 1 or not is_word(found[0]):
@@ -38,7 +41,7 @@ def _nearest(
     word = found[0]
     if word in known or passed(word) or words.knows(word):
         return chunk
-    return nearest(word, words.vocabulary(), known) or chunk
+    return nearest(word, words.vocabulary(), known)
 
 
 def is_word(word: str) -> bool:
