@@ -218,9 +218,9 @@ def page(report: Mapping[str, Any], asked: Iterable[Asked]) -> str:
         "# Word queries", "",
         "Made by `python benchmarks/words.py --data ../shared/data --page docs/word-queries.md`; "
         "do not edit. Share right among the ten first (among as many as there are right items, "
-        "where they are fewer). The queries and what is right stand in benchmarks/word-queries.yaml, "
-        "what was judged by eye in benchmarks/word-eyes.yaml. In each row the mean is over the "
-        "queries on which that column is judged.", "",
+        "where they are fewer). The queries and what is right stand in "
+        "benchmarks/word-queries.yaml, what was judged by eye in benchmarks/word-eyes.yaml. In "
+        "each row the mean is over the queries on which that column is judged.", "",
         f"Encoder: {report['encoder']}. Items: {sizes} (kaggle: the test side of its split by "
         "title).", "",
         table(report), "",

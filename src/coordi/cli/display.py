@@ -92,9 +92,7 @@ def _show_table(out: Output, answer: Answer, offset: int) -> None:
         out.text("Nothing found.")
         return
     names = [n for n in MAIN_FIELDS if any(n in hit.item.fields for hit in answer.hits)]
-    explained = any(
-        hit.parts or hit.fusion or hit.duplicates or hit.variants for hit in answer.hits
-    )
+    explained = any(map(_why, answer.hits))
     matched = bool(answer.reranker)
     rows = []
     for rank, hit in enumerate(answer.hits, offset + 1):

@@ -26,7 +26,7 @@ class View:
         reranker: Callable[[], Reranker | None],
         shuffle: Shuffle,
         pictures: Pictures,
-        synonyms: "Callable[[Snapshot], Synonyms | None]" = lambda at: None,
+        synonyms: "Callable[[Snapshot], Synonyms | None]" = lambda _: None,
     ) -> None:
         """Use `Engine.view`; `encoder_at` and `reranker` open what is first asked for."""
         self.at = at

@@ -54,7 +54,13 @@ class Kept:
             return False
 
     def fits(self, rows: Rows) -> bool:
-        """Whether what these rows have is either here or newer than all that is here."""
+        """Whether what these rows have is either here or newer than all that is here.
+
+        Not so where rows are here that the table does not reach to: it was put back, and what
+        is written next would be taken for known.
+        """
+        if self.seqs.max(initial=-1) > rows.newest:
+            return False
         upto = int(np.searchsorted(rows.seqs, self.seqs.max(initial=-1), "right"))
         there = rows.alive[:upto]
         found = locate(self.seqs, rows.seqs[:upto][there])

@@ -50,10 +50,11 @@ def read(
     meant = text
     if spelling:
         meant = corrected(text, words, known.known, lambda word: word in FUNCTION_WORDS | NEGATIONS)
-    groups = tuple(_groups(_wanted(meant, words), words, known))
+    kept, wanted = _wanted(meant, words)
+    groups = tuple(_groups(wanted, words, known))
     there = [group for group in groups if _there(group, words)]
     share = len(there) / len(groups) if groups else 0.0
-    return Reading(meant, groups, "" if meant.split() == text.split() else meant, share)
+    return Reading(kept or meant, groups, "" if meant.split() == text.split() else meant, share)
 
 
 _packaged: list[Synonyms] = []
@@ -70,8 +71,13 @@ def _there(group: Group, words: WordIndex) -> bool:
     return any(all(map(words.knows, way)) for way in group)
 
 
-def _wanted(text: str, words: WordIndex) -> list[str]:
-    """The words that are looked for: none that only join others, none behind a negation."""
+def _wanted(text: str, words: WordIndex) -> tuple[str, list[str]]:
+    """A text without what it refuses, and the words of it that are looked for: none that only
+    join others.
+
+    The encoder does not understand a negation: to it "not black" is black.
+    """
+    kept: list[str] = []
     found: list[str] = []
     refused = False
     for chunk in text.split():
@@ -85,7 +91,8 @@ def _wanted(text: str, words: WordIndex) -> list[str]:
             joined = len(parts) > 1 and "".join(parts[:-1]) == parts[-1]
             some = parts[-1:] if joined else parts
             found += [word for word in some if word not in FUNCTION_WORDS]
-    return found
+            kept.append(chunk)
+    return " ".join(kept), found
 
 
 def _groups(found: Sequence[str], words: WordIndex, synonyms: Synonyms) -> Iterator[Group]:

@@ -41,7 +41,8 @@ def _nearest(
     word = found[0]
     if word in known or passed(word) or words.knows(word):
         return chunk
-    return nearest(word, words.vocabulary(), known)
+    vocabulary = words.vocabulary()
+    return nearest(word, vocabulary, known) or parted(word, vocabulary, known)
 
 
 def is_word(word: str) -> bool:
@@ -61,3 +62,16 @@ def nearest(word: str, vocabulary: Mapping[str, int], known: Collection[str]) ->
         distance = OSA.distance(word, other, score_cutoff=slips)
         best = min(best, (distance, -vocabulary.get(other, 0), other))
     return best[2] if best[0] <= slips else ""
+
+
+def parted(word: str, vocabulary: Mapping[str, int], known: Collection[str]) -> str:
+    """Two known words that were written as one ("flipflops"); "" where it is none.
+
+    Of several ways the one whose rarer word is commonest.
+    """
+    best = (-1, "")
+    for at in range(SHORTEST - 1, len(word) - SHORTEST + 2):
+        halves = word[:at], word[at:]
+        if all(half in vocabulary or half in known for half in halves):
+            best = max(best, (min(vocabulary.get(half, 0) for half in halves), " ".join(halves)))
+    return best[1]
