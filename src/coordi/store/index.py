@@ -20,7 +20,7 @@ from coordi.types import Neighbors, Vectors
 _CACHED_SELECTIONS = 32
 _STEPS = (16, 64, 256, 1024, 10_240)
 _GATHERED_SETS = 8
-_SAMPLE = 2048
+_SAMPLE = 1024
 
 GATHERED_FLOATS = 1 << 22
 """Rows times dimensions up to which a filtered set is gathered once (16 MB) and then scanned
@@ -73,6 +73,7 @@ class VectorIndex:
         self._selections: OrderedDict[str, Selection] = OrderedDict()
         self._lock = threading.Lock()
         self._sample: Vectors | None = None
+        self._living: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None
 
     def untouched(self) -> bool:
         """Whether nobody wrote to the file that some of its vectors are mapped from."""
@@ -113,11 +114,14 @@ class VectorIndex:
         """Rows of main pictures of the items at some of the store's positions; -1 where the item
         has no vector.
         """
-        living = self.live_rows()
-        if not len(living):
+        if not len(positions) or not self.total:
             return np.full(len(positions), -1, dtype=np.int64)
-        found = locate(self._positions[living], positions)
-        return np.where(found >= 0, living[found], -1)
+        if self._living is None:  # positions rise with the rows, but for the dead ones
+            rows = self.live_rows()
+            self._living = rows, self._positions[rows]
+        rows, places = self._living
+        found = locate(places, positions)
+        return np.where(found >= 0, rows[found], -1)
 
     def sample(self) -> Vectors:
         """Vectors of at most `_SAMPLE` items, evenly over the store: what is usual here."""

@@ -86,6 +86,16 @@ class Part:
     searcher: Any
     positions: NDArray[np.int64]
     """(rows,) the store's position of each of its rows, -1 where that is dead or newer."""
+    alive: NDArray[np.bool_]
+    """(rows,) whether there is one."""
+    count: int
+    """How many there are."""
+
+    @classmethod
+    def of(cls, searcher: Any, positions: NDArray[np.int64]) -> "Part":
+        """The part of a searcher whose rows stand at these positions."""
+        alive = positions >= 0
+        return cls(searcher, positions, alive, int(np.count_nonzero(alive)))
 
 
 class WordIndex:
@@ -240,10 +250,10 @@ def _idf(documents: int, having: int) -> float:
 
 def _best(part: Part, query: Any, k: int, mask: NDArray[np.bool_] | None) -> Found:
     """The best `k` of a part that are alive and pass."""
-    passing = part.positions >= 0
+    passing, count = part.alive, part.count
     if mask is not None:
-        passing &= mask[part.positions]
-    count = int(np.count_nonzero(passing))
+        passing = passing & mask[part.positions]
+        count = int(np.count_nonzero(passing))
     total = len(part.positions)
     if mask is not None and 0 < count <= PUSHED_DOWN < total:
         query = _within(query, np.flatnonzero(passing))

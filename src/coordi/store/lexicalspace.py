@@ -70,7 +70,7 @@ class Kept:
 
     def part(self, rows: Rows) -> Part:
         """It as a part of an index of these rows."""
-        return Part(self.searcher, rows.places(self.seqs, self.commits))
+        return Part.of(self.searcher, rows.places(self.seqs, self.commits))
 
 
 class WordSpace:

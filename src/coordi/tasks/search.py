@@ -33,6 +33,7 @@ from coordi.types import (
     Reranker,
     Snapshot,
     Vectors,
+    WordIndex,
 )
 
 MOST_HITS = 1000
@@ -85,15 +86,16 @@ def search(
         if store.count():
             raise
         return Answer((), 0, 0, encoder.name, encoder.fingerprint, "exact", token=store.token)
-    reading = _reading(query, store, synonyms)
+    words = _words(query, store)
+    reading = _reading(query, words, synonyms)
     parts = _parts(query, index, encoder, reading)
     vector, scaled = combine(parts, query.weights) if parts else (None, {})
     encoded = perf_counter()
-    aim = Aim(query, index, vector, _fusion(query, store, index, encoder, reading, vector, weight))
+    aim = Aim(query, index, vector, _fusion(query, words, index, encoder, reading, vector, weight))
     page = find(aim, keys=store.keys, depth=depth, reranker=reranker)
     found = perf_counter()
     items = store.get(page.ids)
-    hits = _hits(items, page, _explained(aim, page, items, scaled, store, reading))
+    hits = _hits(items, page, _explained(aim, page, items, scaled, words, reading))
     seconds = {
         "encode": encoded - started,
         "search": found - encoded,
@@ -112,7 +114,7 @@ def search(
         page.reranked,
         token=store.token,
         without_vector=store.count() - index.total,
-        notes=_notes(query, encoder, store, reading, aim.fusion),
+        notes=_notes(query, encoder, words, reading, aim.fusion),
         suggestion=reading.suggestion,
     )
 
@@ -122,27 +124,32 @@ def _text(query: Query) -> str:
     return (query.text or "").strip()
 
 
-def _reading(query: Query, store: Snapshot, synonyms: Synonyms | None) -> Reading:
+def _words(query: Query, store: Snapshot) -> WordIndex | None:
+    """The items' words; None where none are looked for."""
+    return store.words() if _text(query) and query.by != "vectors" else None
+
+
+def _reading(query: Query, words: WordIndex | None, synonyms: Synonyms | None) -> Reading:
     """A query's words as they are searched."""
     text = _text(query)
-    if not text or query.by == "vectors":
+    if words is None:
         return Reading(text)
-    return read(text, store.words(), spelling=query.spelling, synonyms=synonyms)
+    return read(text, words, spelling=query.spelling, synonyms=synonyms)
 
 
 def _fusion(
-    query: Query, store: Snapshot, index: Index, encoder: Encoder, reading: Reading,
+    query: Query, words: WordIndex | None, index: Index, encoder: Encoder, reading: Reading,
     vector: Vector | None, weight: float,
 ) -> Fusion | None:  # fmt: skip
     """What the query's words give to items that have them; None where they give nothing."""
     share = _share_of_words(query)
-    if query.by == "vectors" or not reading.text or share <= 0:
+    if words is None or share <= 0:
         return NOTHING if vector is None else None
     lone = query.image is None and query.item is None
     # A vector of words that the encoder never read is noise where the items' own words are not.
     alone = lone and (vector is None or query.by == "words" or _reads_nothing(encoder, reading))
     seen = None if alone else vector
-    found = fuse(query, reading, store.words(), index, seen, share, weight)
+    found = fuse(query, reading, words, index, seen, share, weight)
     if found is None and lone and (vector is None or query.by == "words"):
         return NOTHING
     return found
@@ -162,7 +169,7 @@ def _share_of_words(query: Query) -> float:
 
 def _explained(
     aim: Aim, page: "Page", items: Sequence[Item], scaled: Mapping[str, NDArray[np.float64]],
-    store: Snapshot, reading: Reading,
+    words: WordIndex | None, reading: Reading,
 ) -> list[dict[str, Any]]:  # fmt: skip
     """Of each hit of a page what it ranks by and, where asked, why."""
     why: list[dict[str, Any]] = [{} for _ in items]
@@ -174,9 +181,8 @@ def _explained(
         return why
     for one, parts in zip(why, _shares_of(aim, page, scaled), strict=True):
         one["parts"] = parts
-    if aim.fusion is not None:
+    if aim.fusion is not None and words is not None:
         table = aim.fusion.parts(aim.index.main(page.rows), page.scores)
-        words = store.words()
         for place, (one, item) in enumerate(zip(why, items, strict=True)):
             one["fusion"] = {name: float(column[place]) for name, column in table.items()}
             one["words"] = words.matches(item, reading.groups)
@@ -193,25 +199,23 @@ def _shares_of(
 
 
 def _notes(
-    query: Query, encoder: Encoder, store: Snapshot, reading: Reading, fusion: Fusion | None
+    query: Query, encoder: Encoder, words: WordIndex | None, reading: Reading, fusion: Fusion | None
 ) -> tuple[str, ...]:
     """What the asker should know of a query's words."""
     text = reading.text
     if not text:
         return ()
-    notes = [f"Searched for “{text}” instead of “{_text(query)}”."] if reading.suggestion else []
+    meant = reading.suggestion
+    notes = [f"Searched for “{meant}” instead of “{_text(query)}”."] if meant else []
     if "text" not in encoder.modalities or query.by == "words":
         if fusion is NOTHING:
             notes.append("No item has any of these words.")
         return tuple(notes)
-    found = _known_to_items(store, reading) if fusion is not None else frozenset()
+    found: frozenset[str] = frozenset()
+    if words is not None and fusion is not None and encoder.unknown_words(text):
+        typed = (way for way, *_ in reading.groups)
+        found = frozenset(way[0] for way in typed if all(map(words.knows, way)))
     return (*notes, *_unknown_note(query, encoder, text, found), *_cut_note(encoder, text))
-
-
-def _known_to_items(store: Snapshot, reading: Reading) -> frozenset[str]:
-    """The words of a text that some item has."""
-    words = store.words()
-    return frozenset(way[0] for way, *_ in reading.groups if all(map(words.knows, way)))
 
 
 def _cut_note(encoder: Encoder, text: str) -> tuple[str, ...]:
@@ -273,7 +277,8 @@ def matching(
     """
     check(query)
     index = store.index(encoder.fingerprint)
-    reading = _reading(query, store, synonyms)
+    words = _words(query, store)
+    reading = _reading(query, words, synonyms)
     if (
         query.min_score is None
         and query.item is None
@@ -283,7 +288,7 @@ def matching(
         return None
     parts = _parts(query, index, encoder, reading)
     vector = combine(parts, query.weights)[0] if parts else None
-    fusion = _fusion(query, store, index, encoder, reading, vector, WORDS)
+    fusion = _fusion(query, words, index, encoder, reading, vector, WORDS)
     aim = Aim(query, index, vector, fusion)
     return index.positions(by_rows(aim, aim.candidates())(index.total)[0])
 
