@@ -167,9 +167,26 @@ class Query:
     """Field to order the answer by instead of similarity, with "-" before it downwards, such as
     "price" or "-added"; items without a value come last."""
     explain: bool = False
+    by: str = "hybrid"
+    """What words are searched with: "hybrid" (the items' own words and the encoder's vectors),
+    "words" (only items that have them) or "vectors" (only the encoder)."""
+    spelling: bool = True
+    """Whether words that nobody knows are searched as the nearest that the catalogue has."""
     rerank: int | None = None
     """How many of the nearest hits a re-ranker puts in its own order, 0 for none; None leaves it
     to the search: `RERANK_DEPTH` for a picture alone where there is a re-ranker, else none."""
+
+
+@dataclass(frozen=True, slots=True)
+class WordMatch:
+    """A word of the query, or several that are one name, that an item has."""
+
+    word: str
+    """As it was searched, in lower case."""
+    found: str
+    """What the item has: the same, or words that mean the same."""
+    fields: tuple[str, ...]
+    """Where: "id", "title", "description" or fields' names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +205,14 @@ class Hit:
     not re-ranked. Re-ranked hits stand in this order, all others in that of `score`."""
     variants: tuple[str, ...] = ()
     """Ids of items folded into this hit by `Query.fold`, best first."""
+    fused: float | None = None
+    """What it ranks by where the query's words were looked for in the items' own, too; None where
+    it ranks by `score`."""
+    fusion: Mapping[str, float] | None = None
+    """Where asked, what `fused` is the sum of: "words" (matched ones), "likeness" (the encoder's)
+    and "code" (1 for an item that the query names)."""
+    words: tuple[WordMatch, ...] = ()
+    """Where asked, the query's words that the item has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +242,9 @@ class Answer:
     """Items in the store that have no vector of this encoder, and so could not be found."""
     notes: tuple[str, ...] = ()
     """What the asker should know: words that the encoder does not know, an incomplete column."""
+    suggestion: str = ""
+    """The text that was searched instead of the one typed, its spelling corrected; "" where it was
+    searched as typed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,6 +378,12 @@ class Index(Protocol):
     def positions(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """The store's positions of rows, at which `Snapshot.keys` has their values."""
 
+    def rows_at(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Main rows of the items at some of the store's positions; -1 without a vector."""
+
+    def sample(self) -> Vectors:
+        """Vectors (n, dim) of some items, evenly over the store: what is usual here."""
+
     def passing(self, where: str | None) -> NDArray[np.int64]:
         """Rows of main pictures of the items that pass a filter, in store order."""
 
@@ -381,6 +415,46 @@ class Keys(Protocol):
         """Numbers that rise with the value, texts in any case; -1 where a row has none."""
 
 
+class WordIndex(Protocol):
+    """The words of a store's items as they stood at one commit; it never changes.
+
+    A group is a list of ways to say one thing, the typed one first; each is a word, or several
+    that must all be there.
+    """
+
+    def words(self, text: str) -> list[str]:
+        """The words of a text as the index cuts them: lower case, no accents."""
+
+    def stems(self, words: Sequence[str]) -> list[str]:
+        """Words without their endings: equal where one finds the other."""
+
+    def knows(self, word: str) -> bool:
+        """Whether an item has the word, in whatever form."""
+
+    def vocabulary(self) -> Mapping[str, int]:
+        """Word → how many items have it."""
+
+    def coded(self, text: str) -> NDArray[np.int64]:
+        """The store's positions of the items that a code in a text names."""
+
+    def find(
+        self,
+        groups: Sequence[Sequence[Sequence[str]]],
+        k: int,
+        where: str | None = None,
+        *,
+        every: bool = False,
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Positions and scores (BM25) of the `k` items that match best among those that pass a
+        filter; with `every`, of those only that have something of each group.
+        """
+
+    def matches(
+        self, item: Item, groups: Sequence[Sequence[Sequence[str]]]
+    ) -> tuple[WordMatch, ...]:
+        """Which of the words an item has, and where."""
+
+
 class Snapshot(Protocol):
     """A store as it stood at one commit; whatever is written later, it answers as then."""
 
@@ -396,6 +470,9 @@ class Snapshot(Protocol):
 
     def keys(self, field: str) -> Keys:
         """A field's values at the store's positions; `QueryError` where no item has the field."""
+
+    def words(self) -> WordIndex:
+        """The items' words."""
 
     def index(self, fingerprint: str) -> Index:
         """The index of one encoder; `FingerprintError` where the store has none of its vectors."""

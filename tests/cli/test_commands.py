@@ -322,10 +322,11 @@ def test_search_json(store):
     answer = run_json("search", "blue", "-n", "2", "--explain", "--store", store)
     assert set(answer) == {
         "hits", "total", "filtered_out", "encoder", "fingerprint", "index", "seconds", "more",
-        "reranker", "reranked", "token", "without_vector", "notes",
+        "reranker", "reranked", "token", "without_vector", "notes", "suggestion",
     }  # fmt: skip
     hit = answer["hits"][0]
-    assert set(hit) == {"item", "score", "parts", "duplicates", "match", "variants"}
+    named = {"fused", "fusion", "words"}
+    assert set(hit) == {"item", "score", "parts", "duplicates", "match", "variants"} | named
     assert set(hit["item"]) == {
         "id", "title", "description", "fields", "image", "more", "origin",
     }  # fmt: skip

@@ -60,7 +60,8 @@ def store(tmp_path_factory):
 
 
 def ask(store, encoder=None, **query):
-    return search(Query(**query), store=store.snapshot(), encoder=encoder or RowEncoder())
+    asked = Query(**{"by": "vectors", **query})  # words are tests/tasks/test_words.py's
+    return search(asked, store=store.snapshot(), encoder=encoder or RowEncoder())
 
 
 def ids(answer):

@@ -8,7 +8,7 @@ import typer
 
 from coordi.cli.output import Output, printable
 from coordi.errors import CoordiError
-from coordi.types import Answer, FieldValue, Hit, ImageRef, Item
+from coordi.types import Answer, FieldValue, Hit, ImageRef, Item, WordMatch
 
 if TYPE_CHECKING:
     from coordi.cli.terminal import Protocol
@@ -33,6 +33,8 @@ def show_answer(
             out.text(f"{rank}. {_line(hit)}\n")
     else:
         _show_table(out, answer, offset)
+    if answer.suggestion:
+        out.note(f"Did you mean: {printable(answer.suggestion)}? (--as-typed searches as typed)")
     for note in answer.notes:
         out.note(f"note: {printable(note)}")
     out.note(_summary(answer))
@@ -90,7 +92,7 @@ def _show_table(out: Output, answer: Answer, offset: int) -> None:
         out.text("Nothing found.")
         return
     names = [n for n in MAIN_FIELDS if any(n in hit.item.fields for hit in answer.hits)]
-    explained = any(hit.parts or hit.duplicates or hit.variants for hit in answer.hits)
+    explained = any(map(_why, answer.hits))
     matched = bool(answer.reranker)
     rows = []
     for rank, hit in enumerate(answer.hits, offset + 1):
@@ -115,10 +117,18 @@ def _match(hit: Hit) -> str:
 
 
 def _why(hit: Hit) -> str:
-    parts = " ".join(f"{name} {share:+.3f}" for name, share in (hit.parts or {}).items())
+    shares = {**(hit.parts or {}), **(hit.fusion or {})}
+    parts = " ".join(f"{name} {share:+.3f}" for name, share in shares.items())
+    words = " ".join(f"{_found(one)} ({', '.join(one.fields)})" for one in hit.words)
     alike = f"(+{len(hit.duplicates)} alike)" if hit.duplicates else ""
     variants = f"(+{len(hit.variants)} variants)" if hit.variants else ""
-    return " ".join(part for part in (parts, variants, alike) if part)
+    return " ".join(part for part in (parts, words, variants, alike) if part)
+
+
+def _found(match: WordMatch) -> str:
+    """A matched word, and what stands for it."""
+    same = match.word == match.found
+    return f"“{match.word}”" if same else f"“{match.word}” as “{match.found}”"
 
 
 def _text(value: FieldValue) -> str:

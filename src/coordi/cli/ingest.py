@@ -12,6 +12,7 @@ from coordi.cli.options import (
     EncoderOption,
     JsonOption,
     StoreOption,
+    SynonymsOption,
     mapping_of,
     store_folder,
 )
@@ -123,6 +124,7 @@ def ingest(
     prune: PruneOption = False,
     yes: YesOption = False,
     views: ViewsOption = None,
+    synonyms: SynonymsOption = None,
     report: ReportOption = None,
     as_json: JsonOption = False,
     debug: DebugOption = False,
@@ -144,6 +146,9 @@ def ingest(
         with ExitStack() as stack:
             stack.enter_context(no_store_left_behind(folder))
             engine = stack.enter_context(Engine.open(folder, encoder=encoder, dim=dim, create=True))
+            if synonyms is not None:  # before the long work, which a slip in them would spoil
+                count = engine.keep_synonyms(synonyms)
+                out.note(f"synonyms: {count:,} names of {synonyms}")
             fetcher = None
             if fetch or fetch_private or fetch_cache is not None:
                 fetching = engine.fetcher(private=fetch_private, cache=fetch_cache)

@@ -39,6 +39,14 @@ RerankOption = Annotated[
         help="A trained re-ranker's folder: it orders the first hits for a picture.",
     ),
 ]
+SynonymsOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="The shop's own synonyms, one group a line: `trainers, sneakers`, or one way: "
+        "`handbag => bag`. `ingest` keeps them in the store.",
+    ),
+]
 PicturesOption = Annotated[
     bool | None,
     typer.Option(
@@ -62,13 +70,15 @@ def open_engine(
     encoder: str | None = None,
     dim: int | None = None,
     reranker: Path | None = None,
+    synonyms: Path | None = None,
 ) -> "Engine":
     """Open the store that a command means, which must be there."""
     from coordi.engine import Engine
     from coordi.errors import NotFoundError
 
     try:
-        return Engine.open(store_folder(store), encoder=encoder, dim=dim, reranker=reranker)
+        folder = store_folder(store)
+        return Engine.open(folder, encoder=encoder, dim=dim, reranker=reranker, synonyms=synonyms)
     except NotFoundError as error:
         if store is not None:
             raise

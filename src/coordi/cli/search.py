@@ -15,6 +15,7 @@ from coordi.cli.options import (
     PicturesOption,
     RerankOption,
     StoreOption,
+    SynonymsOption,
     box_of,
     open_engine,
     weights_of,
@@ -96,12 +97,21 @@ def search(
     explain: Annotated[
         bool, typer.Option("--explain", help="Show each part's share of the score.")
     ] = False,
+    by: Annotated[
+        str,
+        typer.Option(
+            help="What words are searched with: hybrid, words (only items that have them) or "
+            "vectors (only the encoder)."
+        ),
+    ] = "hybrid",
+    as_typed: Annotated[bool, typer.Option("--as-typed", help="Correct no spelling.")] = False,
     rerank: RerankOption = None,
     depth: Annotated[
         int | None,
         typer.Option(min=1, help="With --rerank: how many hits it orders. Default: 50."),
     ] = None,
     pictures: PicturesOption = None,
+    synonyms: SynonymsOption = None,
     encoder: EncoderOption = None,
     dim: DimOption = None,
     store: StoreOption = None,
@@ -119,7 +129,9 @@ def search(
         from coordi.types import RERANK_DEPTH, Query
 
         with (
-            open_engine(store, encoder=encoder, dim=dim, reranker=rerank) as engine,
+            open_engine(
+                store, encoder=encoder, dim=dim, reranker=rerank, synonyms=synonyms
+            ) as engine,
             _wrong_use(),
         ):
             query = Query(
@@ -135,6 +147,8 @@ def search(
                 fold=fold,
                 sort=sort,
                 explain=explain,
+                by=by,
+                spelling=not as_typed,
                 # Said outright: who asks for it on words is told that it cannot be had.
                 rerank=(depth or RERANK_DEPTH) if rerank else None,
             )

@@ -11,6 +11,7 @@ from coordi.cli.options import (
     JsonOption,
     RerankOption,
     StoreOption,
+    SynonymsOption,
     open_engine,
 )
 from coordi.cli.output import reporting
@@ -46,6 +47,7 @@ def serve(
     encoder: EncoderOption = None,
     dim: DimOption = None,
     rerank: RerankOption = None,
+    synonyms: SynonymsOption = None,
     allow_host: AllowHostOption = None,
     allow_origin: AllowOriginOption = None,
     as_json: JsonOption = False,
@@ -61,6 +63,8 @@ def serve(
         access = access_of(host, allow_host, allow_origin)
         with (
             listen(host, port) as socket,
-            open_engine(store, encoder=encoder, dim=dim, reranker=rerank) as engine,
+            open_engine(
+                store, encoder=encoder, dim=dim, reranker=rerank, synonyms=synonyms
+            ) as engine,
         ):
             run_server(engine, socket, host, out, access)

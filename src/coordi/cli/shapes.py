@@ -38,6 +38,7 @@ def answer_json(answer: Answer) -> dict[str, Any]:
         "token": answer.token,
         "without_vector": answer.without_vector,
         "notes": list(answer.notes),
+        "suggestion": answer.suggestion,
     }
 
 
@@ -49,6 +50,11 @@ def _hit_json(hit: Hit) -> dict[str, Any]:
         "duplicates": list(hit.duplicates),
         "variants": list(hit.variants),
         "match": hit.match,
+        "fused": hit.fused,
+        "fusion": None if hit.fusion is None else dict(hit.fusion),
+        "words": [
+            {"word": one.word, "found": one.found, "fields": list(one.fields)} for one in hit.words
+        ],
     }
 
 

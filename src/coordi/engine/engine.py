@@ -11,6 +11,7 @@ from coordi.data import decoding
 from coordi.data.images import MAX_PIXELS
 from coordi.engine.pictures import Pictures
 from coordi.engine.shuffle import Shuffle
+from coordi.engine.synonyms import ShopSynonyms
 from coordi.engine.view import View
 from coordi.errors import FingerprintError, StoreDamagedError, StoreError
 from coordi.types import Answer, Box, Encoder, Facet, Image, Item, PictureInfo, Query, Reranker
@@ -43,6 +44,7 @@ class Engine:
         reranker: Reranker | str | None = None,
         *,
         follows: bool = False,
+        synonyms: Path | None = None,
     ) -> None:
         """Use `open`, unless store and encoder are open already.
 
@@ -56,6 +58,7 @@ class Engine:
         self._follows = follows
         self._opening = threading.Lock()
         self._warm = False
+        self._synonyms = ShopSynonyms(store.path, synonyms)
         self.pictures = Pictures(store.roots)
         self.shuffle = Shuffle()
 
@@ -68,14 +71,16 @@ class Engine:
         dim: int | None = None,
         reranker: Reranker | Path | str | None = None,
         create: bool = False,
+        synonyms: Path | str | None = None,
     ) -> Self:
         """Open the store in folder `path`, or make it where `create` is set.
 
         `encoder` is a name, a folder or an open encoder; by default the store's own (the one it
         was made with, until somebody changes it), else coordi-mini. `dim` is how many of its
         columns to keep; by default as many as the store has. `reranker` is the folder of a
-        trained re-ranker, or an open one, that orders the first hits of a search. Raises
-        `NotFoundError` where no store is.
+        trained re-ranker, or an open one, that orders the first hits of a search. `synonyms` is
+        a file of the shop's own synonyms; by default the store's (`keep_synonyms`). Raises
+        `NotFoundError` where no store is, `InputError` for synonyms that cannot be read.
         """
         from coordi.store.lance import open_store
 
@@ -92,7 +97,8 @@ class Engine:
         if isinstance(reranker, Path):
             reranker = str(reranker)
         dim = dim or (known[-1].dim if known else None)
-        return cls(store, encoder, dim, reranker, follows=follows)
+        given = Path(synonyms) if synonyms is not None else None
+        return cls(store, encoder, dim, reranker, follows=follows, synonyms=given)
 
     @property
     def encoder_name(self) -> str:
@@ -173,6 +179,7 @@ class Engine:
                 views=views,
                 on_progress=on_progress,
             )
+        self.store.words()  # made now, so that the first query does not wait for it
         notes = (*report.notes, *self._beside())
         return replace(report, notes=notes, token=self.store.snapshot().token)
 
@@ -207,7 +214,15 @@ class Engine:
     def view(self) -> View:
         """The catalogue as it stands now, for one request."""
         at = self.store.snapshot()
-        return View(at, self.encoder_at, lambda: self.reranker, self.shuffle, self.pictures)
+        own = self._synonyms.at
+        return View(at, self.encoder_at, lambda: self.reranker, self.shuffle, self.pictures, own)
+
+    def keep_synonyms(self, file: Path) -> int:
+        """Let the store's searches use a file of synonyms from now on → entries in it.
+
+        Raises `InputError` with the file's first line that cannot be used.
+        """
+        return self._synonyms.keep(file, self.store.snapshot())
 
     def state(self) -> tuple[str, str]:
         """Whether searches can be answered: a word, and a sentence for people.
@@ -241,6 +256,8 @@ class Engine:
             check_origin(self.reranker, encoder)
         if at.encoders():
             at.index(encoder.fingerprint)
+        at.words().vocabulary()
+        self._synonyms.at(at)
         self._warm = True
 
     def ready(self) -> bool:

@@ -13,6 +13,7 @@ from coordi.types import Answer, Encoder, Facet, Item, PictureInfo, Query, Reran
 
 if TYPE_CHECKING:
     from coordi.store import Snapshot
+    from coordi.tasks.synonyms import Synonyms
 
 
 class View:
@@ -25,11 +26,12 @@ class View:
         reranker: Callable[[], Reranker | None],
         shuffle: Shuffle,
         pictures: Pictures,
+        synonyms: "Callable[[Snapshot], Synonyms | None]" = lambda _: None,
     ) -> None:
         """Use `Engine.view`; `encoder_at` and `reranker` open what is first asked for."""
         self.at = at
         self._encoder_at, self._reranker = encoder_at, reranker
-        self._shuffle, self._pictures = shuffle, pictures
+        self._shuffle, self._pictures, self._synonyms = shuffle, pictures, synonyms
 
     @property
     def token(self) -> str:
@@ -45,7 +47,13 @@ class View:
         from coordi.tasks.search import search
 
         encoder = self._encoder_at(self.at)
-        return search(query, store=self.at, encoder=query_side(encoder), reranker=self._reranker())
+        return search(
+            query,
+            store=self.at,
+            encoder=query_side(encoder),
+            reranker=self._reranker(),
+            synonyms=self._synonyms(self.at),
+        )
 
     def browse(
         self,
@@ -112,7 +120,8 @@ class View:
         from coordi.tasks.search import matching
 
         encoder = query_side(self._encoder_at(self.at))
-        places = matching(replace(query, where=None), store=self.at, encoder=encoder)
+        whole, own = replace(query, where=None), self._synonyms(self.at)
+        places = matching(whole, store=self.at, encoder=encoder, synonyms=own)
         if places is None:
             return None
         mask = np.zeros(len(self.at.rows.alive), dtype=np.bool_)

@@ -5,7 +5,7 @@ costs a request with twenty of them a millisecond; `described` puts them into /o
 """
 
 from collections.abc import Iterable
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
@@ -111,6 +111,13 @@ class SearchParams(RankedParams):
     item: Annotated[str | None, Field(description="Id of a stored item")] = None
     text_weight: Weight = 1.0
     item_weight: Weight = 1.0
+    by: Annotated[
+        Literal["hybrid", "words", "vectors"],
+        Field(description="Search words in the items' own words, by the encoder, or by both"),
+    ] = "hybrid"
+    spelling: Annotated[
+        bool, Field(description="Search words that nobody knows as the nearest known ones")
+    ] = True
     rerank: Annotated[
         int | None,
         Field(ge=0, le=1000, description="How many of the first hits the re-ranker orders"),

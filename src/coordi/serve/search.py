@@ -69,4 +69,5 @@ def _query(params: SearchParams, image: types.Image | None = None) -> types.Quer
     given = parts(params, image)
     if not given["weights"]:
         raise QueryError("Give words (text), a stored item (item) or a picture (POST, image).")
-    return ranked(params, **given, rerank=params.rerank)
+    how = {"by": params.by, "spelling": params.spelling, "rerank": params.rerank}
+    return ranked(params, **given, **how)

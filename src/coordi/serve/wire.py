@@ -114,6 +114,14 @@ class ItemsOut(TypedDict):
     token: Annotated[str, Field(description="The commit of the store that all of it was read from")]
 
 
+class WordMatchOut(TypedDict):
+    """A word of the query that an item has."""
+
+    word: Annotated[str, Field(description="As it was searched")]
+    found: Annotated[str, Field(description="What the item has: the same, or a synonym")]
+    fields: Annotated[list[str], Field(description="Where: id, title, description or fields")]
+
+
 class HitOut(TypedDict):
     """One found item."""
 
@@ -134,6 +142,20 @@ class HitOut(TypedDict):
         Field(
             description="Probability of a match in the re-ranker's view; null where not re-ranked"
         ),
+    ]
+    fused: Annotated[
+        float | None,
+        Field(
+            description="What it ranks by where the query has words that items have: likeness "
+            "and matched words; null where it ranks by score"
+        ),
+    ]
+    fusion: Annotated[
+        dict[str, float] | None,
+        Field(description="With explain: words, likeness and code, which add up to fused"),
+    ]
+    words: Annotated[
+        list[WordMatchOut], Field(description="With explain: the query's words that it has")
     ]
 
 
@@ -160,6 +182,10 @@ class SearchOut(TypedDict):
     notes: Annotated[
         list[str], Field(description="What else to know, such as words that are not known")
     ]
+    suggestion: Annotated[
+        str,
+        Field(description='The words searched instead of those typed, corrected; "" if as typed'),
+    ]
 
 
 def found(query: Query, view: CatalogView) -> SearchOut:
@@ -179,6 +205,7 @@ def found(query: Query, view: CatalogView) -> SearchOut:
         "token": answer.token,
         "without_vector": answer.without_vector,
         "notes": list(answer.notes),
+        "suggestion": answer.suggestion,
     }
 
 
@@ -190,6 +217,11 @@ def _hit_out(hit: Hit, view: CatalogView) -> HitOut:
         "duplicates": list(hit.duplicates),
         "variants": list(hit.variants),
         "match": hit.match,
+        "fused": hit.fused,
+        "fusion": None if hit.fusion is None else dict(hit.fusion),
+        "words": [
+            {"word": one.word, "found": one.found, "fields": list(one.fields)} for one in hit.words
+        ],
     }
 
 

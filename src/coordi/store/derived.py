@@ -22,7 +22,7 @@ from coordi.store.ivf import Ivf, assemble
 from coordi.store.rows import Rows, locate
 from coordi.types import Vectors
 
-_FORMAT = 3
+FORMAT = 3
 MARKS = "checked.json"
 """Where `coordi.store.checks` keeps its marks, beside the derived files."""
 
@@ -72,7 +72,7 @@ def save(folder: Path, name: str, store: str, token: str, saved: Saved) -> None:
         target.mkdir(parents=True)
         _write(target, saved)
         meta = {
-            "format": _FORMAT, "store": store, "token": token, "folder": target.name,
+            "format": FORMAT, "store": store, "token": token, "folder": target.name,
             "trained": saved.ivf.trained,
             "checksums": {name: checksum(target / name) for name in _FILES},
         }  # fmt: skip
@@ -103,7 +103,7 @@ def load(folder: Path, name: str, store: str, dim: int) -> Saved | None:
     try:
         meta = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
         target = folder / meta["folder"]
-        if meta["format"] != _FORMAT or meta["store"] != store:
+        if meta["format"] != FORMAT or meta["store"] != store:
             return None
         return None if fault(target, meta) else _read(target, meta, dim)
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, zipfile.BadZipFile):
@@ -121,7 +121,7 @@ def faults(folder: Path, store: str) -> dict[str, str]:
             continue
         try:
             meta = json.loads(file.read_text(encoding="utf-8"))
-            foreign = meta["format"] != _FORMAT or meta["store"] != store
+            foreign = meta["format"] != FORMAT or meta["store"] != store
             why = "of another store or version" if foreign else fault(folder / meta["folder"], meta)
         except (OSError, ValueError, KeyError, TypeError) as error:
             why = f"damaged: {error}"
@@ -135,7 +135,9 @@ def fault(target: Path, meta: Mapping[str, Any]) -> str:
     for name, known in meta["checksums"].items():
         if checksum(target / name) != known:
             return f"{name} is not as it was written"
-    return "" if set(meta["checksums"]) == set(_FILES) else "files are missing in its list"
+    # An index of words is as many files as Tantivy made; an index of vectors is these.
+    whole = bool(meta.get("words")) or set(meta["checksums"]) == set(_FILES)
+    return "" if whole else "files are missing in its list"
 
 
 def _read(target: Path, meta: Mapping[str, Any], dim: int) -> Saved | None:

@@ -14,12 +14,13 @@ from coordi.store import exact
 from coordi.store.derived import Saved
 from coordi.store.further import Further
 from coordi.store.ivf import Ivf, Route
-from coordi.store.rows import Rows
+from coordi.store.rows import Rows, locate
 from coordi.types import Neighbors, Vectors
 
 _CACHED_SELECTIONS = 32
 _STEPS = (16, 64, 256, 1024, 10_240)
 _GATHERED_SETS = 8
+_SAMPLE = 1024
 
 GATHERED_FLOATS = 1 << 22
 """Rows times dimensions up to which a filtered set is gathered once (16 MB) and then scanned
@@ -71,6 +72,8 @@ class VectorIndex:
         self._all = Selection(self._live, len(positions))
         self._selections: OrderedDict[str, Selection] = OrderedDict()
         self._lock = threading.Lock()
+        self._sample: Vectors | None = None
+        self._living: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None
 
     def untouched(self) -> bool:
         """Whether nobody wrote to the file that some of its vectors are mapped from."""
@@ -106,6 +109,28 @@ class VectorIndex:
         if place == len(known) or known[place] != position:
             raise NotFoundError(f"item {id!r} has no vector of this encoder")
         return place if living is None else int(living[place])
+
+    def rows_at(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Rows of main pictures of the items at some of the store's positions; -1 where the item
+        has no vector.
+        """
+        if not len(positions) or not self.total:
+            return np.full(len(positions), -1, dtype=np.int64)
+        if self._living is None:  # positions rise with the rows, but for the dead ones
+            rows = self.live_rows()
+            self._living = rows, self._positions[rows]
+        rows, places = self._living
+        found = locate(places, positions)
+        return np.where(found >= 0, rows[found], -1)
+
+    def sample(self) -> Vectors:
+        """Vectors of at most `_SAMPLE` items, evenly over the store: what is usual here."""
+        with self._lock:
+            if self._sample is None:
+                living = self.live_rows()
+                step = max(1, -(-len(living) // _SAMPLE))
+                self._sample = self._main_vectors(living[::step])
+            return self._sample
 
     def ids(self, rows: NDArray[np.int64]) -> list[str]:
         """Items' ids of rows."""

@@ -23,6 +23,8 @@ from coordi.store import columns as cols
 from coordi.store import creation, derived, rows, seal, table
 from coordi.store.checks import Checks
 from coordi.store.index import VectorIndex
+from coordi.store.lexical import WordIndex
+from coordi.store.lexicalspace import WordSpace
 from coordi.store.lock import WriterLock
 from coordi.store.seal import EncoderColumn, Seal
 from coordi.store.snapshot import ItemCache, Snapshot
@@ -149,6 +151,7 @@ class LanceStore:
     further_of = _newest(Snapshot.further_of)
     viewed = _newest(Snapshot.viewed)
     index = _newest(Snapshot.index)
+    words = _newest(Snapshot.words)
     encoders = _newest(Snapshot.encoders)
     facets = _newest(Snapshot.facets)
 
@@ -309,10 +312,8 @@ class LanceStore:
         dataset = table.open_version(self._table, head.version)
         if now is None or not self._descends(head, now.seal):
             spaces: dict[str, Space] = {}
-            make_index = partial(self._index, spaces)
-            return Snapshot(
-                head, rows.load(dataset), dataset, ItemCache(), self._checks, make_index
-            )
+            make = partial(self._index, spaces), partial(self._words, [])
+            return Snapshot(head, rows.load(dataset), dataset, ItemCache(), self._checks, *make)
         return now.followed_by(head, rows.advance(now.rows, dataset), dataset)
 
     def _head(self) -> Seal:
@@ -357,6 +358,18 @@ class LanceStore:
             if space.version > at.rows.version:  # it has followed a newer commit meanwhile
                 space = self._space(at, entry)
             return space.at(at.rows, at.dataset, at.filters.mask, at.token)
+
+    def _words(self, spaces: list[WordSpace], at: Snapshot) -> tuple[WordIndex, Callable[[], bool]]:
+        """The index of a snapshot's words; `spaces` holds the one of its lineage."""
+        with self._lock:
+            space = spaces[0] if spaces and spaces[0].untouched() else self._word_space(at)
+            spaces[:] = [space]
+            if space.version > at.rows.version:  # it has followed a newer commit meanwhile
+                space = self._word_space(at)
+            return space.at(at.rows, at.dataset, at.filters.mask, at.token), space.untouched
+
+    def _word_space(self, at: Snapshot) -> WordSpace:
+        return WordSpace(self.path / creation.DERIVED, at.seal.store)
 
     def _space(self, at: Snapshot, entry: EncoderColumn) -> Space:
         return Space(

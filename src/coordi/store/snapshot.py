@@ -17,6 +17,7 @@ from coordi.store.facets import Wanted
 from coordi.store.fields import FieldTable, Filters
 from coordi.store.index import VectorIndex
 from coordi.store.keys import Keys
+from coordi.store.lexical import WordIndex
 from coordi.store.rows import Rows
 from coordi.store.seal import EncoderColumn, Seal
 from coordi.types import Facet, Item, Vectors
@@ -25,6 +26,8 @@ _CHUNK = 8192
 _CACHED_ITEMS = 16_384  # about 1 KB each
 
 MakeIndex = Callable[["Snapshot", EncoderColumn], VectorIndex]
+MakeWords = Callable[["Snapshot"], tuple[WordIndex, Callable[[], bool]]]
+"""Makes the index of words, and what tells whether its files are untouched."""
 
 
 class ItemCache:
@@ -55,15 +58,16 @@ class Snapshot:
 
     def __init__(
         self, seal: Seal, rows: Rows, dataset: Any, items: ItemCache, checks: Checks,
-        make_index: MakeIndex, earlier: FieldTable | None = None,
+        make_index: MakeIndex, make_words: MakeWords, earlier: FieldTable | None = None,
     ) -> None:  # fmt: skip
         """Use `LanceStore.snapshot`. `items` belongs to rows of this lineage and these columns."""
         self.seal, self.rows, self.dataset = seal, rows, dataset
         self.filters = Filters(rows, dataset, earlier)
         there = set(rows.columns)
         self.items = items
-        self._checks, self._make_index = checks, make_index
+        self._checks, self._make_index, self._make_words = checks, make_index, make_words
         self._indexes: dict[str, VectorIndex] = {}
+        self._words: tuple[WordIndex, Callable[[], bool]] | None = None
         self._files: dict[int, list[str]] = {}
         self._empty: frozenset[str] | None = None
         self._count = rows.count
@@ -78,7 +82,8 @@ class Snapshot:
         wider = rows.columns != self.rows.columns  # a field may then read as another kind
         items = ItemCache() if wider else self.items
         earlier = self.filters.known
-        return type(self)(seal, rows, dataset, items, self._checks, self._make_index, earlier)
+        make = self._make_index, self._make_words
+        return type(self)(seal, rows, dataset, items, self._checks, *make, earlier)
 
     @property
     def token(self) -> str:
@@ -160,6 +165,16 @@ class Snapshot:
             with self._lock:
                 self._indexes[fingerprint] = found
         return found
+
+    def words(self) -> WordIndex:
+        """The items' words, ready to be searched."""
+        with self._lock:
+            found = self._words
+        if found is None or not found[1]():
+            found = self._make_words(self)
+            with self._lock:
+                self._words = found
+        return found[0]
 
     def vectors(self, fingerprint: str) -> Iterator[tuple[list[str], Vectors]]:
         """All ids and vectors of one encoder, in store order, in chunks."""

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coordi.errors import QueryError
+from coordi.tasks.fusion import Fusion
 from coordi.types import Index, Keys, Query
 
 Vector = NDArray[np.float32]
@@ -41,57 +42,113 @@ def places(ranks: NDArray[np.int64], down: bool) -> NDArray[np.int64]:
     return np.where(ranks < 0, last, -ranks if down else ranks)
 
 
-def by_likeness(query: Query, index: Index, vector: Vector, own: int) -> Order:
-    """The nearest first; equal ones stand in store order."""
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """What a query looks for, ready to be ranked by."""
+
+    query: Query
+    index: Index
+    vector: Vector | None
+    """(dim,) what likeness is to; None where words alone decide."""
+    fusion: Fusion | None = None
+    """What the query's words give; None where they give nothing."""
+
+    @property
+    def own(self) -> int:
+        """Row of the query's own item, which is never found; -1 where it has none."""
+        return self.index.row(self.query.item) if self.query.item is not None else -1
+
+    def best(self, rows: Rows) -> tuple[Rows, Vector]:
+        """Of some main rows the best view of each, and its cosine; 0 where there is no vector."""
+        if self.vector is None:
+            return rows, np.zeros(len(rows), np.float32)
+        return self.index.best(self.vector, rows)
+
+    def ranks(self, rows: Rows, scores: Vector) -> NDArray[np.float64] | Vector:
+        """What rows rank by, the highest first."""
+        return scores if self.fusion is None else self.fusion.scores(self.index.main(rows), scores)
+
+    def passing(self, rows: Rows, scores: Vector) -> NDArray[np.bool_]:
+        """Which rows score enough, or have all that was asked for in words."""
+        assert self.query.min_score is not None
+        enough = scores >= self.query.min_score
+        if self.fusion is None:
+            return enough
+        return np.asarray(enough | self.fusion.passing(self.index.main(rows)))
+
+    def candidates(self) -> Rows:
+        """Main rows that can be found at all."""
+        rows = self.index.passing(self.query.where)
+        if self.fusion is not None and self.fusion.alone:
+            return np.intersect1d(rows, self.fusion.rows)
+        return rows
+
+
+def by_likeness(aim: Aim) -> Order:
+    """The best first: the nearest, or those of the highest fused score; equal ones stand in store
+    order.
+    """
+    if aim.fusion is not None and aim.fusion.alone:
+        return by_rows(aim, aim.fusion.rows)
+    index, query, own, fusion = aim.index, aim.query, aim.own, aim.fusion
+    assert aim.vector is not None
+    vector = aim.vector
 
     def order(depth: int) -> tuple[Rows, Vector, bool, str]:
         wanted = depth + (own >= 0)
         found = index.nearest(vector, wanted, query.where)
         rows, scores = found.rows, found.scores
         exhausted = len(rows) < wanted
+        if fusion is not None:
+            rows, scores = _with(aim, fusion.rows, rows, scores)
         if query.min_score is not None:
-            kept = scores >= query.min_score
+            kept = aim.passing(rows, scores)
             rows, scores = rows[kept], scores[kept]
-            exhausted = exhausted or len(rows) < len(found.rows)
+            low = len(found.scores) and found.scores[-1] < query.min_score
+            exhausted = exhausted or bool(low)
         if own >= 0:
             kept = index.main(rows) != own
             rows, scores = rows[kept], scores[kept]
-        return rows[:depth], scores[:depth], exhausted, found.index
+        return rows[:depth], scores[:depth], exhausted and len(rows) <= depth, found.index
 
     return order
 
 
-def by_rows(query: Query, index: Index, vector: Vector, own: int, rows: Rows) -> Order:
-    """Some rows, the nearest first."""
-    rows, scores = _usable(query, index, vector, own, rows)
-    return _fixed(rows, scores, np.lexsort((index.main(rows), -scores)))
+def _with(aim: Aim, worded: Rows, rows: Rows, scores: Vector) -> tuple[Rows, Vector]:
+    """The nearest rows and all that have words, by fused score.
+
+    The first of them are right as far as nearest rows were given: whoever is ahead of an item
+    without words is nearer than it, or has words.
+    """
+    further = worded[~np.isin(worded, aim.index.main(rows))]
+    more, likeness = aim.best(further)
+    rows, scores = np.concatenate([rows, more]), np.concatenate([scores, likeness])
+    order = np.lexsort((aim.index.main(rows), -aim.ranks(rows, scores)))
+    return rows[order], scores[order]
 
 
-def by_field(
-    query: Query,
-    index: Index,
-    vector: Vector,
-    own: int,
-    keys: FieldKeys,
-    rows: Rows | None = None,
-) -> Order:
+def by_rows(aim: Aim, rows: Rows) -> Order:
+    """Some rows, the best first."""
+    rows, scores = _usable(aim, rows)
+    return _fixed(rows, scores, np.lexsort((aim.index.main(rows), -aim.ranks(rows, scores))))
+
+
+def by_field(aim: Aim, keys: FieldKeys, rows: Rows | None = None) -> Order:
     """All items that pass, or those of `rows`, by the field of `Query.sort`; equal ones and those
     without a value by likeness.
     """
-    field, down = sorted_by(query.sort or "")
-    passing = index.passing(query.where) if rows is None else rows
-    rows, scores = _usable(query, index, vector, own, passing)
-    first = places(keys(field).ranks[index.positions(rows)], down)
-    return _fixed(rows, scores, np.lexsort((index.main(rows), -scores, first)))
+    field, down = sorted_by(aim.query.sort or "")
+    rows, scores = _usable(aim, aim.candidates() if rows is None else rows)
+    first = places(keys(field).ranks[aim.index.positions(rows)], down)
+    ranks = -aim.ranks(rows, scores)
+    return _fixed(rows, scores, np.lexsort((aim.index.main(rows), ranks, first)))
 
 
-def _usable(
-    query: Query, index: Index, vector: Vector, own: int, rows: Rows
-) -> tuple[Rows, Vector]:
+def _usable(aim: Aim, rows: Rows) -> tuple[Rows, Vector]:
     """Rows without the query's own item and whatever scores too little, and their scores."""
-    rows, scores = index.best(vector, rows[rows != own])
-    if query.min_score is not None:
-        kept = scores >= query.min_score
+    rows, scores = aim.best(rows[rows != aim.own])
+    if aim.query.min_score is not None:
+        kept = aim.passing(rows, scores)
         rows, scores = rows[kept], scores[kept]
     return rows, scores
 

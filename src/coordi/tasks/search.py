@@ -1,7 +1,7 @@
 """Search: a picture, words, an item, or several of them together → a page of items."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coordi.errors import EncoderError, FingerprintError, QueryError
+from coordi.tasks.fusion import NOTHING, WORDS, Fusion, fuse
 from coordi.tasks.order import (
+    Aim,
     FieldKeys,
     Groups,
     by_field,
@@ -18,7 +20,9 @@ from coordi.tasks.order import (
     by_rows,
     sorted_by,
 )
+from coordi.tasks.reading import Reading, read
 from coordi.tasks.rerank import check_origin, depth_of, reorder
+from coordi.tasks.synonyms import Synonyms
 from coordi.types import (
     Answer,
     Encoder,
@@ -29,6 +33,7 @@ from coordi.types import (
     Reranker,
     Snapshot,
     Vectors,
+    WordIndex,
 )
 
 MOST_HITS = 1000
@@ -43,13 +48,26 @@ MOST_SHOWN = 80
 Vector = NDArray[np.float32]
 
 
+BY = ("hybrid", "words", "vectors")
+"""What `Query.by` may be."""
+
+
 def search(
-    query: Query, *, store: Snapshot, encoder: Encoder, reranker: Reranker | None = None
+    query: Query,
+    *,
+    store: Snapshot,
+    encoder: Encoder,
+    reranker: Reranker | None = None,
+    synonyms: Synonyms | None = None,
+    weight: float = WORDS,
 ) -> Answer:
-    """Answer a query from the vectors that `encoder` made, all of it at one commit of the store.
+    """Answer a query from the vectors that `encoder` made and from the items' own words, all of
+    it at one commit of the store.
 
     The query's vector is the weighted sum of its parts' unit vectors, scaled to length one; the
-    score is the cosine similarity to it. A `reranker` puts the first hits in its own order; see
+    score is the cosine similarity to it. Where there are words, items rank by that and by the
+    words that they have (`coordi.tasks.fusion`); `weight` is what words count there, `synonyms`
+    are the shop's own. A `reranker` puts the first hits in its own order; see
     `coordi.tasks.rerank`. Raises `QueryError` where the query asks for nothing or
     for something impossible, `EncoderError` where the encoder lacks a part's modality,
     `FilterError`, `NotFoundError` for an item that is not there, and `FingerprintError` where the
@@ -68,14 +86,16 @@ def search(
         if store.count():
             raise
         return Answer((), 0, 0, encoder.name, encoder.fingerprint, "exact", token=store.token)
-    parts = _parts(query, index, encoder)
-    vector, scaled = combine(parts, query.weights)
+    words = _words(query, store)
+    reading = _reading(query, words, synonyms)
+    parts = _parts(query, index, encoder, reading)
+    vector, scaled = combine(parts, query.weights) if parts else (None, {})
     encoded = perf_counter()
-    page = find(query, index, vector, keys=store.keys, depth=depth, reranker=reranker)
+    aim = Aim(query, index, vector, _fusion(query, words, index, encoder, reading, vector, weight))
+    page = find(aim, keys=store.keys, depth=depth, reranker=reranker)
     found = perf_counter()
     items = store.get(page.ids)
-    shares = _shares(index.vectors(page.rows), scaled, page.scores) if query.explain else None
-    hits = _hits(items, page, shares)
+    hits = _hits(items, page, _explained(aim, page, items, scaled, words, reading))
     seconds = {
         "encode": encoded - started,
         "search": found - encoded,
@@ -94,14 +114,108 @@ def search(
         page.reranked,
         token=store.token,
         without_vector=store.count() - index.total,
-        notes=_notes(query, encoder),
+        notes=_notes(query, encoder, words, reading, aim.fusion),
+        suggestion=reading.suggestion,
     )
 
 
-def _notes(query: Query, encoder: Encoder) -> tuple[str, ...]:
+def _text(query: Query) -> str:
+    """A query's words; "" where it has none."""
+    return (query.text or "").strip()
+
+
+def _words(query: Query, store: Snapshot) -> WordIndex | None:
+    """The items' words; None where none are looked for."""
+    return store.words() if _text(query) and query.by != "vectors" else None
+
+
+def _reading(query: Query, words: WordIndex | None, synonyms: Synonyms | None) -> Reading:
+    """A query's words as they are searched."""
+    text = _text(query)
+    if words is None:
+        return Reading(text)
+    return read(text, words, spelling=query.spelling, synonyms=synonyms)
+
+
+def _fusion(
+    query: Query, words: WordIndex | None, index: Index, encoder: Encoder, reading: Reading,
+    vector: Vector | None, weight: float,
+) -> Fusion | None:  # fmt: skip
+    """What the query's words give to items that have them; None where they give nothing."""
+    share = _share_of_words(query)
+    if words is None or share <= 0:
+        return NOTHING if vector is None else None
+    lone = query.image is None and query.item is None
+    # A vector of words that the encoder never read is noise where the items' own words are not.
+    alone = lone and (vector is None or query.by == "words" or _reads_nothing(encoder, reading))
+    seen = None if alone else vector
+    found = fuse(query, reading, words, index, seen, share, weight)
+    if found is None and lone and (vector is None or query.by == "words"):
+        return NOTHING
+    return found
+
+
+def _reads_nothing(encoder: Encoder, reading: Reading) -> bool:
+    unknown = encoder.unknown_words(reading.text)
+    return bool(unknown) and not any(map(str.isalnum, _without(reading.text, unknown)))
+
+
+def _share_of_words(query: Query) -> float:
+    """What words are of all that is asked for; 0 where the query says to find less like them."""
+    weights = {name: query.weights.get(name, 1.0) for name in _given(query)}
+    whole = sum(map(abs, weights.values()))
+    return weights.get("text", 0.0) / whole if whole else 0.0
+
+
+def _explained(
+    aim: Aim, page: "Page", items: Sequence[Item], scaled: Mapping[str, NDArray[np.float64]],
+    words: WordIndex | None, reading: Reading,
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Of each hit of a page what it ranks by and, where asked, why."""
+    why: list[dict[str, Any]] = [{} for _ in items]
+    if aim.fusion is not None:
+        main = aim.index.main(page.rows)
+        for one, score in zip(why, aim.fusion.scores(main, page.scores).tolist(), strict=True):
+            one["fused"] = score
+    if not aim.query.explain:
+        return why
+    for one, parts in zip(why, _shares_of(aim, page, scaled), strict=True):
+        one["parts"] = parts
+    if aim.fusion is not None and words is not None:
+        table = aim.fusion.parts(aim.index.main(page.rows), page.scores)
+        for place, (one, item) in enumerate(zip(why, items, strict=True)):
+            one["fusion"] = {name: float(column[place]) for name, column in table.items()}
+            one["words"] = words.matches(item, reading.groups)
+    return why
+
+
+def _shares_of(
+    aim: Aim, page: "Page", scaled: Mapping[str, NDArray[np.float64]]
+) -> list[dict[str, float]]:
+    """Each part's share of each score; none where words alone decide."""
+    if not scaled:
+        return [{} for _ in page.ids]
+    return _shares(aim.index.vectors(page.rows), scaled, page.scores)
+
+
+def _notes(
+    query: Query, encoder: Encoder, words: WordIndex | None, reading: Reading, fusion: Fusion | None
+) -> tuple[str, ...]:
     """What the asker should know of a query's words."""
-    text = (query.text or "").strip()
-    return (*_unknown_note(query, encoder, text), *_cut_note(encoder, text)) if text else ()
+    text = reading.text
+    if not text:
+        return ()
+    meant = reading.suggestion
+    notes = [f"Searched for “{meant}” instead of “{_text(query)}”."] if meant else []
+    if "text" not in encoder.modalities or query.by == "words":
+        if fusion is NOTHING:
+            notes.append("No item has any of these words.")
+        return tuple(notes)
+    found: frozenset[str] = frozenset()
+    if words is not None and fusion is not None and encoder.unknown_words(text):
+        typed = (way for way, *_ in reading.groups)
+        found = frozenset(way[0] for way in typed if all(map(words.knows, way)))
+    return (*notes, *_unknown_note(query, encoder, text, found), *_cut_note(encoder, text))
 
 
 def _cut_note(encoder: Encoder, text: str) -> tuple[str, ...]:
@@ -115,9 +229,13 @@ def _cut_note(encoder: Encoder, text: str) -> tuple[str, ...]:
     return (f"The text is too long for the encoder: its {words} not count (“{shown}”).",)
 
 
-def _unknown_note(query: Query, encoder: Encoder, text: str) -> tuple[str, ...]:
-    """Which words the encoder does not know."""
-    unknown = encoder.unknown_words(text)
+def _unknown_note(
+    query: Query, encoder: Encoder, text: str, found: frozenset[str]
+) -> tuple[str, ...]:
+    """Which words the encoder does not know, and no item has."""
+    unknown = tuple(
+        part for part in encoder.unknown_words(text) if not _plain(part) & found
+    )  # fmt: skip
     if not unknown:
         return ()
     named = ", ".join(f"“{part}”" for part in unknown)
@@ -129,6 +247,10 @@ def _unknown_note(query: Query, encoder: Encoder, text: str) -> tuple[str, ...]:
         f"The encoder knows no word of {named}{means}. "
         "Try other words, or English ones, or search with a picture.",
     )
+
+
+def _plain(text: str) -> frozenset[str]:
+    return frozenset(text.casefold().split())
 
 
 def _without(text: str, parts: tuple[str, ...]) -> str:
@@ -145,22 +267,30 @@ def fields_of(query: Query) -> list[str]:
     return [field for field in (query.fold, sort) if field]
 
 
-def matching(query: Query, *, store: Snapshot, encoder: Encoder) -> NDArray[np.int64] | None:
+def matching(
+    query: Query, *, store: Snapshot, encoder: Encoder, synonyms: Synonyms | None = None
+) -> NDArray[np.int64] | None:
     """The store's positions of all items that a query could answer with; None where it is all.
 
-    Those are the items with a vector that score `min_score` and are not the query's own.
+    Those are the items with a vector that score `min_score`, or have all words of the query, and
+    are not the query's own; where words alone decide, those that have some.
     """
     check(query)
-    if query.min_score is None and query.item is None:
-        return None
     index = store.index(encoder.fingerprint)
-    rows = index.passing(query.where)
-    if query.item is not None:
-        rows = rows[rows != index.row(query.item)]
-    if query.min_score is not None:
-        vector, _ = combine(_parts(query, index, encoder), query.weights)
-        rows = rows[index.best(vector, rows)[1] >= query.min_score]
-    return index.positions(rows)
+    words = _words(query, store)
+    reading = _reading(query, words, synonyms)
+    if (
+        query.min_score is None
+        and query.item is None
+        and query.by != "words"
+        and not (_text(query) and "text" not in encoder.modalities)
+    ):
+        return None
+    parts = _parts(query, index, encoder, reading)
+    vector = combine(parts, query.weights)[0] if parts else None
+    fusion = _fusion(query, words, index, encoder, reading, vector, WORDS)
+    aim = Aim(query, index, vector, fusion)
+    return index.positions(by_rows(aim, aim.candidates())(index.total)[0])
 
 
 def check(query: Query) -> None:
@@ -174,6 +304,10 @@ def check(query: Query) -> None:
         raise QueryError(f"limit is {query.limit}; it must be from 1 to {MOST_HITS}")
     if query.offset < 0 or query.offset + query.limit > DEEPEST:
         raise QueryError(f"offset + limit must lie between 1 and {DEEPEST}; narrow the search")
+    if query.by not in BY:
+        raise QueryError(f"by is {query.by!r}; it must be one of {', '.join(BY)}")
+    if query.by == "words" and not _text(query):
+        raise QueryError("by is 'words', and the query has none; give some, or leave by out")
     if query.min_score is not None and not -1 <= query.min_score <= 1:
         raise QueryError(f"min_score is {query.min_score}; cosine similarities lie in [-1, 1]")
     if query.fold is not None and not query.fold:
@@ -201,15 +335,19 @@ def _check_weights(weights: Mapping[str, float], given: Iterable[str]) -> None:
         raise QueryError("all weights are 0: nothing is left to search for")
 
 
-def _parts(query: Query, index: Index, encoder: Encoder) -> dict[str, Vector]:
-    """Each given part's unit vector."""
+def _parts(query: Query, index: Index, encoder: Encoder, reading: Reading) -> dict[str, Vector]:
+    """Each given part's unit vector; none of words that the encoder does not take, which are then
+    looked for in the items' own.
+    """
     parts: dict[str, Vector] = {}
     if query.image is not None:
         _needs(encoder, "image", "pictures")
         parts["image"] = encoder.encode_images([query.image])[0]
-    if query.text is not None and query.text.strip():
-        _needs(encoder, "text", "words")
-        parts["text"] = encoder.encode_texts([query.text.strip()])[0]
+    if reading.text and query.by != "words":
+        if query.by == "vectors":
+            _needs(encoder, "text", "words")
+        if "text" in encoder.modalities:
+            parts["text"] = encoder.encode_texts([reading.text])[0]
     if query.item is not None:
         row = index.row(query.item)
         parts["item"] = index.vectors(np.array([row], dtype=np.int64))[0]
@@ -274,24 +412,24 @@ class Page:
 
 
 def find(
-    query: Query,
-    index: Index,
-    vector: Vector,
+    aim: Aim,
     *,
     keys: FieldKeys,
     depth: int = 0,
     reranker: Reranker | None = None,
 ) -> Page:
-    """The rows of the page that `query` asks for, nearest to a unit vector first.
+    """The rows of the page that a query asks for, the best first.
 
     The first `depth` of all pages stand in the order of `reranker` instead.
     """
+    query = aim.query
     if reranker is None or depth == 0:
-        return _page(query, index, vector, keys)
+        return _page(aim, keys)
+    assert aim.vector is not None
     end = query.offset + query.limit
     wide = replace(query, offset=0, limit=max(end, depth))
-    first = _page(wide, index, vector, keys)
-    return _cut(_reranked(first, index, vector, depth, reranker), query)
+    first = _page(replace(aim, query=wide), keys)
+    return _cut(_reranked(first, aim.index, aim.vector, depth, reranker), query)
 
 
 def _reranked(page: Page, index: Index, vector: Vector, depth: int, reranker: Reranker) -> Page:
@@ -310,15 +448,11 @@ def _cut(page: Page, query: Query) -> Page:
     return page.taken(places, more=page.more or len(page.rows) > end)
 
 
-def _page(query: Query, index: Index, vector: Vector, keys: FieldKeys) -> Page:
+def _page(aim: Aim, keys: FieldKeys) -> Page:
     """A page of hits, looking as deep as filling it takes."""
+    query, index = aim.query, aim.index
     allowed = index.allowed(query.where)
-    own = index.row(query.item) if query.item is not None else -1
-    order = (
-        by_field(query, index, vector, own, keys)
-        if query.sort
-        else by_likeness(query, index, vector, own)
-    )
+    order = by_field(aim, keys) if query.sort else by_likeness(aim)
     end = query.offset + query.limit
     folding = query.fold is not None or query.collapse is not None
     depth = 2 * end + 16 if folding else end + 1
@@ -341,7 +475,7 @@ def _page(query: Query, index: Index, vector: Vector, keys: FieldKeys) -> Page:
         depth *= 4
     shown = leaders[query.offset : end]
     chosen = heads[shown]
-    every = _members(groups, query, index, vector, rows[heads], own, keys, shown, folded)
+    every = _members(groups, aim, rows[heads], keys, shown, folded)
     return Page(
         rows[chosen],
         scores[chosen],
@@ -367,8 +501,8 @@ def _collapsed(
 
 
 def _members(
-    groups: Groups | None, query: Query, index: Index, vector: Vector, heads: NDArray[np.int64],
-    own: int, keys: FieldKeys, shown: list[int], folded: dict[int, list[int]],
+    groups: Groups | None, aim: Aim, heads: NDArray[np.int64], keys: FieldKeys, shown: list[int],
+    folded: dict[int, list[int]],
 ) -> dict[int, NDArray[np.int64]]:  # fmt: skip
     """The rows that each head which is shown, or folded into one that is, stands for; itself
     first, then the others of its group in the order of the answer.
@@ -380,12 +514,8 @@ def _members(
     if groups is not None:
         place_of = {int(groups.codes_of(heads[[place]])[0]): place for place in wanted}
         place_of.pop(-1, None)
-        rows = groups.rows_of(index.passing(query.where), list(place_of))
-        order = (
-            by_field(query, index, vector, own, keys, rows)
-            if query.sort
-            else by_rows(query, index, vector, own, rows)
-        )
+        rows = groups.rows_of(aim.candidates(), list(place_of))
+        order = by_field(aim, keys, rows) if aim.query.sort else by_rows(aim, rows)
         for row in order(len(rows))[0].tolist():
             place = place_of[int(groups.codes_of(np.array([row]))[0])]
             if row != members[place][0]:
@@ -428,8 +558,10 @@ def _shares(
     return shares
 
 
-def _hits(items: list[Item], page: Page, shares: list[dict[str, float]] | None) -> tuple[Hit, ...]:
+def _hits(items: list[Item], page: Page, why: Sequence[Mapping[str, Any]]) -> tuple[Hit, ...]:
     scores = page.scores.tolist()
-    parts = [None] * len(items) if shares is None else shares
-    rows = zip(items, scores, parts, page.duplicates, page.matches, page.variants, strict=True)
-    return tuple(Hit(*row) for row in rows)
+    rows = zip(items, scores, page.duplicates, page.matches, page.variants, why, strict=True)
+    return tuple(
+        Hit(item, score, duplicates=duplicates, match=match, variants=variants, **more)
+        for item, score, duplicates, match, variants, more in rows
+    )
