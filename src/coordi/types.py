@@ -142,6 +142,21 @@ class Photo:
     """Split key: photos of one group never stand on two sides. "" means `item`."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Garment:
+    """One garment that was found in a picture."""
+
+    kind: str
+    """What it is, "blouse"; a name of `coordi.models.finder.classes`."""
+    family: str
+    """What that is a kind of, "top"."""
+    box: Box
+    score: float
+    """Mean probability of the family over its pixels, in [0, 1]."""
+    mask: NDArray[np.bool_]
+    """(h, w), over the whole picture at the size at which it was looked at, in its aspect."""
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
     """What to search for: a picture, words, an item of the store, or several of them together."""
@@ -167,6 +182,9 @@ class Query:
     """Field to order the answer by instead of similarity, with "-" before it downwards, such as
     "price" or "-added"; items without a value come last."""
     explain: bool = False
+    garment: str | None = None
+    """Which garment of the picture is meant: "best", a family ("top"), or a kind ("blouse"); None
+    and "whole" take the picture as it is."""
     rerank: int | None = None
     """How many of the nearest hits a re-ranker puts in its own order, 0 for none; None leaves it
     to the search: `RERANK_DEPTH` for a picture alone where there is a re-ranker, else none."""
@@ -217,6 +235,10 @@ class Answer:
     """Items in the store that have no vector of this encoder, and so could not be found."""
     notes: tuple[str, ...] = ()
     """What the asker should know: words that the encoder does not know, an incomplete column."""
+    garment: Garment | None = None
+    """The garment that was cut out of the query's picture; None where that was taken whole."""
+    garments: tuple[Garment, ...] = ()
+    """All that were found there, where `Query.garment` had them looked for."""
 
 
 @dataclass(frozen=True, slots=True)
