@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from coordi.models.batches import MaskBatch, MaskSizes
 from coordi.models.finder.net import ParsingNet, doubled
 from coordi.models.finder.opening import GRAPH, STRIDE
-from coordi.models.system import System, SystemSettings
+from coordi.models.system import WEIGHTS, System, SystemSettings
 
 
 class FinderSettings(SystemSettings):
@@ -72,6 +72,7 @@ class Finder(System):
             "shares",
             free={0: "batch", 2: "height", 3: "width"},
         )
+        (folder / WEIGHTS).chmod(0o644)
 
     @classmethod
     def stored(cls, weights: Mapping[str, Tensor], part: str) -> dict[str, Tensor]:

@@ -14,7 +14,11 @@ from torch import Tensor
 
 from coordi.errors import ImageError, RecipeError
 from coordi.models.batches import MaskBatch, MaskSizes
-from coordi.models.encoders.efficientnet_lite import load_published, published_weights
+from coordi.models.encoders.efficientnet_lite import (
+    EfficientNetLite,
+    load_published,
+    published_weights,
+)
 from coordi.models.finder.classes import CLASSES, GROUND
 from coordi.models.finder.finder import Finder
 from coordi.models.system import System
@@ -121,10 +125,12 @@ class Masks:
         """No encoder's features."""
 
     def require(self, system: System) -> None:
-        """Give the trunk its ImageNet weights; there is always something to learn."""
+        """Give the trunk the weights that it starts from; there is always something to learn."""
+        assert isinstance(system, Finder)
         if self.recipe.imagenet:
-            assert isinstance(system, Finder)
             system.net.start_from(load_published(0, published_weights(0)))
+        else:
+            system.net.start_from(fresh_trunk(self.batch(0, 0).inputs))
 
     def batch(self, number: int, step: int) -> MaskBatch:
         """Pictures of all sources by their shares, each laid on the stage's canvas at random."""
@@ -208,6 +214,21 @@ class Masks:
 
     def keep(self, folder: Path) -> None:
         """The classes stand in config.json; nothing else is needed."""
+
+
+@torch.no_grad()
+def fresh_trunk(pixels: Tensor) -> EfficientNetLite:
+    """Random weights, with batch normalisation set to what `pixels` (B, 3, H, W) need.
+
+    Folded, it then gives every layer an output of unit variance, without which fifty layers of
+    random weights let nothing through (data-dependent initialisation, Krähenbühl et al. 2016).
+    """
+    trunk = EfficientNetLite(0).train()
+    for module in trunk.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.momentum = 1.0
+    trunk(pixels)
+    return trunk.eval()
 
 
 def overlaps(both: NDArray[np.int64]) -> NDArray[np.float64]:
