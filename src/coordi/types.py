@@ -142,6 +142,21 @@ class Photo:
     """Split key: photos of one group never stand on two sides. "" means `item`."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Garment:
+    """One garment that was found in a picture."""
+
+    kind: str
+    """What it is, "blouse"; a name of `coordi.models.finder.classes`."""
+    family: str
+    """What that is a kind of, "top"."""
+    box: Box
+    score: float
+    """Mean probability of the family over its pixels, in [0, 1]."""
+    mask: NDArray[np.bool_]
+    """(h, w), over the whole picture at the size at which it was looked at, in its aspect."""
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
     """What to search for: a picture, words, an item of the store, or several of them together."""
@@ -172,6 +187,9 @@ class Query:
     "words" (only items that have them) or "vectors" (only the encoder)."""
     spelling: bool = True
     """Whether words that nobody knows are searched as the nearest that the catalogue has."""
+    garment: str | None = None
+    """Which garment of the picture is meant: "best", a family ("top"), or a kind ("blouse"); None
+    and "whole" take the picture as it is."""
     rerank: int | None = None
     """How many of the nearest hits a re-ranker puts in its own order, 0 for none; None leaves it
     to the search: `RERANK_DEPTH` for a picture alone where there is a re-ranker, else none."""
@@ -245,6 +263,10 @@ class Answer:
     suggestion: str = ""
     """The text that was searched instead of the one typed, its spelling corrected; "" where it was
     searched as typed."""
+    garment: Garment | None = None
+    """The garment that was cut out of the query's picture; None where that was taken whole."""
+    garments: tuple[Garment, ...] = ()
+    """All that were found there, where `Query.garment` had them looked for."""
 
 
 @dataclass(frozen=True, slots=True)

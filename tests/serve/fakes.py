@@ -12,7 +12,7 @@ from PIL import Image as Pillow
 from PIL import ImageDraw
 
 from coordi.errors import FilterError, ImageError, NotFoundError, QueryError
-from coordi.types import Answer, Facet, Hit, ImageRef, Item, PictureInfo, Query
+from coordi.types import Answer, Facet, Garment, Hit, ImageRef, Item, PictureInfo, Query
 
 COLORS = {
     "red": (190, 40, 50),
@@ -91,6 +91,9 @@ class FakeEngine:
     rails: list[tuple] = field(default_factory=list)
     """Filter, order and fold of each page without a query."""
     facets_asked: list[dict] = field(default_factory=list)
+    garments: tuple[Garment, ...] = ()
+    """What is found in every picture."""
+    looked_at: list[tuple] = field(default_factory=list)
     views: int = 0
     """How many were taken."""
 
@@ -114,7 +117,14 @@ class FakeEngine:
         vectors = {"0" * 16: len(self.items) - self.without_vector}
         return FakeStats(len(self.items), vectors, f"commit-{self.views}")
 
-    def decode(self, data, *, box=None, max_pixels=50_000_000):
+    def find(self, image):
+        self.looked_at.append(image.shape)
+        return self.garments
+
+    def best(self, garments):
+        return garments[0] if garments else None
+
+    def decode(self, data, *, box=None, max_pixels=50_000_000, garments=False):
         try:
             picture = Pillow.open(io.BytesIO(data))
             if picture.width * picture.height > max_pixels:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from coordi.errors import RecipeError, UnknownNameError
 from coordi.models.retrieval.single_tower import SingleTowerSettings
 from coordi.models.systems import SYSTEMS
-from coordi.training.material import captions, photos
+from coordi.training.material import captions, masks, photos
 from coordi.training.packaged import list_recipes, read_yaml
 from coordi.training.recipes import load_recipe
 
@@ -180,6 +180,9 @@ def test_a_packaged_recipe_needs_no_data_of_ours(info: Any) -> None:
     assert recipe.data == "."
     if isinstance(recipe, photos.Recipe):
         assert (recipe.collection, recipe.encoder) == ("drawn-street", "coordi-mini")
+    elif isinstance(recipe, masks.Recipe):
+        assert not recipe.imagenet
+        assert {source.kind for source in recipe.sources} == {"drawn"}
     else:
         assert isinstance(recipe, captions.Recipe)
         assert (recipe.init, {source.kind for source in recipe.sources}) == (None, {"drawn"})

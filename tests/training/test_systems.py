@@ -42,14 +42,17 @@ def one_thread() -> Iterator[None]:
 
 def material_of(name: str, cache: Path) -> tuple[Material, Recipe, Net]:
     small = [SMALL, "batch=64"]  # else items come twice in a batch
-    recipe = load_recipe(
-        name, ["batch=16", "stages.0.steps=4"] if name == "dual" else [*small, "steps=4"]
-    )
+    own = {
+        "dual": ["batch=16", "stages.0.steps=4"],
+        "finder": ["batch=2", "stages.0.steps=2", "stages.0.canvas=[64, 64]"],
+    }
+    recipe = load_recipe(name, own.get(name, [*small, "steps=4"]))
     found = KINDS[recipe.system_type.eats].gather(recipe, cache, lambda _: None)
     torch.manual_seed(0)
     backbone = found.backbone()
     net = Net(recipe.system_type(found.feature_dim, found.sizes, recipe.model), backbone)
     net.system.fit_input(found.first_look(net))
+    found.require(net.system)
     return found, recipe, net
 
 

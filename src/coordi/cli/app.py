@@ -10,6 +10,7 @@ from coordi.cli.demo import demo
 from coordi.cli.doctor import doctor
 from coordi.cli.encoders import encoders_app
 from coordi.cli.evaluate import evaluate, results
+from coordi.cli.find import find
 from coordi.cli.ingest import ingest
 from coordi.cli.recipes import recipes
 from coordi.cli.search import search
@@ -24,6 +25,7 @@ from coordi.version import __version__
 COMMANDS = (
     ingest,
     search,
+    find,
     show,
     delete,
     stats,

@@ -40,6 +40,14 @@ CropOption = Annotated[
         help="Part of the picture: left,top,right,bottom as shares, such as 0.1,0,0.9,0.5.",
     ),
 ]
+GarmentOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Which garment of the picture: best, a kind such as blouse, or top, outer, dress, "
+        "bottom, shoes, bag … Default: whole, the picture as it is.",
+    ),
+]
 ItemOption = Annotated[
     str | None,
     typer.Option(metavar="ID", help="More like this stored item."),
@@ -65,6 +73,7 @@ def search(
     text: TextArgument = None,
     image: ImageOption = None,
     crop: CropOption = None,
+    garment: GarmentOption = None,
     item: ItemOption = None,
     weight: WeightOption = None,
     where: WhereOption = None,
@@ -135,7 +144,8 @@ def search(
             _wrong_use(),
         ):
             query = Query(
-                image=_picture(engine, image, box) if image else None,
+                image=_picture(engine, image, box, garment is not None) if image else None,
+                garment=garment,
                 text=text,
                 item=item,
                 weights=weights,
@@ -184,7 +194,10 @@ def _check(text: str | None, image: str | None, item: str | None, crop: str | No
 
 
 def _picture(
-    engine: "Engine", source: str, box: tuple[float, float, float, float] | None
+    engine: "Engine",
+    source: str,
+    box: tuple[float, float, float, float] | None,
+    garments: bool,
 ) -> "Image":
     from coordi.data.files import MAX_BYTES
     from coordi.data.images import read_bytes
@@ -197,8 +210,8 @@ def _picture(
             "its file, or pipe it: curl -s ADDRESS | coordi search --image -"
         )
     if source == "-":
-        return engine.decode(sys.stdin.buffer.read(MAX_BYTES + 1), box=box)
+        return engine.decode(sys.stdin.buffer.read(MAX_BYTES + 1), box=box, garments=garments)
     try:
-        return engine.decode(read_bytes(ImageRef(path=Path(source))), box=box)
+        return engine.decode(read_bytes(ImageRef(path=Path(source))), box=box, garments=garments)
     except ImageError as error:
         raise ImageError(f"{source}: {error}" if source not in str(error) else str(error)) from None

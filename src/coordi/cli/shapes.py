@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from coordi.types import Answer, Hit, Item, Problem
+from coordi.types import Answer, Garment, Hit, Item, Problem
 
 
 def item_json(item: Item) -> dict[str, Any]:
@@ -39,6 +39,18 @@ def answer_json(answer: Answer) -> dict[str, Any]:
         "without_vector": answer.without_vector,
         "notes": list(answer.notes),
         "suggestion": answer.suggestion,
+        "garment": None if answer.garment is None else garment_json(answer.garment),
+        "garments": [garment_json(garment) for garment in answer.garments],
+    }
+
+
+def garment_json(garment: Garment) -> dict[str, Any]:
+    """A garment found in a picture, without its mask."""
+    return {
+        "kind": garment.kind,
+        "family": garment.family,
+        "box": list(garment.box),
+        "score": garment.score,
     }
 
 

@@ -14,16 +14,31 @@ from coordi.engine.shuffle import Shuffle
 from coordi.engine.synonyms import ShopSynonyms
 from coordi.engine.view import View
 from coordi.errors import FingerprintError, StoreDamagedError, StoreError
-from coordi.types import Answer, Box, Encoder, Facet, Image, Item, PictureInfo, Query, Reranker
+from coordi.types import (
+    Answer,
+    Box,
+    Encoder,
+    Facet,
+    Garment,
+    Image,
+    Item,
+    PictureInfo,
+    Query,
+    Reranker,
+)
 
 if TYPE_CHECKING:
     from coordi.data.catalog import Catalog
     from coordi.data.fetching import Fetcher
     from coordi.engine.ingest import MayPrune, OnProgress
     from coordi.engine.report import IngestReport
+    from coordi.models.finder.opening import Finder
     from coordi.store import EncoderColumn, LanceStore, Snapshot, Stats
 
 DEFAULT_ENCODER = "coordi-mini"
+
+GARMENTS_SIDE = 320
+"""Pixels of the shorter side of a picture in which garments are looked for."""
 
 FETCHED = "fetched"
 """Folder in a store's own where pictures are kept that were fetched by address."""
@@ -57,6 +72,7 @@ class Engine:
         self._dim = dim
         self._follows = follows
         self._opening = threading.Lock()
+        self._finder: Finder | None = None
         self._warm = False
         self._synonyms = ShopSynonyms(store.path, synonyms)
         self.pictures = Pictures(store.roots)
@@ -140,6 +156,29 @@ class Engine:
                 self._reranker = open_reranker(self._reranker)
             return self._reranker
 
+    @property
+    def finder(self) -> "Finder":
+        """What finds garments in photos, opened at first use."""
+        with self._opening:
+            if self._finder is None:
+                from coordi.models.finder.opening import open_finder
+
+                self._finder = open_finder(threads=1)
+            return self._finder
+
+    def find(self, image: Image) -> tuple[Garment, ...]:
+        """The garments of a picture (H, W, 3), the largest first; see `coordi.models.finder`.
+
+        Decode it with `garments=True`: what `decode` makes for an encoder alone is too small.
+        """
+        return self.finder.find(image)
+
+    def best(self, garments: Sequence[Garment]) -> Garment | None:
+        """Of the garments of a picture the one that it is mainly about; None of none."""
+        from coordi.models.finder.choice import best
+
+        return best(garments)
+
     def ingest(
         self,
         source: "str | Path | Catalog",
@@ -215,7 +254,9 @@ class Engine:
         """The catalogue as it stands now, for one request."""
         at = self.store.snapshot()
         own = self._synonyms.at
-        return View(at, self.encoder_at, lambda: self.reranker, self.shuffle, self.pictures, own)
+        return View(
+            at, self.encoder_at, lambda: self.reranker, self.shuffle, self.pictures, own
+        ).finding(self.find)
 
     def keep_synonyms(self, file: Path) -> int:
         """Let the store's searches use a file of synonyms from now on → entries in it.
@@ -301,13 +342,23 @@ class Engine:
         """The version and upright size of an item's picture; never raises."""
         return self.pictures.info(item, number)
 
-    def decode(self, data: bytes, *, box: Box | None = None, max_pixels: int = MAX_PIXELS) -> Image:
+    def decode(
+        self,
+        data: bytes,
+        *,
+        box: Box | None = None,
+        max_pixels: int = MAX_PIXELS,
+        garments: bool = False,
+    ) -> Image:
         """Make an uploaded picture, cropped to `box`, into a query's `image`.
 
-        Decodes as for training, no larger than the encoder gains from. Raises `ImageError`, and
-        `BusyError` where too much is decoded at once.
+        Decodes as for training, no larger than the encoder gains from; with `garments`, large
+        enough to find them and to look at one alone. Raises `ImageError`, and `BusyError` where
+        too much is decoded at once.
         """
         target = self.encoder.image_size
+        if garments:
+            target = max(GARMENTS_SIDE, 2 * target)
         return decoding.shared().decode(data, target=target, box=box, max_pixels=max_pixels)
 
     def close(self) -> None:

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from coordi.engine.pictures import Pictures
 from coordi.engine.shuffle import Shuffle
-from coordi.types import Answer, Encoder, Facet, Item, PictureInfo, Query, Reranker
+from coordi.types import Answer, Encoder, Facet, Garment, Image, Item, PictureInfo, Query, Reranker
 
 if TYPE_CHECKING:
     from coordi.store import Snapshot
@@ -32,6 +32,12 @@ class View:
         self.at = at
         self._encoder_at, self._reranker = encoder_at, reranker
         self._shuffle, self._pictures, self._synonyms = shuffle, pictures, synonyms
+        self._find: Callable[[Image], tuple[Garment, ...]] | None = None
+
+    def finding(self, find: Callable[[Image], tuple[Garment, ...]]) -> Self:
+        """This view, with what finds the garments of a query's picture."""
+        self._find = find
+        return self
 
     @property
     def token(self) -> str:
@@ -41,19 +47,22 @@ class View:
     def search(self, query: Query) -> Answer:
         """Answer a query with the engine's encoder, pictures with its street side.
 
-        Raises `FingerprintError` where the store holds vectors of other encoders only.
+        Raises `FingerprintError` where the store holds vectors of other encoders only, and
+        `QueryError` for a garment that nothing is called, or of no picture.
         """
+        from coordi.engine.garments import aimed
         from coordi.models.trained import query_side
         from coordi.tasks.search import search
 
-        encoder = self._encoder_at(self.at)
-        return search(
-            query,
+        aim = aimed(query, self._find)
+        answer = search(
+            aim.query,
             store=self.at,
-            encoder=query_side(encoder),
+            encoder=query_side(self._encoder_at(self.at)),
             reranker=self._reranker(),
             synonyms=self._synonyms(self.at),
         )
+        return aim.said(answer)
 
     def browse(
         self,

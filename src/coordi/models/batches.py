@@ -55,6 +55,25 @@ class CaptionBatch(NamedTuple):
     """(K,): how much each notion counts in this step."""
 
 
+class MaskSizes(NamedTuple):
+    """What pixels can be, in the order of their numbers."""
+
+    classes: tuple[str, ...]
+
+
+class MaskBatch(NamedTuple):
+    """B pictures, and what is known of each of their pixels."""
+
+    inputs: Tensor
+    """(B, 3, H, W) pixels in [−1, 1]."""
+    marks: Tensor
+    """(B, H / 2, W / 2) long: rows of `allowed`."""
+    allowed: Tensor
+    """(S, C) bool: the classes that a pixel marked so can be of, at least one; all: unknown."""
+    weights: Tensor
+    """(S,): how much such a pixel counts."""
+
+
 class OutfitSizes(NamedTuple):
     """How many kinds of garment outfits are made of."""
 

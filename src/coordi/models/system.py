@@ -53,6 +53,13 @@ class System(nn.Module):
         self.settings = settings
         self.scale = feature_dim**0.5  # unit rows become entries of variance about one
 
+    def inherited(self) -> list[nn.Module]:
+        """Its own layers that come with weights of others, from the input on.
+
+        They learn at a stage's `backbone_lr`, and the first `frozen_blocks` of them not at all.
+        """
+        return []
+
     def fit_input(self, features: Tensor) -> None:
         """Called once with features of training photos (N, feature_dim), before the first step."""
 

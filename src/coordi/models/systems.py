@@ -1,5 +1,6 @@
 """Every system by name; `coordi recipes` and recipes' `system` list these."""
 
+from coordi.models.finder.finder import Finder
 from coordi.models.retrieval.cross_triplet import CrossTriplet
 from coordi.models.retrieval.csn import ConditionalSimilarity
 from coordi.models.retrieval.darn import Darn
@@ -19,6 +20,7 @@ SYSTEMS: dict[str, type[System]] = {
     "darn": Darn,
     "ddan": Ddan,
     "dual": Dual,
+    "finder": Finder,
     "head": Head,
     "mtct": Mtct,
     "robust-contrastive": RobustContrastive,

@@ -4,6 +4,7 @@ from fastapi import FastAPI
 
 from coordi.serve.access import Access, Door
 from coordi.serve.errors import add_error_handlers
+from coordi.serve.find import find_routes
 from coordi.serve.guard import Guard
 from coordi.serve.items import item_routes
 from coordi.serve.lanes import Lanes
@@ -37,6 +38,7 @@ def create_app(
     )
     for routes in (  # looked through in this order: what is asked most comes first
         search_routes(engine, limits, lanes),
+        find_routes(engine, limits, lanes),
         item_routes(engine, limits, lanes),
         system_routes(engine, limits, lanes, readiness),
     ):

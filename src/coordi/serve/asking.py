@@ -153,15 +153,14 @@ class FacetParams(Asked):
         return self
 
 
-class SearchForm(SearchParams):
-    """A search that may also have a picture."""
+class FindForm(Asked):
+    """A picture, or a part of one."""
 
     image: Annotated[
         bytes | None,
         Field(description="A picture"),
         WithJsonSchema({"type": "string", "format": "binary"}),
     ] = None
-    image_weight: Weight = 1.0
     box: Annotated[
         str | None,
         Field(
@@ -189,6 +188,20 @@ class SearchForm(SearchParams):
     def crop(self) -> Box | None:
         """`box` as numbers."""
         return _as_box(self.box) if self.box else None
+
+
+class SearchForm(SearchParams, FindForm):
+    """A search that may also have a picture."""
+
+    image_weight: Weight = 1.0
+    garment: Annotated[
+        str | None,
+        Field(
+            max_length=40,
+            description="Which garment of the picture: best, a family (top, outer, dress, bottom, "
+            "shoes, bag …) or a kind (blouse …); whole, the default, takes the picture as it is",
+        ),
+    ] = None
 
 
 def _as_box(text: str) -> Box:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from coordi.types import Answer, Box, Facet, Image, Item, PictureInfo, Query
+from coordi.types import Answer, Box, Facet, Garment, Image, Item, PictureInfo, Query
 
 
 class CatalogView(Protocol):
@@ -67,5 +67,16 @@ class SearchEngine(Protocol):
     def stats(self) -> Any:
         """A dataclass of figures about the store."""
 
-    def decode(self, data: bytes, *, box: Box | None = None, max_pixels: int = ...) -> Image:
-        """An uploaded picture, cropped to `box`; `ImageError` where it is none."""
+    def decode(
+        self, data: bytes, *, box: Box | None = None, max_pixels: int = ..., garments: bool = ...
+    ) -> Image:
+        """An uploaded picture, cropped to `box`; `ImageError` where it is none.
+
+        With `garments`, large enough to find them.
+        """
+
+    def find(self, image: Image, /) -> tuple[Garment, ...]:
+        """The garments of a picture, the largest first."""
+
+    def best(self, garments: Sequence[Garment], /) -> Garment | None:
+        """The one of them that the picture is mainly about."""

@@ -7,6 +7,7 @@ from coordi import types
 from coordi.errors import ImageError, QueryError
 from coordi.serve.answering import DirectRoute, answer
 from coordi.serve.asking import (
+    FindForm,
     SearchForm,
     SearchParams,
     asked,
@@ -41,22 +42,29 @@ def search_routes(engine: SearchEngine, limits: Limits, lanes: Lanes) -> APIRout
         """Search by a picture, alone or together with words and an item."""
         form = await asked_in_form(request, SearchForm)
         check_page(form, limits)
-        if form.image is not None and len(form.image) > limits.upload_bytes:
-            raise Refused(413, "too_large", limits.too_large(), "image")
 
         def make() -> SearchOut:
-            return found(_query(form, _picture(form, engine, limits)), engine.view())
+            image = picture(form, engine, limits, garments=form.garment is not None)
+            return found(_query(form, image, form.garment), engine.view())
 
         return await answer(lanes.photos, make)
 
     return routes
 
 
-def _picture(form: SearchForm, engine: SearchEngine, limits: Limits) -> types.Image | None:
+def picture(
+    form: FindForm, engine: SearchEngine, limits: Limits, *, garments: bool
+) -> types.Image | None:
+    """The picture of a form, large enough to find garments in where they are asked for."""
     if form.image is None:
         return None
+    if len(form.image) > limits.upload_bytes:
+        raise Refused(413, "too_large", limits.too_large(), "image")
+    # Only who asks for garments says so: an engine of others need not know the word.
+    more = {"garments": True} if garments else {}
+    box, most = form.crop(), limits.upload_pixels
     try:
-        return engine.decode(form.image, box=form.crop(), max_pixels=limits.upload_pixels)
+        return engine.decode(form.image, box=box, max_pixels=most, **more)
     except ImageError as error:
         # The one error of a picture that is about what was sent, and not about a file here.
         message = str(error)
@@ -65,9 +73,11 @@ def _picture(form: SearchForm, engine: SearchEngine, limits: Limits) -> types.Im
         raise Refused(422, "bad_image", message, "image") from None
 
 
-def _query(params: SearchParams, image: types.Image | None = None) -> types.Query:
+def _query(
+    params: SearchParams, image: types.Image | None = None, garment: str | None = None
+) -> types.Query:
     given = parts(params, image)
     if not given["weights"]:
         raise QueryError("Give words (text), a stored item (item) or a picture (POST, image).")
     how = {"by": params.by, "spelling": params.spelling, "rerank": params.rerank}
-    return ranked(params, **given, **how)
+    return ranked(params, **given, **how, garment=garment)

@@ -5,6 +5,7 @@ our own, and a page of hits as models would cost as much as finding them.
 """
 
 import logging
+from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -13,7 +14,7 @@ from pydantic import ConfigDict, Field, with_config
 from typing_extensions import TypedDict
 
 from coordi.serve.ports import CatalogView
-from coordi.types import Facet, FieldValue, Hit, Item, PictureInfo, Query
+from coordi.types import Facet, FieldValue, Garment, Hit, Item, PictureInfo, Query
 
 log = logging.getLogger("coordi.serve")
 
@@ -159,6 +160,27 @@ class HitOut(TypedDict):
     ]
 
 
+class GarmentOut(TypedDict):
+    """One garment found in a picture."""
+
+    kind: str
+    family: str
+    box: Annotated[
+        list[float], Field(description="left, top, right, bottom as shares of the picture's size")
+    ]
+    score: Annotated[float, Field(description="How certain it is, in [0, 1]")]
+    best: Annotated[bool, Field(description="Whether it is what the picture is mainly about")]
+
+
+class FindOut(TypedDict):
+    """The garments of a picture, the largest first."""
+
+    garments: list[GarmentOut]
+    width: Annotated[int, Field(description="Pixels of the picture as it was looked at, upright")]
+    height: int
+    token: Annotated[str, Field(description="The commit of the store that is served")]
+
+
 class SearchOut(TypedDict):
     """A page of hits and how it was found."""
 
@@ -186,11 +208,35 @@ class SearchOut(TypedDict):
         str,
         Field(description='The words searched instead of those typed, corrected; "" if as typed'),
     ]
+    garment: Annotated[
+        GarmentOut | None,
+        Field(description="What was cut out of the picture; null where it was taken whole"),
+    ]
+    garments: Annotated[
+        list[GarmentOut], Field(description="All that were found, where `garment` was asked for")
+    ]
+
+
+def garments_out(garments: Sequence[Garment], best: Garment | None) -> list[GarmentOut]:
+    """The wire shape of garments, of which one may be the best."""
+    return [garment_out(garment, best=garment is best) for garment in garments]
+
+
+def garment_out(garment: Garment, *, best: bool) -> GarmentOut:
+    """The wire shape of a garment."""
+    return {
+        "kind": garment.kind,
+        "family": garment.family,
+        "box": list(garment.box),
+        "score": garment.score,
+        "best": best,
+    }
 
 
 def found(query: Query, view: CatalogView) -> SearchOut:
     """What a search of `view` finds."""
     answer = view.search(query)
+    used = answer.garment
     return {
         "hits": [_hit_out(hit, view) for hit in answer.hits],
         "total": answer.total,
@@ -206,6 +252,8 @@ def found(query: Query, view: CatalogView) -> SearchOut:
         "without_vector": answer.without_vector,
         "notes": list(answer.notes),
         "suggestion": answer.suggestion,
+        "garment": None if used is None else garment_out(used, best=True),
+        "garments": garments_out(answer.garments, used),
     }
 
 

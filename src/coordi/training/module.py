@@ -106,13 +106,18 @@ class Module(lightning.LightningModule):
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """AdamW; vectors and scalars (biases, temperatures) decay only where the recipe says so."""
+        backbone = self.net.backbone
+        trunk = [p for block in self.net.system.inherited() for p in block.parameters()]
+        theirs = {id(p) for p in trunk}
+        own = [p for p in self.net.system.parameters() if id(p) not in theirs]
+        if backbone is not None:
+            trunk += backbone.parameters()
         groups = [
             ({"params": params, "weight_decay": self.recipe.weight_decay * decays}, rate)
-            for module, rate in ((self.net.system, "lr"), (self.net.backbone, "backbone_lr"))
-            if module is not None
+            for weights, rate in ((own, "lr"), (trunk, "backbone_lr"))
             for params, decays in (
-                ([p for p in module.parameters() if p.ndim > 1], True),
-                ([p for p in module.parameters() if p.ndim <= 1], self.recipe.decay_vectors),
+                ([p for p in weights if p.ndim > 1], True),
+                ([p for p in weights if p.ndim <= 1], self.recipe.decay_vectors),
             )
             if params
         ]
@@ -149,10 +154,11 @@ class Module(lightning.LightningModule):
     def _enter(self, step: int) -> None:
         """Freeze what the step's stage freezes; a resumed run finds its stage by the step."""
         self.stage, self.since = self.recipe.stage_at(step)
-        if self.net.backbone is not None:
-            for number, block in enumerate(self.net.backbone.blocks()):
-                trains = self.stage.backbone_lr > 0 and number >= self.stage.frozen_blocks
-                block.requires_grad_(trains)
+        backbone = self.net.backbone
+        blocks = self.net.system.inherited() if backbone is None else backbone.blocks()
+        for number, block in enumerate(blocks):
+            trains = self.stage.backbone_lr > 0 and number >= self.stage.frozen_blocks
+            block.requires_grad_(trains)
 
     def _seed(self, number: int) -> None:
         drawn = number * self.trainer.world_size + self.trainer.global_rank

@@ -33,6 +33,20 @@ def cut_out(packshot: Image) -> Cutout:
 
     Raises `ImageError` where the ground is not plain or where nothing stands out from it.
     """
+    pixels, inside = _told_apart(packshot)
+    return _with_soft_edge(pixels, inside)
+
+
+def garment_mask(packshot: Image) -> Mask:
+    """Where the garment of a packshot (height, width, 3) is: (h, w), no side above 512 pixels.
+
+    As `cut_out`, and raises as that does.
+    """
+    return _told_apart(packshot)[1]
+
+
+def _told_apart(packshot: Image) -> tuple[NDArray[np.float32], Mask]:
+    """The pixels of a packshot, made smaller where it is large, and which are the garment's."""
     picture = Pillow.fromarray(packshot)
     picture.thumbnail((_LONGEST, _LONGEST))
     if min(picture.size) < 16:
@@ -45,7 +59,7 @@ def cut_out(packshot: Image) -> Cutout:
             f"no garment can be told from the ground ({share:.1%} of the picture stands out); "
             "give a picture of the garment alone before a plain ground"
         )
-    return _with_soft_edge(pixels, inside)
+    return pixels, inside
 
 
 def _steps(pixels: Image) -> NDArray[np.float32]:

@@ -45,6 +45,28 @@ def export_towers(
     (folder / "text_model.onnx").write_bytes(_without_weights(text, "text.", offsets))
 
 
+def export_net(
+    net: nn.Module,
+    folder: Path,
+    file: str,
+    inputs: Mapping[str, Tensor],
+    output: str,
+    *,
+    free: Mapping[int, str],
+) -> None:
+    """Write model.safetensors and the graph `file` of one network into `folder`.
+
+    `free` are the axes that stay free, of the inputs and of the output alike. Weights are named
+    as in the state dictionary, behind "net.". The network is left in evaluation mode.
+    """
+    from safetensors.torch import save_file
+
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(half_precision({"net": net.eval()}), folder / WEIGHTS, metadata={"format": "pt"})
+    graph = _trace(net, inputs, output, free, output_free=free)
+    (folder / file).write_bytes(_without_weights(graph, "net.", weight_offsets(folder / WEIGHTS)))
+
+
 def half_precision(towers: Mapping[str, nn.Module]) -> dict[str, Tensor]:
     """All weights and buffers of the towers, floats as float16, named "tower.name"."""
     weights = {
@@ -75,7 +97,11 @@ def weight_offsets(path: Path) -> dict[str, tuple[int, int]]:
 
 
 def _trace(
-    tower: nn.Module, inputs: Mapping[str, Tensor], output: str, free: Mapping[int, str]
+    tower: nn.Module,
+    inputs: Mapping[str, Tensor],
+    output: str,
+    free: Mapping[int, str],
+    output_free: Mapping[int, str] | None = None,
 ) -> Any:
     """ONNX model of a tower, with every weight under its own name."""
     import onnx
@@ -95,7 +121,8 @@ def _trace(
             training=torch.onnx.TrainingMode.PRESERVE,
             input_names=list(inputs),
             output_names=[output],
-            dynamic_axes={name: dict(free) for name in inputs} | {output: {0: free[0]}},
+            dynamic_axes={name: dict(free) for name in inputs}
+            | {output: dict(output_free or {0: free[0]})},
         )
     return onnx.load_from_string(stream.getvalue())
 

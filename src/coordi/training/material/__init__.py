@@ -11,14 +11,18 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
-from coordi.models.batches import CaptionBatch, PhotoBatch
+from coordi.models.batches import CaptionBatch, MaskBatch, PhotoBatch
 from coordi.models.encoders.backbone import Backbone
 from coordi.models.system import System
-from coordi.training.material import captions, photos
+from coordi.training.material import captions, masks, photos
 from coordi.training.net import Net
 from coordi.types import Encoder, Problem
 
-KINDS: dict[type, ModuleType] = {CaptionBatch: captions, PhotoBatch: photos}
+KINDS: dict[type, ModuleType] = {
+    CaptionBatch: captions,
+    MaskBatch: masks,
+    PhotoBatch: photos,
+}
 """Kind of batch → the module that makes its material."""
 
 

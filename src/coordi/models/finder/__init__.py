@@ -1,0 +1,1 @@
+"""The garment finder: a photo → the garments in it."""
