@@ -50,6 +50,7 @@ def material_of(name: str, cache: Path) -> tuple[Material, Recipe, Net]:
     backbone = found.backbone()
     net = Net(recipe.system_type(found.feature_dim, found.sizes, recipe.model), backbone)
     net.system.fit_input(found.first_look(net))
+    found.acquaint(net)
     return found, recipe, net
 
 
