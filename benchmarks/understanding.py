@@ -1,6 +1,6 @@
 """What `coordi.words` reads in English titles of a catalogue, against its labels.
 
-    python benchmarks/understanding.py CATALOGUE.parquet --title productDisplayName --category articleType
+    python benchmarks/understanding.py FILE --title productDisplayName --category articleType
 
 Counts titles that stay as written (control: all of them, but for negations and prices), the
 languages guessed, and where the category in the title agrees with the label (one is the other, or

@@ -121,6 +121,8 @@ class Sighting:
     image: ImageRef
     item: str
     box: Box | None = None
+    mask: ImageRef | None = None
+    """A picture of numbers, 0 where the photo shows background."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +142,8 @@ class Photo:
     """Where the garment is, if not everywhere."""
     group: str = ""
     """Split key: photos of one group never stand on two sides. "" means `item`."""
+    mask: ImageRef | None = None
+    """A picture of numbers, 0 where the photo shows background, which is taken for white."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -74,7 +74,7 @@ def test_an_unknown_name_lists_the_known_ones():
         ("kind: pairs\npath: a.csv", "pairs"),
         (
             "kind: pairs\npath: a.csv\npairs: b.csv\npairs_map: {photo: x}",
-            "pairs_map knows image and item",
+            "pairs_map knows image, item and mask",
         ),
         ("path: a.csv\npairs_map: {image: x}", "pairs_map is for kind pairs"),
         ("kind: street2shop\npath: a\nmatch: item", "match does not go with street2shop"),

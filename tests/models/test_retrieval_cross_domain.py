@@ -7,13 +7,17 @@ from torch.nn import functional
 from coordi.models.batches import LabelSizes, PhotoBatch
 from coordi.models.retrieval.darn import Darn, DarnSettings
 from coordi.models.retrieval.mtct import Mtct, MtctSettings
+from coordi.models.retrieval.robust_contrastive import (
+    RobustContrastive,
+    RobustContrastiveSettings,
+)
 from coordi.models.retrieval.tower import AttributeHeads, Tower
 from coordi.models.systems import SYSTEMS
 
 DIM, ITEMS, CATEGORIES = 24, 30, 3
 SIZES = LabelSizes(ITEMS, CATEGORIES, {"color": 4})
 NAMES = ["cross-triplet", "darn", "ddan", "mtct", "robust-contrastive"]
-TWO_TOWERS = ["darn", "ddan"]
+TWO_TOWERS = ["darn", "ddan", "mtct"]
 
 
 def world(views=4, seed=0):
@@ -69,7 +73,7 @@ def test_the_two_domains_share_a_tower_or_do_not(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_training_finds_more_than_the_untrained(name):
-    batch, net = world(), build(name)
+    batch, net = world(), build(name, **({"align": "item"} if name == "ddan" else {}))
     net.fit_input(batch.inputs)
     before = recall(net, batch)
     optimizer = torch.optim.AdamW(net.parameters(), lr=3e-3)
@@ -118,12 +122,67 @@ def test_mtct_begins_with_shop_attributes_alone():
     net = Mtct(DIM, SIZES, MtctSettings(dim=16, hidden=32, stage1=0.5))
     inputs = batch.inputs.clone().requires_grad_()
     first = net.losses(inputs, batch, 0.49)
-    assert set(first) == {"attributes"}
-    first["attributes"].backward()
+    assert set(first) == {"shop"}
+    first["shop"].backward()
     assert not inputs.grad[batch.street].any()
     assert inputs.grad[~batch.street].any(1).all()
-    assert net.tower.project.weight.grad is None  # the embedding is the second stage's
-    assert set(net.losses(batch.inputs, batch, 0.5)) == {"attributes", "triplets"}
+    assert net.towers.shop.project.weight.grad is None  # the embedding is the second stage's
+    assert all(p.grad is None for p in net.towers.street.parameters())
+    assert set(net.losses(batch.inputs, batch, 0.5)) == {"shop", "street", "triplets"}
+
+
+def test_mtct_hands_its_source_network_over_once():
+    batch = world()
+    net = Mtct(DIM, SIZES, MtctSettings(dim=16, hidden=32, stage1=0.5))
+    torch.nn.init.normal_(net.towers.shop.last.weight)  # as if it had learned
+    net.losses(batch.inputs, batch, 0.4)
+    assert not net.towers.street.last.weight.any()
+    net.eval().losses(batch.inputs, batch, 0.6)
+    assert not net.towers.street.last.weight.any()  # who only looks changes nothing
+    net.train().losses(batch.inputs, batch, 0.6)
+    assert torch.equal(net.towers.street.last.weight, net.towers.shop.last.weight)
+    for mine, theirs in zip(
+        net.street_heads.parameters(), net.shop_heads.parameters(), strict=True
+    ):
+        assert torch.equal(mine, theirs)
+    torch.nn.init.zeros_(net.towers.street.last.weight)
+    net.losses(batch.inputs, batch, 0.7)
+    assert not net.towers.street.last.weight.any()
+    assert len([m for m in net.shop_heads.heads[0] if isinstance(m, torch.nn.Linear)]) == 3
+
+
+def test_mtct_takes_the_degrees_of_freedom_of_t_ste():
+    batch, losses = world(), []
+    for alpha in (None, 15.0):
+        torch.manual_seed(0)
+        net = Mtct(DIM, SIZES, MtctSettings(dim=16, hidden=32, alpha=alpha)).eval()
+        losses.append(net.losses(batch.inputs, batch, 0.9)["triplets"].item())
+    assert losses[0] == losses[1]
+
+
+def test_darn_ranks_by_its_first_dense_layer_beside_the_features():
+    batch = world()
+    net = Darn(DIM, SIZES, DarnSettings(hidden=32, rank="dense")).eval()
+    rows = net.embed(batch.inputs, batch.street)
+    assert net.dim == rows.shape[1] == 32 + DIM
+    for n in (0, len(rows) - 1):
+        tower = net.towers.street if batch.street[n] else net.towers.shop
+        first = torch.relu(tower.hidden[0](batch.inputs[n] * DIM**0.5))
+        slow = torch.cat([first / first.norm(), batch.inputs[n] / batch.inputs[n].norm()])
+        torch.testing.assert_close(rows[n], slow / slow.norm())
+    net.losses(batch.inputs, batch, 0.0)["triplets"].backward()
+    assert net.towers.street.hidden[0].weight.grad.any()
+
+
+def test_the_ceiling_of_robust_contrastive_falls_geometrically():
+    chosen = RobustContrastiveSettings(dim=16, hidden=32, limit=0.25, first_limit=4.0)
+    net = RobustContrastive(DIM, SIZES, chosen)
+    assert [net.limit(p) for p in (0.0, 0.5, 1.0)] == pytest.approx([4.0, 1.0, 0.25])
+    still = RobustContrastive(DIM, SIZES, RobustContrastiveSettings(limit=0.3))
+    assert still.limit(0.0) == still.limit(0.9) == pytest.approx(0.3)
+    batch = world()
+    early, late = (net.eval().losses(batch.inputs, batch, p)["pairs"].item() for p in (0.0, 0.99))
+    assert early > late
 
 
 def test_a_tower_wider_than_its_features_keeps_them_whole():

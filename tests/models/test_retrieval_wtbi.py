@@ -10,7 +10,7 @@ from coordi.errors import EncoderError, NotFoundError
 from coordi.models.artifact import BaseEncoder, describe, save_system
 from coordi.models.batches import LabelSizes, PhotoBatch
 from coordi.models.reranking import open_reranker
-from coordi.models.retrieval.pairs import FirstStage, pair_features, pair_loss
+from coordi.models.retrieval.pairs import FirstStage, annotated, pair_features, pair_loss
 from coordi.models.retrieval.studio2shop import random_pairs
 from coordi.models.retrieval.wtbi import WhereToBuyIt, WhereToBuyItSettings, hard_pairs
 from coordi.models.system import RerankingSystem
@@ -46,6 +46,17 @@ def photos(seed=0, count=24):
     return unit(count, DIM, seed=seed), batch_of(items, draw.random(count) < 0.5, items % KINDS)
 
 
+def own(features, batch):
+    """A batch as its own gallery."""
+    return batch._replace(inputs=features)
+
+
+def shop_of(seed=7, count=60):
+    """All training photos, some of them of the street, numbered behind a batch's pictures."""
+    features, batch = photos(seed, count)
+    return batch._replace(inputs=features, pictures=100 + torch.arange(count))
+
+
 def model(sizes=None, **settings):
     torch.manual_seed(0)
     chosen = WhereToBuyItSettings(**{"hidden": (16, 16), "negatives": 3} | settings)
@@ -55,7 +66,7 @@ def model(sizes=None, **settings):
 @pytest.mark.parametrize("seed", range(5))
 def test_hard_pairs_are_those_of_a_slow_loop(seed):
     features, batch = photos(seed)
-    pairs = hard_pairs(features, batch, 3)
+    pairs = hard_pairs(features, batch, own(features, batch), 3)
     positives, negatives = set(), set()
     for q in range(24):
         if not batch.street[q]:
@@ -71,9 +82,67 @@ def test_hard_pairs_are_those_of_a_slow_loop(seed):
     assert len(found) == len(positives) + len(negatives)
 
 
+@pytest.mark.parametrize("depth", [0, 6, 1000])
+def test_wrong_answers_come_from_the_top_of_the_list_over_all_training_photos(depth):
+    features, batch = photos(2)
+    batch, gallery = batch._replace(pictures=torch.arange(24)), shop_of()
+    torch.manual_seed(0)
+    drawn = set()
+    for _ in range(60):
+        pairs = hard_pairs(features, batch, gallery, 3, depth)
+        wrong = ~pairs.same
+        drawn |= set(zip(pairs.queries[wrong].tolist(), pairs.items[wrong].tolist(), strict=True))
+        assert set(torch.bincount(pairs.queries[wrong]).tolist()) <= {0, 3}
+    expected = set()
+    for q in range(24):
+        others = [
+            i for i in range(60)
+            if not gallery.street[i] and gallery.items[i] != batch.items[q]
+        ]  # fmt: skip
+        others.sort(key=lambda i: -float(features[q] @ gallery.inputs[i]))
+        expected |= {(q, i) for i in others[: max(3, depth)] if batch.street[q]}
+    assert drawn == expected
+
+
+def test_a_picture_of_several_garments_has_several_right_answers():
+    """Rows 0 and 1 are one picture; the gallery knows a third garment of it, a row of its own."""
+    batch = batch_of([0, 1, 2, 0, 1], [True, True, True, False, False])
+    batch = batch._replace(pictures=torch.tensor([5, 5, 6, 7, 8]))
+    gallery = batch_of([0, 1, 2, 3, 4, 3], [False] * 5 + [True])
+    gallery = gallery._replace(pictures=torch.tensor([7, 8, 9, 10, 11, 5]))
+    pairs = random_pairs(batch, gallery, 9)
+    right = {0: {0, 1, 3}, 1: {0, 1, 3}, 2: {2}}
+    for q, answers in right.items():
+        own_pairs = pairs.queries == q
+        assert set(pairs.items[own_pairs & pairs.same].tolist()) == answers
+        assert set(pairs.items[own_pairs & ~pairs.same].tolist()) == set(range(5)) - answers
+
+
+def test_annotated_equals_a_slow_loop():
+    draw = np.random.default_rng(0)
+    pictures, items = torch.from_numpy(draw.integers(0, 9, (2, 40)))
+    table = annotated(pictures, items)
+    for picture in range(int(pictures.max()) + 1):
+        seen = {int(i) for p, i in zip(pictures, items, strict=True) if p == picture}
+        assert [i for i in table[picture].tolist() if i >= 0] == sorted(seen)
+
+
+def test_who_met_the_training_photos_takes_wrong_answers_from_there():
+    features, batch = photos(3)
+    batch = batch._replace(pictures=torch.arange(24))
+    net = model(depth=2, dropout=0.0)
+    alone = net.losses(features, batch, 0.0)["pairs"].item()
+    net.meet(shop_of())
+    assert net.gallery(features, batch).inputs.shape == (60, DIM)
+    assert net.losses(features, batch, 0.0)["pairs"].item() != alone
+    assert "met" not in net.state_dict()
+    assert len(net.state_dict()) == len(model().state_dict())
+
+
 def test_photos_of_one_kind_ask_and_answer_each_other_but_never_themselves():
     features, batch = photos(1)
-    pairs = hard_pairs(features, batch._replace(street=torch.zeros(24, dtype=torch.bool)), 2)
+    alike = batch._replace(street=torch.zeros(24, dtype=torch.bool))
+    pairs = hard_pairs(features, alike, own(features, alike), 2)
     assert set(pairs.queries.tolist()) == set(range(24))
     assert not bool((pairs.queries == pairs.items).any())
     torch.testing.assert_close(batch.items[pairs.queries] == batch.items[pairs.items], pairs.same)
@@ -82,18 +151,19 @@ def test_photos_of_one_kind_ask_and_answer_each_other_but_never_themselves():
 def test_random_pairs_match_or_not_as_they_say_and_repeat_with_the_seed():
     _, batch = photos(2)
     torch.manual_seed(5)
-    pairs = random_pairs(batch, 4)
+    pairs = random_pairs(batch, batch, 4)
     torch.testing.assert_close(batch.items[pairs.queries] == batch.items[pairs.items], pairs.same)
     assert bool(batch.street[pairs.queries].all())
     assert not bool(batch.street[pairs.items].any())
     both = set(zip(pairs.queries.tolist(), pairs.items.tolist(), strict=True))
     assert len(both) == len(pairs.same)
     torch.manual_seed(5)
-    assert random_pairs(batch, 4).items.tolist() == pairs.items.tolist()
+    assert random_pairs(batch, batch, 4).items.tolist() == pairs.items.tolist()
 
 
 def test_a_batch_of_one_item_has_matching_pairs_only():
-    pairs = hard_pairs(unit(4, DIM), batch_of([3] * 4, [True, True, False, False]), 5)
+    features, batch = unit(4, DIM), batch_of([3] * 4, [True, True, False, False])
+    pairs = hard_pairs(features, batch, own(features, batch), 5)
     assert pairs.same.tolist() == [True] * 4
 
 
@@ -158,7 +228,7 @@ def test_categories_learn_only_towards_the_end_and_serve_once_they_have_seen_eno
     assert sum(net.losses(features, batch, 0.4).values()).isfinite()
     assert net.pairs.tolist() == [0, 0]
     net.losses(features, batch, 0.6)["pairs"].backward()
-    pairs = hard_pairs(features, batch, 3)
+    pairs = hard_pairs(features, batch, own(features, batch), 3)
     seen = [int((batch.categories[pairs.items[pairs.same]] == kind).sum()) for kind in range(2)]
     assert net.pairs.tolist() == seen
     torch.nn.init.normal_(net.own)
@@ -257,7 +327,7 @@ def test_what_is_no_reranker_is_refused(tmp_path):
         open_reranker(folder)
 
 
-@pytest.mark.parametrize("name", ["wtbi", "studio2shop"])
+@pytest.mark.parametrize("name", ["wtbi", "studio2shop", "street2fashion2shop"])
 def test_rerankers_are_known_as_such(name):
     system = SYSTEMS[name](DIM, LabelSizes(ITEMS, KINDS, {}), SYSTEMS[name].Settings())
     assert isinstance(system, RerankingSystem)

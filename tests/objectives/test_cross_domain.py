@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from coordi.models.retrieval.cross_triplet import bidirectional
-from coordi.models.retrieval.ddan import DdanSettings, alignment
+from coordi.models.retrieval.ddan import BANDWIDTHS, DdanSettings, alignment, discrepancy
 from coordi.models.retrieval.mtct import t_distributed
 from coordi.models.retrieval.robust_contrastive import robust_contrastive
 from coordi.objectives.distances import safe_sqrt, safe_unit_rows, squared_distances
@@ -22,6 +22,7 @@ Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
 """Rows (B, d), labels (B,), `street` (B,) bool → scalar."""
 
 LABELS = torch.tensor([0, 0, 0, 0, 1, 1, 1, 2, 3])  # 2 is seen in the street only, 3 in the shop
+ITEMS = LABELS[:, None]
 STREET = torch.tensor([1, 1, 0, 0, 1, 0, 0, 1, 0], dtype=torch.bool)
 
 
@@ -281,6 +282,48 @@ def test_robust_contrastive_saturates_at_its_limit() -> None:
     assert value_and_pull(0.0) == (0.0, 0.0)
 
 
+@pytest.mark.parametrize("zone", [0.0, 0.4, 1.1])
+def test_robust_contrastive_with_a_dead_zone_equals_the_slow_loop(zone: float) -> None:
+    rows, near, far = unit(), [], []
+    for i in range(len(rows)):
+        for j in range(len(rows)):
+            if STREET[i] and not STREET[j]:
+                distance = math.sqrt(square(rows, i, j))
+                if LABELS[i] == LABELS[j]:
+                    near.append(max(0.0, distance - zone) ** 2)
+                else:
+                    far.append(max(0.0, 1.2 - distance) ** 2)
+    value = robust_contrastive(rows, LABELS, STREET, 1.2, None, zone)
+    assert value.item() == pytest.approx(sum(near) / len(near) + mean_above_zero(far))
+    rows.requires_grad_()
+    assert torch.autograd.gradcheck(
+        lambda x: robust_contrastive(x, LABELS, STREET, 1.2, None, zone), (rows,)
+    )
+
+
+@pytest.mark.parametrize("alpha", [1.0, 255.0])
+def test_t_distributed_bounded_is_the_mean_probability_of_the_wrong_one(alpha: float) -> None:
+    def kernel(squared: float) -> float:
+        return (1 + squared / alpha) ** (-(alpha + 1) / 2)
+
+    rows, terms = unit(), []
+    for a, p, n in triples(LABELS, STREET, ~STREET):
+        near, far = kernel(square(rows, a, p)), kernel(square(rows, a, n))
+        terms.append(1 - near / (near + far))
+    value = t_distributed(rows, LABELS, STREET, alpha, bounded=True)
+    assert value.item() == pytest.approx(sum(terms) / len(terms))
+
+
+def test_t_distributed_with_many_degrees_of_freedom_is_nearly_gaussian() -> None:
+    """Stochastic triplet embedding: −log of e^{−d⁺²/2} / (e^{−d⁺²/2} + e^{−d⁻²/2})."""
+    rows, terms = unit(), []
+    for a, p, n in triples(LABELS, STREET, ~STREET):
+        gap = (square(rows, a, n) - square(rows, a, p)) / 2
+        terms.append(math.log1p(math.exp(-gap)))
+    value = t_distributed(rows, LABELS, STREET, 255.0)
+    assert value.item() == pytest.approx(sum(terms) / len(terms), rel=0.01)
+
+
 # --- alignment ------------------------------------------------------------------------------------
 
 
@@ -308,27 +351,27 @@ EQUAL = (1.0, 1.0, 1.0)
 
 @pytest.mark.parametrize("weights", [EQUAL, (0.2, 0.0, 3.0)])
 def test_alignment_equals_the_slow_loop(weights: tuple[float, ...]) -> None:
-    value = alignment(levels(), LABELS, STREET, weights)
+    value = alignment(levels(), ITEMS, STREET, weights)
     assert value.item() == pytest.approx(slow_alignment(levels(), weights))
 
 
 def test_alignment_gradient() -> None:
     found = [rows.requires_grad_() for rows in levels()]
     weights = (1.0, 2.0, 3.0)
-    assert torch.autograd.gradcheck(lambda *each: alignment(each, LABELS, STREET, weights), found)
+    assert torch.autograd.gradcheck(lambda *each: alignment(each, ITEMS, STREET, weights), found)
 
 
 def test_alignment_forgives_no_shrinking() -> None:
     small = [rows / 1000 for rows in levels()]
-    one, two = (alignment(each, LABELS, STREET, EQUAL) for each in (levels(), small))
+    one, two = (alignment(each, ITEMS, STREET, EQUAL) for each in (levels(), small))
     assert two.item() == pytest.approx(one.item())
 
 
 def test_alignment_survives_dead_features_and_batches_without_pairs() -> None:
     dead = torch.zeros(len(LABELS), 3, requires_grad=True)
-    alignment([dead], LABELS, STREET, (1.0,)).backward()
+    alignment([dead], ITEMS, STREET, (1.0,)).backward()
     assert dead.grad.isfinite().all()
-    value = alignment([dead], LABELS, torch.ones_like(STREET), (1.0,))
+    value = alignment([dead], ITEMS, torch.ones_like(STREET), (1.0,))
     value.backward()
     assert value.item() == 0
 
@@ -338,11 +381,84 @@ def test_alignment_gradient_steps_align() -> None:
     optimizer, values = torch.optim.Adam(found, lr=0.05), []
     for _ in range(50):
         optimizer.zero_grad()
-        value = alignment(found, LABELS, STREET, EQUAL)
+        value = alignment(found, ITEMS, STREET, EQUAL)
         value.backward()
         optimizer.step()
         values.append(value.item())
     assert values[-1] < values[0] / 4
+
+
+def test_alignment_of_several_labels_is_the_mean_over_those_that_have_pairs() -> None:
+    color = torch.tensor([0, 1, -1, 0, 1, 1, -1, -1, 0])
+    alone = torch.full_like(color, -1)
+    labels = torch.stack([LABELS, color, alone], 1)
+    (rows,) = levels()[:1]
+    scaled = functional.normalize(rows, dim=1)
+    means = []
+    for column in (LABELS, color):
+        squares = [
+            square(scaled, i, j)
+            for i in range(len(rows))
+            for j in range(len(rows))
+            if STREET[i] and not STREET[j] and column[i] == column[j] >= 0
+        ]
+        means.append(sum(squares) / len(squares))
+    value = alignment([rows], labels, STREET, (2.0,))
+    assert value.item() == pytest.approx(sum(means) / 2)
+
+
+def slow_discrepancy(rows: Tensor) -> float:
+    scaled = functional.normalize(rows, dim=1)
+
+    def mean_kernel(these: list[int], those: list[int]) -> float:
+        values = [
+            sum(math.exp(-square(scaled, i, j) / width) for width in BANDWIDTHS) / len(BANDWIDTHS)
+            for i in these
+            for j in those
+        ]
+        return sum(values) / len(values)
+
+    street = [i for i in range(len(rows)) if STREET[i]]
+    shop = [i for i in range(len(rows)) if not STREET[i]]
+    within = mean_kernel(street, street) + mean_kernel(shop, shop)
+    return within - 2 * mean_kernel(street, shop)
+
+
+@pytest.mark.parametrize("weights", [EQUAL, (0.2, 0.0, 3.0)])
+def test_discrepancy_equals_the_slow_loop(weights: tuple[float, ...]) -> None:
+    slow = [w * slow_discrepancy(rows) for w, rows in zip(weights, levels(), strict=True)]
+    value = discrepancy(levels(), STREET, weights)
+    assert value.item() == pytest.approx(sum(slow) / sum(weights))
+    assert value.item() > 0
+
+
+def test_discrepancy_gradient() -> None:
+    found = [rows.requires_grad_() for rows in levels()]
+    weights = (1.0, 2.0, 3.0)
+    assert torch.autograd.gradcheck(lambda *each: discrepancy(each, STREET, weights), found)
+
+
+def test_discrepancy_of_the_same_photos_or_of_one_domain_is_zero() -> None:
+    rows = torch.cat([levels()[0], levels()[0]]).requires_grad_()
+    street = torch.arange(len(rows)) < len(rows) // 2
+    assert discrepancy([rows], street, (1.0,)).item() == pytest.approx(0, abs=1e-12)
+    for one_kind in (torch.ones_like(street), torch.zeros_like(street)):
+        value = discrepancy([rows], one_kind, (1.0,))
+        value.backward()
+        assert value.item() == 0
+    assert rows.grad.isfinite().all()
+
+
+def test_discrepancy_steps_bring_the_domains_together() -> None:
+    rows = levels()[1].float().requires_grad_()
+    optimizer, values = torch.optim.Adam([rows], lr=0.05), []
+    for _ in range(50):
+        optimizer.zero_grad()
+        value = discrepancy([rows], STREET, (1.0,))
+        value.backward()
+        optimizer.step()
+        values.append(value.item())
+    assert values[-1] < values[0] / 2
 
 
 @pytest.mark.parametrize("weights", [(-1.0, 2.0), (0.0, 0.0)])

@@ -53,6 +53,7 @@ def material_of(name: str, cache: Path) -> tuple[Material, Recipe, Net]:
     net = Net(recipe.system_type(found.feature_dim, found.sizes, recipe.model), backbone)
     net.system.fit_input(found.first_look(net))
     found.require(net.system)
+    found.acquaint(net)
     return found, recipe, net
 
 

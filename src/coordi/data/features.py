@@ -17,7 +17,8 @@ import xxhash
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from coordi.data.images import decode_crop, image_hash, read_bytes
+from coordi.data.images import image_hash
+from coordi.data.masks import decode_photo, read_photo
 from coordi.data.threads import worked
 from coordi.errors import EncoderError, ImageError
 from coordi.types import Encoder, Origin, Photo, Problem, Vectors
@@ -39,11 +40,11 @@ def photo_features(
 ) -> tuple[Vectors, tuple[Problem, ...]]:
     """Encode photos, cropped to their box → unit rows (N, encoder.dim) in the order of `photos`.
 
-    A photo that is missing or cannot be read is a `Problem` and has a row of zeros. Features
-    stand in `cache` under the content of the picture, the box and the encoder's fingerprint, so
-    that a second call only reads; several processes may share the folder. `hashes` is given each
-    photo's id → `image_hash` of its file. Raises `EncoderError` where the encoder gives vectors
-    that are not finite.
+    What a photo's mask calls background is white. A photo that is missing or cannot be read is a
+    `Problem` and has a row of zeros. Features stand in `cache` under the content of picture and
+    mask, the box and the encoder's fingerprint, so that a second call only reads; several processes
+    may share the folder. `hashes` is given each photo's id → `image_hash` of its files. Raises
+    `EncoderError` where the encoder gives vectors that are not finite.
     """
     kept = FeatureCache(cache, encoder)
     vectors = np.zeros((len(photos), encoder.dim), np.float32)
@@ -143,12 +144,12 @@ def _loaded(
 def _load(encoder: Encoder, kept: FeatureCache, photo: Photo) -> _Loaded:
     content = ""
     try:
-        data = read_bytes(photo.image)
-        content = image_hash(data)
-        key = xxhash.xxh3_128_digest(data + repr(photo.box).encode())
+        data, mask = read_photo(photo)
+        content = image_hash(data + mask)
+        key = xxhash.xxh3_128_digest(data + mask + repr(photo.box).encode())
         if key in kept:
             return key, None, content
-        return key, encoder.prepare(decode_crop(data, photo.box, encoder.image_size)), content
+        return key, encoder.prepare(decode_photo(photo, data, mask, encoder.image_size)), content
     except ImageError as error:
         return b"", error, content
 

@@ -31,7 +31,8 @@ def read_pairs(
 ) -> Iterator[Sighting | Problem]:
     """Stream a pairs file (CSV or JSON Lines): columns `image` and `item`, and optionally a box.
 
-    `columns` says what the first two are called where they are called otherwise. Paths are
+    `columns` says what the first two are called where they are called otherwise, and may name a
+    third, of `mask`s: pictures of numbers, 0 where the photo shows background. Paths are
     relative to the file. A box has either the columns `left`, `top`, `right`, `bottom` (shares,
     0 to 1) or the same with `_px` (pixels); where all four are empty there is none. A row that
     lacks something, or a box that is none, is a `Problem`. A picture that is missing or cannot be
@@ -40,12 +41,12 @@ def read_pairs(
     Raises `NotFoundError` and `CatalogError` for a file that cannot be read at all.
     """
     called: dict[str, str] = {"image": "image", "item": "item", **(columns or {})}
-    needed = called["image"], called["item"]
+    needed = tuple(called.values())
     _, tables = open_tables(str(file))
     for table in tables:
         if table.columns and not set(needed) <= set(table.columns):
             raise CatalogError(
-                f"{file}:1: pairs need the columns {' and '.join(needed)}; found "
+                f"{file}:1: pairs need the columns {' and '.join(dict.fromkeys(needed))}; found "
                 f"{', '.join(table.columns)}"
             )
         for record in table.records():
@@ -77,7 +78,8 @@ def _sighting(
         if size and box is None:
             reason = f"box {corners} lies outside the picture, which is taken whole"
             yield Problem(record.origin, reason, values["item"])
-    yield Sighting(image, values["item"], box)
+    mask = values["mask"] if "mask" in called else ""
+    yield Sighting(image, values["item"], box, ImageRef(path=folder / mask) if mask else None)
 
 
 def _box(values: Mapping[str, str]) -> Box | None:
@@ -181,7 +183,8 @@ def _not_there(photos: Iterable[Photo]) -> dict[str, Problem]:
 
 def _street(sighting: Sighting, worn: Photo, number: int) -> Photo:
     id_ = f"street/{number}/{sighting.image.path or ''}"
-    return replace(worn, id=id_, image=sighting.image, street=True, box=sighting.box)
+    image, box, mask = sighting.image, sighting.box, sighting.mask
+    return replace(worn, id=id_, image=image, street=True, box=box, mask=mask)
 
 
 def _grouped(photos: Sequence[Photo], links: Iterable[tuple[str, str]]) -> list[Photo]:

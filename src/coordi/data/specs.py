@@ -24,6 +24,7 @@ COLLECTIONS = (
     "mango-street",
     "mango-street-sku",
     "worn",
+    "worn-white",
 )
 """Names of the packaged collections."""
 
@@ -93,7 +94,8 @@ class CollectionSpec(_Fields):
     pairs: str = ""
     """Pairs only: file of street photos of the catalogue's items, relative to the data root."""
     pairs_map: dict[str, str] = Field(default_factory=dict)
-    """Pairs only: what that file's columns are called, where not `image` and `item`."""
+    """Pairs only: what that file's columns are called, where not `image` and `item`; and its column
+    of `mask`s, pictures that number what photos show, 0 for background, which then is white."""
     pseudo_street: PseudoStreet | None = None
     """Makes the queries: views of held-out photos, looked for among all packshots."""
     count: int = Field(default=600, ge=1, le=100_000)
@@ -116,8 +118,8 @@ class CollectionSpec(_Fields):
     def _fits_together(self) -> Self:
         if self.kind == "catalog" and not self.path:
             raise ValueError("path is missing: a catalogue needs its file or folder")
-        if odd := sorted(self.pairs_map.keys() - {"image", "item"}):
-            raise ValueError(f"pairs_map knows image and item, not {odd[0]}")
+        if odd := sorted(self.pairs_map.keys() - {"image", "item", "mask"}):
+            raise ValueError(f"pairs_map knows image, item and mask, not {odd[0]}")
         if self.pairs_map and not self.pairs:
             raise ValueError("pairs_map is for kind pairs; leave it out")
         if (self.kind == "pairs") != bool(self.pairs):

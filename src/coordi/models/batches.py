@@ -31,6 +31,9 @@ class PhotoBatch(NamedTuple):
     """(B,) long."""
     attributes: Tensor
     """(B, A) long; a column per key of `LabelSizes.attributes`."""
+    pictures: Tensor | None = None
+    """(B,) long: which picture, or part of one; one that shows several garments stands there once
+    for each. None where nobody says, and all are different."""
 
 
 class VocabularySize(NamedTuple):

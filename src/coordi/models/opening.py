@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 from coordi.artifacts import fetch, fingerprint, read_json
 from coordi.errors import CoordiError, EncoderError, NotFoundError, UnknownNameError, require
 from coordi.models.encoders.controls import CONTROLS
-from coordi.models.encoders.names import MINI, list_encoders, mini_folder
+from coordi.models.encoders.names import MINI, list_encoders, lite_variant, mini_folder
 from coordi.models.encoders.onnx import DUAL_FORMAT, FORMAT, has_towers, open_onnx
 from coordi.models.encoders.tower import chosen_dim
 from coordi.types import Encoder
@@ -40,7 +40,8 @@ def is_reranker(name: str) -> bool:
 def open_encoder(
     name: str, *, dim: int | None = None, side: Literal["shop", "street"] = "shop"
 ) -> Encoder:
-    """Open the encoder `name`: "coordi-mini", a folder, a .tflite file, or "org/name" on the hub.
+    """Open the encoder `name`: one of `list_encoders`, a folder, a .tflite file, or "org/name" on
+    the hub.
 
     `dim` keeps the first columns only, for encoders trained that way (Matryoshka). `side` chooses
     the tower of an encoder that embeds street photos differently; both make vectors of one space
@@ -68,6 +69,10 @@ def _open(name: str, dim: int | None) -> Encoder:
         return open_folder(mini_folder(), MINI, dim=dim)
     if name in CONTROLS:
         return CONTROLS[name](dim)
+    if (variant := lite_variant(name)) is not None:
+        from coordi.models.encoders.pretrained import open_lite
+
+        return open_lite(name, variant, dim=dim)
     path = Path(name).expanduser()
     if path.suffix == ".tflite":
         from coordi.models.encoders.pretrained import open_tflite

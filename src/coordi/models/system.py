@@ -44,6 +44,8 @@ class System(nn.Module):
     """What a recipe may set under `model`."""
     cached_only: ClassVar[bool] = False
     """Whether the method itself freezes the features."""
+    before_white: ClassVar[bool] = False
+    """Whether it is meant for photos whose background was taken away, by masks that they name."""
     mixed: ClassVar[bool] = False
     """Whether its layers run in the recipe's precision too; its losses then are its own care."""
 
@@ -62,6 +64,13 @@ class System(nn.Module):
 
     def fit_input(self, features: Tensor) -> None:
         """Called once with features of training photos (N, feature_dim), before the first step."""
+
+    def meet(self, everything: Any) -> None:
+        """Called at the start of every run, resumed or not, with all that is learned from.
+
+        It comes as one batch, whose `inputs` are features (N, feature_dim). What is kept of it is
+        no weight, and is not part of the artefact.
+        """
 
     def alike(self, batch: Any) -> list[Tensor]:
         """What photos that belong together share, (B,) each, −1 unknown: one for each notion."""

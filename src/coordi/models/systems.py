@@ -10,6 +10,7 @@ from coordi.models.retrieval.head import Head
 from coordi.models.retrieval.mtct import Mtct
 from coordi.models.retrieval.robust_contrastive import RobustContrastive
 from coordi.models.retrieval.single_tower import SingleTower
+from coordi.models.retrieval.street2fashion2shop import Street2Fashion2Shop
 from coordi.models.retrieval.studio2shop import Studio2Shop
 from coordi.models.retrieval.wtbi import WhereToBuyIt
 from coordi.models.system import System
@@ -25,6 +26,7 @@ SYSTEMS: dict[str, type[System]] = {
     "mtct": Mtct,
     "robust-contrastive": RobustContrastive,
     "single-tower": SingleTower,
+    "street2fashion2shop": Street2Fashion2Shop,
     "studio2shop": Studio2Shop,
     "wtbi": WhereToBuyIt,
 }

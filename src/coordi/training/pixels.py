@@ -12,7 +12,8 @@ from PIL.Image import Resampling
 from torch import Tensor
 
 from coordi.data.collection import PhotoRows
-from coordi.data.images import decode_crop, image_hash, read_bytes
+from coordi.data.images import image_hash
+from coordi.data.masks import decode_photo, read_photo
 from coordi.errors import ImageError
 from coordi.models.encoders.preprocessing import Preprocessing
 from coordi.training.augment import augment
@@ -63,9 +64,9 @@ def load_pixels(
     def read(at: int) -> Problem | None:
         photo = photos[rows[at]]
         try:
-            data = read_bytes(photo.image)
-            hashes[photo.id] = image_hash(data)
-            pictures[at] = preprocessing.prepare(decode_crop(data, photo.box, size))
+            data, mask = read_photo(photo)
+            hashes[photo.id] = image_hash(data + mask)
+            pictures[at] = preprocessing.prepare(decode_photo(photo, data, mask, size))
         except ImageError as error:
             return Problem(Origin(photo.id), str(error), photo.id, "image")
         place[rows[at]] = at

@@ -69,6 +69,7 @@ def _train(recipe: Recipe, output: Path, say: Say, *, quiet: bool, devices: int)
     _write_problems(output / "problems.csv", material.problems)
     if start == 0 and type(net.system).fit_input is not System.fit_input:
         net.system.fit_input(material.first_look(net))  # end to end, this costs a forward pass
+    material.acquaint(net)
     validation = None
     if material.measure:
         validation = Validation(recipe.validate_every, recipe.patience, say, material.measure)

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from coordi.artifacts import fetch, read_json
 from coordi.errors import EncoderError
-from coordi.models.encoders.names import MINI, mini_folder
+from coordi.models.encoders.names import MINI, lite_variant, mini_folder
 from coordi.models.encoders.onnx import DUAL_FORMAT
 
 Triple = tuple[float, float, float]
@@ -26,7 +26,7 @@ class BackboneConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
-    kind: Literal["mobilenet_v2", "coordi-mini", "transformers"]
+    kind: Literal["mobilenet_v2", "coordi-mini", "efficientnet-lite", "transformers"]
     origin: str
     """Where its first weights came from."""
     dim: int
@@ -38,7 +38,7 @@ class BackboneConfig(BaseModel):
     std: Triple = (0.5, 0.5, 0.5)
     """What pixels are divided by after that."""
     architecture: dict[str, Any] = {}
-    """config.json of a `transformers` model."""
+    """config.json of a `transformers` model; {"variant": n} of an EfficientNet-Lite."""
     unit_rows: bool = True
     """Whether features are scaled to length one."""
 
@@ -69,6 +69,9 @@ class Backbone(nn.Module):
         if self.config.kind == "transformers":
             return []
         tower: Any = self.tower
+        if self.config.kind == "efficientnet-lite":
+            stages: list[nn.Module] = tower.stages()
+            return stages
         network = tower.backbone if self.config.kind == "coordi-mini" else tower
         return [network.conv_stem, *network.layer]
 
@@ -77,7 +80,7 @@ class Backbone(nn.Module):
         scaled = pixels if self._as_it_is else ((pixels + 1) / 2 - self.mean) / self.std
         scaled = scaled.contiguous(memory_format=torch.channels_last)
         rows: Tensor
-        if self.config.kind == "coordi-mini":
+        if self.config.kind in {"coordi-mini", "efficientnet-lite"}:
             rows = self.tower(scaled)
         else:
             out = self.tower(pixel_values=scaled)
@@ -97,9 +100,12 @@ def _column(values: Triple) -> Tensor:
 def open_backbone(name: str, image_size: int) -> Backbone:
     """The image tower of an encoder, ready to go on learning at `image_size` pixels a side.
 
-    `name` is "coordi-mini", the folder of such an artefact, the TFLite file of a MobileNetV2, or
-    the folder or hub name of an image model of `transformers`. Raises `EncoderError` for others.
+    `name` is "coordi-mini", the folder of such an artefact, "efficientnet-lite0" to 2, the TFLite
+    file of a MobileNetV2, or the folder or hub name of an image model of `transformers`. Raises
+    `EncoderError` for others.
     """
+    if (variant := lite_variant(name)) is not None:
+        return _lite(variant, name, image_size)
     path = mini_folder() if name == MINI else Path(name).expanduser()
     if path.suffix == ".tflite":
         return _mobilenet(path, image_size)
@@ -111,8 +117,8 @@ def open_backbone(name: str, image_size: int) -> Backbone:
         return _transformers(folder, name, image_size, str(config["model_type"]))
     raise EncoderError(
         f"{name} cannot be trained end to end: its image tower is not known in torch. "
-        "Give coordi-mini, a MobileNetV2 .tflite file or an image model of transformers, or set "
-        "features=cached"
+        "Give coordi-mini, efficientnet-lite0, a MobileNetV2 .tflite file or an image model of "
+        "transformers, or set features=cached"
     )
 
 
@@ -122,6 +128,25 @@ def _mobilenet(path: Path, image_size: int) -> Backbone:
 
     config = BackboneConfig(kind="mobilenet_v2", origin=path.stem, dim=1280, image_size=image_size)
     return Backbone(config, fold_batch_norm(load_mobilenet_v2(path)))
+
+
+def _lite(variant: int, name: str, image_size: int) -> Backbone:
+    from coordi.models.encoders.efficientnet_lite import HEAD, load_pooled
+
+    if image_size % 32:
+        near = max(1, round(image_size / 32)) * 32
+        raise EncoderError(
+            f"{name} halves its pictures five times: a side of {image_size} pixels is no multiple "
+            f"of 32; set image_size={near}"
+        )
+    config = BackboneConfig(
+        kind="efficientnet-lite",
+        origin=name,
+        dim=2 * HEAD,
+        image_size=image_size,
+        architecture={"variant": variant},
+    )
+    return Backbone(config, load_pooled(variant))
 
 
 def _mini(folder: Path, name: str, image_size: int) -> Backbone:
@@ -178,6 +203,10 @@ def build_backbone(config: BackboneConfig) -> Backbone:
         from coordi.models.encoders.mini import fold_batch_norm
 
         return Backbone(config, fold_batch_norm(MobileNetV2Model(MobileNetV2Config())))
+    if config.kind == "efficientnet-lite":
+        from coordi.models.encoders.efficientnet_lite import EfficientNetLite, PooledLite
+
+        return Backbone(config, PooledLite(EfficientNetLite(config.architecture["variant"])))
     from coordi.models.encoders.pretrained import build_model
 
     return Backbone(config, build_model(config.architecture))

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from coordi.errors import EncoderError
+from coordi.models.encoders.mini import fold_batch_norm
 
 
 class Stage(NamedTuple):
@@ -44,6 +45,9 @@ SCALES = {0: (1.0, 1.0), 1: (1.0, 1.1), 2: (1.1, 1.2)}
 
 STEM, HEAD = 32, 1280
 """Channels of the first and of the last convolution, whatever the variant."""
+
+SIDE = 160
+"""Side in pixels of the pictures that the frozen encoder sees; a multiple of 32."""
 
 _EPSILON = 1e-3
 """Of batch normalisation, as the authors train it."""
@@ -75,6 +79,28 @@ class EfficientNetLite(nn.Module):
             hidden = block(hidden)
         last: Tensor = self.head(hidden)
         return last
+
+
+class PooledLite(nn.Module):
+    """Pixels (B, 3, H, W) in [−1, 1], sides multiples of 32 → rows (B, 2560), not of length one.
+
+    Mean and largest value of each channel of the last map, side by side: the mean says what the
+    picture shows, the largest value that something is shown somewhere, however small. Batch
+    normalisation is folded into the convolutions, as in the other backbones.
+    """
+
+    def __init__(self, net: EfficientNetLite) -> None:
+        super().__init__()
+        self.net = fold_batch_norm(net)
+
+    def stages(self) -> list[nn.Module]:
+        """The stem, then the blocks, from the input on."""
+        return [self.net.stem, *self.net.blocks]
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Encode a batch."""
+        maps: Tensor = self.net(pixels)
+        return torch.cat([maps.mean((2, 3)), maps.amax((2, 3))], 1)
 
 
 class ConvUnit(nn.Module):
@@ -143,6 +169,11 @@ def published_weights(variant: int) -> Path:
         )
     (file,) = Path(spec.origin).parent.glob("models/*.pth")
     return file
+
+
+def load_pooled(variant: int) -> PooledLite:
+    """The published network with its features pooled; `EncoderError` where it is not installed."""
+    return PooledLite(load_published(variant, published_weights(variant)))
 
 
 def load_published(variant: int, path: Path) -> EfficientNetLite:

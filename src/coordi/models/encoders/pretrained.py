@@ -82,6 +82,31 @@ def open_tflite(path: Path, *, dim: int | None = None) -> TowerEncoder:
     return _encoder(path.stem, path, image, None, (), dim)
 
 
+def open_lite(name: str, variant: int, *, dim: int | None = None) -> TowerEncoder:
+    """Open an EfficientNet-Lite with its published ImageNet weights as an image encoder.
+
+    Pictures are squashed to 160 × 160, so that the whole garment is seen. `EncoderError` where the
+    package of the weights is not installed.
+    """
+    require("train", "torch")
+    import torch
+    from PIL.Image import Resampling
+
+    from coordi.models.encoders.efficientnet_lite import SIDE, load_pooled, published_weights
+
+    tower = load_pooled(variant).to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+    preprocessing = Preprocessing(
+        (SIDE, SIDE), None, Resampling.BICUBIC, 1 / 255, mean=(0.5,) * 3, std=(0.5,) * 3
+    )
+
+    def run(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+        batch = torch.from_numpy(pixels).contiguous(memory_format=torch.channels_last)
+        with torch.inference_mode():
+            return _array(tower(batch))
+
+    return _encoder(name, published_weights(variant), (preprocessing, run), None, (), dim)
+
+
 def _encoder(
     name: str,
     source: Path,

@@ -3,7 +3,9 @@
 Lasserre, Rasch and Vollgraf, "Studio2Shop: from studio photo shoots to fashion articles", ICPRAM
 2018: articles are described by a static feature made elsewhere; a tower for the query photo and a
 non-linear net that matches its output with the article's feature are trained by cross-entropy on
-one matching and many random articles. Widths and what follows are our reconstruction:
+all articles that are annotated in the photo and many random ones of the whole assortment. In the
+paper the query side is a network that learns from pixels; here both sides are features of one
+frozen encoder. Widths and what follows are our reconstruction:
 
 - the tower is a residual on the query's features, scaled to length one, and begins as the identity;
 - the matching net is added to the standardised cosine similarity of tower output and article, with
@@ -20,15 +22,15 @@ from torch.nn import functional
 from coordi.models.batches import LabelSizes, PhotoBatch
 from coordi.models.retrieval.layers import zeroed
 from coordi.models.retrieval.pairs import (
-    FirstStage,
     Pair,
     Pairs,
+    PairSystem,
     choose_pairs,
     pair_features,
     pair_layers,
     pair_loss,
 )
-from coordi.models.system import RerankingSystem, SystemSettings
+from coordi.models.system import SystemSettings
 
 
 class Studio2ShopSettings(SystemSettings):
@@ -43,14 +45,13 @@ class Studio2ShopSettings(SystemSettings):
     dropout: float = Field(0.2, ge=0, lt=1)
     """Share of hidden units that are dropped while training."""
     negatives: int = Field(50, ge=1)
-    """Non-matching items of the batch, at random, for each query."""
+    """Non-matching items of all training photos, at random, for each query."""
 
 
-class Studio2Shop(RerankingSystem):
+class Studio2Shop(PairSystem):
     """Features of a query and of an article → logit that they show the same garment."""
 
     Settings: ClassVar[type[SystemSettings]] = Studio2ShopSettings
-    cached_only = True
 
     def __init__(self, feature_dim: int, sizes: LabelSizes, settings: Studio2ShopSettings) -> None:
         """As `System`."""
@@ -61,13 +62,8 @@ class Studio2Shop(RerankingSystem):
             nn.Dropout(settings.dropout),
             zeroed(nn.Linear(settings.tower, feature_dim)),
         )
-        self.first_stage = FirstStage()
         self.layers = pair_layers(feature_dim, settings.pair, settings.hidden, settings.dropout)
         self.last = zeroed(nn.Linear(settings.hidden[-1], 1))
-
-    def fit_input(self, features: Tensor) -> None:
-        """Learn how similar two photos are on average, from features (N, feature_dim)."""
-        self.first_stage.fit(features)
 
     def query(self, features: Tensor) -> Tensor:
         """The query tower: features (B, feature_dim) → unit rows beside the articles'."""
@@ -85,14 +81,18 @@ class Studio2Shop(RerankingSystem):
 
     def losses(self, features: Tensor, batch: PhotoBatch, progress: float) -> dict[str, Tensor]:  # noqa: ARG002
         """Cross-entropy on matching pairs and random ones; the articles' features stay."""
-        pairs = random_pairs(batch, self.settings.negatives)
-        logits = self.match(self.query(features)[pairs.queries], features[pairs.items].detach())
+        gallery = self.gallery(features, batch)
+        pairs = random_pairs(batch, gallery, self.settings.negatives)
+        logits = self.match(
+            self.query(features)[pairs.queries], gallery.inputs[pairs.items].detach()
+        )
         return {"pairs": pair_loss(logits, pairs.same)}
 
 
-def random_pairs(batch: PhotoBatch, negatives: int) -> Pairs:
-    """All matching pairs of a batch, and for each query `negatives` at random that do not match."""
-    at = batch.items.device
-    return choose_pairs(
-        batch, lambda queries, items: torch.rand(len(queries), len(items), device=at), negatives
-    )
+def random_pairs(batch: PhotoBatch, gallery: PhotoBatch, negatives: int) -> Pairs:
+    """All matching pairs, and for each query `negatives` at random that do not match."""
+
+    def order(queries: Tensor, items: Tensor) -> Tensor:
+        return torch.rand(len(queries), len(items), device=batch.items.device)
+
+    return choose_pairs(batch, gallery, order, negatives)

@@ -1,5 +1,6 @@
 """What the cross-domain systems are built of: a tower of two layers, and attribute heads."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -8,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from coordi.models.batches import LabelSizes, PhotoBatch
-from coordi.models.retrieval.layers import leading_directions, zeroed
+from coordi.models.retrieval.layers import leading_directions, perceptron, zeroed
 from coordi.models.system import EmbeddingSystem, SystemSettings
 
 
@@ -116,10 +117,14 @@ class TowerPerDomain(EmbeddingSystem):
 class AttributeHeads(nn.Module):
     """One softmax classifier for the category and one for each attribute, on the same rows."""
 
-    def __init__(self, width: int, sizes: LabelSizes) -> None:
+    def __init__(self, width: int, sizes: LabelSizes, hidden: Sequence[int] = ()) -> None:
+        """`hidden` are the widths of each classifier's own layers before its last."""
         super().__init__()
-        counts = [sizes.categories, *sizes.attributes.values()]
-        self.heads = nn.ModuleList(nn.Linear(width, max(1, count)) for count in counts)
+        counts = [max(1, count) for count in (sizes.categories, *sizes.attributes.values())]
+        self.heads = nn.ModuleList(
+            perceptron(width, hidden, count, 0.0) if hidden else nn.Linear(width, count)
+            for count in counts
+        )
 
     def loss(self, rows: Tensor, categories: Tensor, attributes: Tensor) -> Tensor:
         """Mean cross-entropy over the heads of which the batch knows a label.

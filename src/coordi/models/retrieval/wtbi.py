@@ -2,8 +2,9 @@
 
 Hadi Kiapour et al., "Where to Buy It: Matching Street Clothing Photos in Online Shops", ICCV
 2015: three fully connected layers, 512-512-1, on the concatenated features of a pair, trained by
-cross-entropy on match or no match with hard negatives, then fine-tuned for each category. The
-layers are as recalled, not read in the authors' source.
+cross-entropy on match or no match, then fine-tuned for each category. Non-matching items come from
+the top of the first stage's list over all training items (the paper keeps its first 1,000), which
+is what the network has to order. Widths are as recalled, not read in the authors' source.
 
 Our reconstruction where it serves a ranking:
 
@@ -24,15 +25,16 @@ from torch.nn import functional
 from coordi.models.batches import LabelSizes, PhotoBatch
 from coordi.models.retrieval.layers import zeroed
 from coordi.models.retrieval.pairs import (
-    FirstStage,
     Pair,
     Pairs,
+    PairSystem,
     choose_pairs,
     pair_features,
     pair_layers,
     pair_loss,
 )
-from coordi.models.system import RerankingSystem, SystemSettings
+from coordi.models.system import SystemSettings
+from coordi.types import RERANK_DEPTH
 
 
 class WhereToBuyItSettings(SystemSettings):
@@ -45,23 +47,23 @@ class WhereToBuyItSettings(SystemSettings):
     dropout: float = Field(0.2, ge=0, lt=1)
     """Share of hidden units that are dropped while training."""
     negatives: int = Field(8, ge=1)
-    """Non-matching items of the batch, nearest by features, for each query."""
+    """Non-matching items for each query, drawn from the first of the first stage's list."""
+    depth: int = Field(RERANK_DEPTH, ge=1)
+    """How deep in that list they are drawn: as deep as a search lets a re-ranker look."""
     tune_from: float = Field(0.7, ge=0, le=1)
     """Share of the steps after which categories have layers of their own; 1 never."""
     least_pairs: int = Field(500, ge=1)
     """Matching pairs below which a category keeps the shared layer."""
 
 
-class WhereToBuyIt(RerankingSystem):
+class WhereToBuyIt(PairSystem):
     """Features of a query and of an item → logit that they show the same garment."""
 
     Settings: ClassVar[type[SystemSettings]] = WhereToBuyItSettings
-    cached_only = True
 
     def __init__(self, feature_dim: int, sizes: LabelSizes, settings: WhereToBuyItSettings) -> None:
         """As `System`."""
         super().__init__(feature_dim, sizes, settings)
-        self.first_stage = FirstStage()
         self.layers = pair_layers(feature_dim, settings.pair, settings.hidden, settings.dropout)
         self.last = zeroed(nn.Linear(settings.hidden[-1], 1))
         self.categories = sizes.categories if sizes.categories > 1 else 0
@@ -70,10 +72,6 @@ class WhereToBuyIt(RerankingSystem):
             self.own = nn.Parameter(torch.zeros(self.categories, settings.hidden[-1]))
             self.pairs: Tensor
             self.register_buffer("pairs", torch.zeros(self.categories))
-
-    def fit_input(self, features: Tensor) -> None:
-        """Learn how similar two photos are on average, from features (N, feature_dim)."""
-        self.first_stage.fit(features)
 
     def score_pairs(self, queries: Tensor, items: Tensor) -> Tensor:
         """Features of B queries and B items, (B, feature_dim) each → logits (B,)."""
@@ -98,13 +96,14 @@ class WhereToBuyIt(RerankingSystem):
         Towards the end (`tune_from`) the last layer of the item's category learns too; until then
         its part counts for nothing. The paper tunes a whole copy of the network for each category.
         """
-        pairs = hard_pairs(features, batch, self.settings.negatives)
-        category = batch.categories[pairs.items]
-        if progress < self.settings.tune_from:
+        gallery, settings = self.gallery(features, batch), self.settings
+        pairs = hard_pairs(features, batch, gallery, settings.negatives, settings.depth)
+        category = gallery.categories[pairs.items]
+        if progress < settings.tune_from:
             category = torch.full_like(category, -1)
         elif self.training:
             self._count(category[pairs.same])
-        logits = self.logits(features[pairs.queries], features[pairs.items], category)
+        logits = self.logits(features[pairs.queries], gallery.inputs[pairs.items], category)
         parts = {"pairs": pair_loss(logits, pairs.same)}
         if self.categories:
             guess, known = self.classify(features * self.scale), batch.categories
@@ -120,10 +119,16 @@ class WhereToBuyIt(RerankingSystem):
             self.pairs += torch.bincount(known, minlength=self.categories)
 
 
-def hard_pairs(features: Tensor, batch: PhotoBatch, negatives: int) -> Pairs:
-    """All matching pairs of a batch, and each query's nearest `negatives` that do not match.
+def hard_pairs(
+    features: Tensor, batch: PhotoBatch, gallery: PhotoBatch, negatives: int, depth: int = 0
+) -> Pairs:
+    """All matching pairs, and for each query `negatives` of the `depth` nearest that do not match.
 
-    Nearness is the cosine similarity of the features (B, D), as in the first stage.
+    Nearness is the cosine similarity of the features, (B, D) of the batch and (G, D), the `inputs`
+    of the gallery, as in the first stage; no depth takes the very nearest.
     """
-    rows = features.detach()
-    return choose_pairs(batch, lambda queries, items: rows[queries] @ rows[items].T, negatives)
+
+    def order(queries: Tensor, items: Tensor) -> Tensor:
+        return features[queries].detach() @ gallery.inputs[items].detach().T
+
+    return choose_pairs(batch, gallery, order, negatives, depth)

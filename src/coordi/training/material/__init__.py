@@ -51,6 +51,9 @@ class Material(Protocol):
     def require(self, system: System) -> None:
         """Raise `RecipeError` where there is nothing that `system` could learn."""
 
+    def acquaint(self, net: Net) -> None:
+        """Let the net's system `meet` all that is learned from, where it wants to."""
+
     def batch(self, number: int, step: int) -> Any:
         """The batch of that number, over all devices, for optimiser step `step`.
 

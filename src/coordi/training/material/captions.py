@@ -163,6 +163,9 @@ class Captions:
     def require(self, system: System) -> None:
         """Every picture has a caption: there is always something to learn."""
 
+    def acquaint(self, net: Net) -> None:
+        """Nothing to meet: no system that learns from captions asks for it."""
+
     def batch(self, number: int, step: int) -> CaptionBatch:
         """Pictures of all sources, as the stage of `step` mixes them, changed at random."""
         stage, _ = self.recipe.stage_at(step)

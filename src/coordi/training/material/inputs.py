@@ -116,6 +116,9 @@ class PictureMaterial:
     def require(self, system: System) -> None:
         """Raise `RecipeError` where there is nothing to learn; here there always is."""
 
+    def acquaint(self, net: Net) -> None:
+        """Let the system meet all that is learned from, where it wants to; here none does."""
+
     def keep(self, folder: Path) -> None:
         """Write what serving needs beside the weights; here nothing."""
 

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from coordi.data.collection import Collection, PhotoRows, key_of
+from coordi.data.images import image_hash
 from coordi.models.batches import LabelSizes, PhotoBatch
 from coordi.types import Photo
 
@@ -19,14 +20,14 @@ class PhotoLabels:
     street: Tensor  # (N,) bool
     categories: Tensor  # (N,)
     attributes: Tensor  # (N, A)
+    pictures: Tensor  # (N,): photos with the same number are the same part of the same picture
     sizes: LabelSizes
 
     def batch(self, inputs: Tensor, rows: PhotoRows) -> PhotoBatch:
         """Put inputs and the labels of their rows together."""
         at = torch.from_numpy(rows)
-        return PhotoBatch(
-            inputs, self.items[at], self.street[at], self.categories[at], self.attributes[at]
-        )
+        labels = (self.items, self.street, self.categories, self.attributes, self.pictures)
+        return PhotoBatch(inputs, *(column[at] for column in labels))
 
 
 def number_labels(collection: Collection, match: str = "item") -> PhotoLabels:
@@ -51,8 +52,14 @@ def number_labels(collection: Collection, match: str = "item") -> PhotoLabels:
         torch.tensor([photo.street for photo in photos], dtype=torch.bool),
         categories,
         torch.stack([column for column, _ in columns.values()], 1) if columns else empty,
+        _numbered(photos, photos, _picture)[0],
         LabelSizes(item_count, category_count, {n: count for n, (_, count) in columns.items()}),
     )
+
+
+def _picture(photo: Photo) -> str:
+    image = photo.image
+    return f"{image.path or image_hash(image.data or b'')} {photo.box}"
 
 
 def _attribute(name: str) -> Callable[[Photo], str]:

@@ -132,6 +132,9 @@ class Masks:
         else:
             system.net.start_from(fresh_trunk(self.batch(0, 0).inputs))
 
+    def acquaint(self, net: Net) -> None:
+        """Nothing to meet: a finder learns from pixels alone."""
+
     def batch(self, number: int, step: int) -> MaskBatch:
         """Pictures of all sources by their shares, each laid on the stage's canvas at random."""
         stage, _ = self.recipe.stage_at(step)

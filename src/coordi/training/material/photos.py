@@ -147,6 +147,12 @@ class Photos(PictureMaterial):
             return None
         return self._vectors(net, spread(self.collection.train, _PROBE))
 
+    def acquaint(self, net: Net) -> None:
+        """Let the system meet all training photos, where it wants to."""
+        if type(net.system).meet is not System.meet:
+            rows = self.collection.train
+            net.system.meet(self.labels.batch(self.features(net, rows), rows))
+
     def judge(self, net: Net) -> float:
         """R@1 on the val trial."""
         assert self.recall is not None
@@ -170,10 +176,12 @@ class Photos(PictureMaterial):
         """Counts of what was learned from and chosen by."""
         photos = [self.collection.photos[row] for row in self.collection.train]
         street = sum(photo.street for photo in photos)
-        val = self.collection.val
+        val, masked = self.collection.val, _masked(self.collection)
+        cut = {"photos whose background is white": str(masked)} if masked else {}
         return {
             "collection": self.collection.name,
             "photos trained on": f"{len(photos)} ({street} from the street)",
+            **cut,
             f"different labels of {self.match!r}": str(self.sizes.items),
             "val queries, gallery": f"{len(val.query)}, {len(val.gallery)}" if val else "none",
             "hash of the training data": f"`{data_hash(photos, self.inputs.hashes)}`",
@@ -211,6 +219,11 @@ def gather(recipe: Recipe, cache: Path, say: Say) -> Photos:
     if len(train) < 2:
         raise RecipeError(f"collection {collection.name} holds no photos to learn {match!r} from")
     collection = replace(collection, train=train)
+    if recipe.system_type.before_white and not _masked(collection):
+        say(
+            f"{collection.name}: no training photo has a mask, so all keep the background, without "
+            f"which {recipe.system} learns; name the column of masks (pairs_map: {{mask: …}})"
+        )
     sampler = make_sampler(
         recipe.sampler, collection, train, batch=recipe.batch, seed=recipe.seed, key=match
     )
@@ -247,6 +260,11 @@ def _answerable(collection: Collection, val: Trial, say: Say) -> Trial:
     if left_out := int((~kept).sum()):
         say(f"{left_out} of {len(kept)} val queries have no answer in the gallery; left out")
     return replace(val, query=val.query[kept])
+
+
+def _masked(collection: Collection) -> int:
+    """Training photos that have a mask."""
+    return sum(collection.photos[row].mask is not None for row in collection.train)
 
 
 def _needed(collection: Collection) -> PhotoRows:
