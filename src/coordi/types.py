@@ -162,6 +162,54 @@ class Garment:
 
 
 @dataclass(frozen=True, slots=True)
+class Price:
+    """What a price shall be; a bound of None is open, a currency of None was not said."""
+
+    low: float | None
+    high: float | None
+    currency: str | None
+    """ISO 4217."""
+
+    @property
+    def value(self) -> str:
+        """As a chip writes it: "<50", ">20", "20-40"."""
+        if self.low is None:
+            return f"<{_short(self.high)}"
+        if self.high is None:
+            return f">{_short(self.low)}"
+        return f"{_short(self.low)}-{_short(self.high)}"
+
+
+def _short(number: float | None) -> str:
+    return f"{number or 0:.10g}"
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """One thing that a query asks for, or asks not to have."""
+
+    aspect: str
+    """One of `coordi.words.ASPECTS`, "price", "size", or "word" (an unknown one, negated)."""
+    value: str
+    """The concept's English name; for a price "<50", ">20" or "20-40"."""
+    text: str
+    """As written."""
+    start: int
+    stop: int
+    """Place of `text` in the query, in code points."""
+    negative: bool = False
+    where: str | None = None
+    """The part that this is said of ("buttons" in "red buttons"); None: the whole garment."""
+    price: Price | None = None
+
+    @property
+    def id(self) -> str:
+        """How a chip is named when it is dropped: "color:navy", "-detail:buttons", "price:<50"."""
+        part = f"@{self.where}" if self.where else ""
+        return f"{'-' if self.negative else ''}{self.aspect}:{self.value}{part}"
+
+
+@dataclass(frozen=True, slots=True)
 class Query:
     """What to search for: a picture, words, an item of the store, or several of them together."""
 
@@ -191,6 +239,8 @@ class Query:
     "words" (only items that have them) or "vectors" (only the encoder)."""
     spelling: bool = True
     """Whether words that nobody knows are searched as the nearest that the catalogue has."""
+    drop: tuple[str, ...] = ()
+    """Ids of chips (`Answer.chips`) that the words shall not mean."""
     garment: str | None = None
     """Which garment of the picture is meant: "best", a family ("top"), or a kind ("blouse"); None
     and "whole" take the picture as it is."""
@@ -267,6 +317,10 @@ class Answer:
     suggestion: str = ""
     """The text that was searched instead of the one typed, its spelling corrected; "" where it was
     searched as typed."""
+    chips: tuple[Chip, ...] = ()
+    """What the query's words were taken to mean, one by one."""
+    language: str | None = None
+    """Of the query's words, two letters; None where no word told."""
     garment: Garment | None = None
     """The garment that was cut out of the query's picture; None where that was taken whole."""
     garments: tuple[Garment, ...] = ()

@@ -8,7 +8,7 @@ import typer
 
 from coordi.cli.output import Output, printable
 from coordi.errors import CoordiError
-from coordi.types import Answer, FieldValue, Hit, ImageRef, Item, WordMatch
+from coordi.types import Answer, Chip, FieldValue, Hit, ImageRef, Item, WordMatch
 
 if TYPE_CHECKING:
     from coordi.cli.terminal import Protocol
@@ -35,11 +35,19 @@ def show_answer(
         _show_table(out, answer, offset)
     if answer.suggestion:
         out.note(f"Did you mean: {printable(answer.suggestion)}? (--as-typed searches as typed)")
+    if answer.chips:
+        out.note(f"Read as: {', '.join(map(_meaning, answer.chips))} (--drop ID takes one out)")
     for note in answer.notes:
         out.note(f"note: {printable(note)}")
     out.note(_summary(answer))
     if answer.more:
         out.note(f"More: --offset {offset + len(answer.hits)}")
+
+
+def _meaning(chip: Chip) -> str:
+    """A chip as its id, which `--drop` takes, and as it was typed where that differs."""
+    typed = "" if chip.text.casefold() == chip.value else f" (“{printable(chip.text)}”)"
+    return f"{printable(chip.id)}{typed}"
 
 
 def picture_protocol(wanted: bool | None) -> "Protocol | None":

@@ -114,6 +114,14 @@ def search(
         ),
     ] = "hybrid",
     as_typed: Annotated[bool, typer.Option("--as-typed", help="Correct no spelling.")] = False,
+    drop: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CHIP",
+            help="Something that the words shall not mean, as the answer names it: "
+            "--drop color:navy. Repeatable.",
+        ),
+    ] = None,
     rerank: RerankOption = None,
     depth: Annotated[
         int | None,
@@ -159,6 +167,7 @@ def search(
                 explain=explain,
                 by=by,
                 spelling=not as_typed,
+                drop=tuple(drop or ()),
                 # Said outright: who asks for it on words is told that it cannot be had.
                 rerank=(depth or RERANK_DEPTH) if rerank else None,
             )

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from coordi.types import Answer, Garment, Hit, Item, Problem
+from coordi.types import Answer, Chip, Garment, Hit, Item, Problem
 
 
 def item_json(item: Item) -> dict[str, Any]:
@@ -39,9 +39,17 @@ def answer_json(answer: Answer) -> dict[str, Any]:
         "without_vector": answer.without_vector,
         "notes": list(answer.notes),
         "suggestion": answer.suggestion,
+        "chips": [chip_json(chip) for chip in answer.chips],
+        "language": answer.language,
         "garment": None if answer.garment is None else garment_json(answer.garment),
         "garments": [garment_json(garment) for garment in answer.garments],
     }
+
+
+def chip_json(chip: Chip) -> dict[str, Any]:
+    """What one part of a query's words means."""
+    names = ("id", "aspect", "value", "text", "start", "stop", "negative", "where")
+    return {name: getattr(chip, name) for name in names}
 
 
 def garment_json(garment: Garment) -> dict[str, Any]:

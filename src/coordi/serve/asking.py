@@ -24,7 +24,7 @@ from coordi.serve.errors import Refused
 from coordi.serve.forms import FORM, form_fields
 from coordi.types import Box, Image, Query
 
-REPEATABLE = frozenset({"where"})
+REPEATABLE = frozenset({"where", "drop"})
 """Parameters of which several mean something."""
 
 Words = Annotated[str, StringConstraints(strip_whitespace=True, max_length=1000)]
@@ -69,6 +69,7 @@ Filters = Annotated[
     ),
 ]
 Name = Annotated[str | None, StringConstraints(min_length=1, max_length=400)]
+Chip = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 
 
 class PageParams(Asked):
@@ -118,6 +119,10 @@ class SearchParams(RankedParams):
     spelling: Annotated[
         bool, Field(description="Search words that nobody knows as the nearest known ones")
     ] = True
+    drop: Annotated[
+        list[Chip],
+        Field(max_length=100, description="Id of a chip that the words shall not mean"),
+    ] = []
     rerank: Annotated[
         int | None,
         Field(ge=0, le=1000, description="How many of the first hits the re-ranker orders"),

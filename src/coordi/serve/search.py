@@ -79,5 +79,10 @@ def _query(
     given = parts(params, image)
     if not given["weights"]:
         raise QueryError("Give words (text), a stored item (item) or a picture (POST, image).")
-    how = {"by": params.by, "spelling": params.spelling, "rerank": params.rerank}
+    how = {
+        "by": params.by,
+        "spelling": params.spelling,
+        "drop": tuple(params.drop),
+        "rerank": params.rerank,
+    }
     return ranked(params, **given, **how, garment=garment)

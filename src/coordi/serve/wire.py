@@ -14,7 +14,7 @@ from pydantic import ConfigDict, Field, with_config
 from typing_extensions import TypedDict
 
 from coordi.serve.ports import CatalogView
-from coordi.types import Facet, FieldValue, Garment, Hit, Item, PictureInfo, Query
+from coordi.types import Chip, Facet, FieldValue, Garment, Hit, Item, PictureInfo, Query
 
 log = logging.getLogger("coordi.serve")
 
@@ -181,6 +181,19 @@ class FindOut(TypedDict):
     token: Annotated[str, Field(description="The commit of the store that is served")]
 
 
+class ChipOut(TypedDict):
+    """One thing that a query's words ask for, or refuse."""
+
+    id: Annotated[str, Field(description="How `drop` names it, such as color:navy")]
+    aspect: Annotated[str, Field(description="category, color, pattern, price …")]
+    value: Annotated[str, Field(description="In English; of a price <50, >20 or 20-40")]
+    text: Annotated[str, Field(description="As written, at [start, stop) of the words searched")]
+    start: int
+    stop: int
+    negative: Annotated[bool, Field(description="Whether it shall not be")]
+    where: Annotated[str | None, Field(description="The part that it is said of, such as buttons")]
+
+
 class SearchOut(TypedDict):
     """A page of hits and how it was found."""
 
@@ -208,6 +221,11 @@ class SearchOut(TypedDict):
         str,
         Field(description='The words searched instead of those typed, corrected; "" if as typed'),
     ]
+    chips: Annotated[list[ChipOut], Field(description="What the words were taken to mean")]
+    dropped: Annotated[list[str], Field(description="Ids of the chips that `drop` named")]
+    language: Annotated[
+        str | None, Field(description="Of the words, two letters; null where none told")
+    ]
     garment: Annotated[
         GarmentOut | None,
         Field(description="What was cut out of the picture; null where it was taken whole"),
@@ -215,6 +233,20 @@ class SearchOut(TypedDict):
     garments: Annotated[
         list[GarmentOut], Field(description="All that were found, where `garment` was asked for")
     ]
+
+
+def chip_out(chip: Chip) -> ChipOut:
+    """The wire shape of a chip."""
+    return {
+        "id": chip.id,
+        "aspect": chip.aspect,
+        "value": chip.value,
+        "text": chip.text,
+        "start": chip.start,
+        "stop": chip.stop,
+        "negative": chip.negative,
+        "where": chip.where,
+    }
 
 
 def garments_out(garments: Sequence[Garment], best: Garment | None) -> list[GarmentOut]:
@@ -252,6 +284,9 @@ def found(query: Query, view: CatalogView) -> SearchOut:
         "without_vector": answer.without_vector,
         "notes": list(answer.notes),
         "suggestion": answer.suggestion,
+        "chips": [chip_out(chip) for chip in answer.chips],
+        "dropped": list(query.drop),
+        "language": answer.language,
         "garment": None if used is None else garment_out(used, best=True),
         "garments": garments_out(answer.garments, used),
     }

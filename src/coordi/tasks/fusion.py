@@ -10,7 +10,7 @@ What an item gets depends on the query, its filter and the commit alone, never o
 count for the `CANDIDATES` that match best, all others stand by likeness.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,12 @@ MOST_ALONE = 10_000
 
 CODE = 1.0
 """What an item gets that the query names by a code: more than words and likeness together."""
+
+REFUSED = -1.0
+"""What an item gets that has a word which the query refuses: it comes after those without."""
+
+MOST_REFUSED = 10_000
+"""Such items that are put behind."""
 
 Rows = NDArray[np.int64]
 Scores = NDArray[np.float64]
@@ -61,9 +67,11 @@ class Fusion:
     """Cosine that is usual here."""
     spread: float = 1.0
     """Standard deviation of the cosines."""
+    refused: Rows = field(default_factory=lambda: np.empty(0, np.int64))
+    """Main rows that have words which the query refuses, rising."""
 
     def parts(self, rows: Rows, cosines: Cosines) -> dict[str, Scores]:
-        """What some main rows get: (m,) each of "words", "likeness" and "code"."""
+        """What some main rows get: (m,) each of "words", "likeness", "code" and "refused"."""
         place = np.searchsorted(self.rows, rows)
         place[place == len(self.rows)] = 0
         there = self.rows[place] == rows if len(self.rows) else np.zeros(len(rows), np.bool_)
@@ -74,12 +82,12 @@ class Fusion:
             "words": self.weight * shares,
             "likeness": (1 - self.weight) * likeness,
             "code": CODE * codes,
+            "refused": np.where(np.isin(rows, self.refused), REFUSED, 0.0),
         }
 
     def scores(self, rows: Rows, cosines: Cosines) -> Scores:
         """What some main rows rank by (m,)."""
-        parts = self.parts(rows, cosines)
-        return np.asarray(parts["words"] + parts["likeness"] + parts["code"])
+        return np.asarray(sum(self.parts(rows, cosines).values()), np.float64)
 
     def passing(self, rows: Rows) -> NDArray[np.bool_]:
         """Which of some main rows no lowest cosine keeps out: they have what was asked for."""
@@ -101,7 +109,8 @@ def fuse(
     named = words.coded(reading.text)
     rows = index.rows_at(positions)
     coded = _passing(index.rows_at(named), query.where, index)
-    if not (rows >= 0).any() and not len(coded):
+    refused = _refused(reading, words, index, query.where)
+    if not (rows >= 0).any() and not len(coded) and not len(refused):
         return None
     found = _merged(rows, scores, coded)
     best = float(found[1].max(initial=0.0)) or 1.0
@@ -110,8 +119,15 @@ def fuse(
         every = words.find(reading.groups, most, query.where, every=True)[0]
         full = np.isin(found[0], index.rows_at(every))
     counts = 1.0 if alone else weight * reading.known * text_share
-    fusion = Fusion(found[0], found[1] / best, found[2], full, counts, alone)
+    fusion = Fusion(found[0], found[1] / best, found[2], full, counts, alone, refused=refused)
     return fusion if alone else _measured(fusion, index, vector)
+
+
+def _refused(reading: Reading, words: WordIndex, index: Index, where: str | None) -> Rows:
+    """Rows that have anything that the query refuses, rising."""
+    found = [index.rows_at(words.find([g], MOST_REFUSED, where)[0]) for g in reading.refused]
+    rows = np.unique(np.concatenate(found)) if found else np.empty(0, np.int64)
+    return rows[rows >= 0]
 
 
 def _passing(rows: Rows, where: str | None, index: Index) -> Rows:

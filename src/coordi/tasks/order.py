@@ -95,7 +95,8 @@ def by_likeness(aim: Aim) -> Order:
     vector = aim.vector
 
     def order(depth: int) -> tuple[Rows, Vector, bool, str]:
-        wanted = depth + (own >= 0)
+        # Those that are put behind take no place of those that stay.
+        wanted = depth + (own >= 0) + (0 if fusion is None else len(fusion.refused))
         found = index.nearest(vector, wanted, query.where)
         rows, scores = found.rows, found.scores
         exhausted = len(rows) < wanted

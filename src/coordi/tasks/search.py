@@ -20,6 +20,7 @@ from coordi.tasks.order import (
     by_rows,
     sorted_by,
 )
+from coordi.tasks.prices import priced
 from coordi.tasks.reading import Reading, read
 from coordi.tasks.rerank import check_origin, depth_of, reorder
 from coordi.tasks.synonyms import Synonyms
@@ -47,6 +48,12 @@ MOST_SHOWN = 80
 
 Vector = NDArray[np.float32]
 
+
+UNLIKE = "unlike"
+"""The part of a query that its words refuse ("without buttons")."""
+
+AWAY = -0.5
+"""Weight of that beside the words."""
 
 BY = ("hybrid", "words", "vectors")
 """What `Query.by` may be."""
@@ -88,8 +95,9 @@ def search(
         return Answer((), 0, 0, encoder.name, encoder.fingerprint, "exact", token=store.token)
     words = _words(query, store)
     reading = _reading(query, words, synonyms)
+    query, unpriced = priced(query, reading.chips, store, index)
     parts = _parts(query, index, encoder, reading)
-    vector, scaled = combine(parts, query.weights) if parts else (None, {})
+    vector, scaled = combine(parts, _weights(query)) if parts else (None, {})
     encoded = perf_counter()
     aim = Aim(query, index, vector, _fusion(query, words, index, encoder, reading, vector, weight))
     page = find(aim, keys=store.keys, depth=depth, reranker=reranker)
@@ -114,8 +122,10 @@ def search(
         page.reranked,
         token=store.token,
         without_vector=store.count() - index.total,
-        notes=_notes(query, encoder, words, reading, aim.fusion),
+        notes=(*unpriced, *_notes(query, encoder, words, reading, aim.fusion)),
         suggestion=reading.suggestion,
+        chips=reading.chips,
+        language=reading.language,
     )
 
 
@@ -132,9 +142,9 @@ def _words(query: Query, store: Snapshot) -> WordIndex | None:
 def _reading(query: Query, words: WordIndex | None, synonyms: Synonyms | None) -> Reading:
     """A query's words as they are searched."""
     text = _text(query)
-    if words is None:
-        return Reading(text)
-    return read(text, words, spelling=query.spelling, synonyms=synonyms)
+    if not text:
+        return Reading("")
+    return read(text, words, spelling=query.spelling, drop=query.drop, synonyms=synonyms)
 
 
 def _fusion(
@@ -279,15 +289,17 @@ def matching(
     index = store.index(encoder.fingerprint)
     words = _words(query, store)
     reading = _reading(query, words, synonyms)
+    query, _ = priced(query, reading.chips, store, index)
     if (
         query.min_score is None
+        and not any(chip.aspect == "price" for chip in reading.chips)
         and query.item is None
         and query.by != "words"
         and not (_text(query) and "text" not in encoder.modalities)
     ):
         return None
     parts = _parts(query, index, encoder, reading)
-    vector = combine(parts, query.weights)[0] if parts else None
+    vector = combine(parts, _weights(query))[0] if parts else None
     fusion = _fusion(query, words, index, encoder, reading, vector, WORDS)
     aim = Aim(query, index, vector, fusion)
     return index.positions(by_rows(aim, aim.candidates())(index.total)[0])
@@ -348,10 +360,17 @@ def _parts(query: Query, index: Index, encoder: Encoder, reading: Reading) -> di
             _needs(encoder, "text", "words")
         if "text" in encoder.modalities:
             parts["text"] = encoder.encode_texts([reading.text])[0]
+    if reading.unlike and query.by != "words" and "text" in encoder.modalities:
+        parts[UNLIKE] = encoder.encode_texts([reading.unlike])[0]
     if query.item is not None:
         row = index.row(query.item)
         parts["item"] = index.vectors(np.array([row], dtype=np.int64))[0]
     return parts
+
+
+def _weights(query: Query) -> dict[str, float]:
+    """The weight of each part, that of what words refuse too."""
+    return {**query.weights, UNLIKE: AWAY * query.weights.get("text", 1.0)}
 
 
 def _needs(encoder: Encoder, modality: str, what: str) -> None:

@@ -1,16 +1,13 @@
 """coordi's packaged fashion vocabulary in nine languages, and what a query's words mean."""
 
-from coordi.words.numbers import Price
 from coordi.words.synonyms import Term, synonyms_of, terms
-from coordi.words.understanding import Chip, Understood, understand, without
+from coordi.words.understanding import Understood, understand, without
 from coordi.words.vocabulary import ASPECTS, LANGUAGES, Concept, by_id, concepts
 
 __all__ = [
     "ASPECTS",
     "LANGUAGES",
-    "Chip",
     "Concept",
-    "Price",
     "Term",
     "Understood",
     "by_id",

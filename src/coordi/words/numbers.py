@@ -1,33 +1,10 @@
 """Prices and sizes in a query: "under 50", 3万円以下, "zwischen 20 und 40 Euro", "size M"."""
 
 import re
-from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
 
-
-@dataclass(frozen=True, slots=True)
-class Price:
-    """What a price shall be; a bound of None is open, a currency of None was not said."""
-
-    low: float | None
-    high: float | None
-    currency: str | None
-    """ISO 4217."""
-
-    @property
-    def value(self) -> str:
-        """As a chip writes it: "<50", ">20", "20-40"."""
-        if self.low is None:
-            return f"<{_short(self.high)}"
-        if self.high is None:
-            return f">{_short(self.low)}"
-        return f"{_short(self.low)}-{_short(self.high)}"
-
-
-def _short(number: float | None) -> str:
-    return f"{number or 0:.10g}"
-
+from coordi.types import Price
 
 _CURRENCIES = {
     "EUR": "€ eur euro euros ユロ ユーロ 유로 欧元",

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
+from coordi.types import Chip
 from coordi.words.matching import Piece, pieces
 from coordi.words.normal import read
-from coordi.words.understanding import Chip, Understood, meaning
+from coordi.words.understanding import Understood, meaning
 from coordi.words.vocabulary import Concept
 
 

@@ -4,41 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from coordi.types import Chip
 from coordi.words.english import rendered, said, trimmed
 from coordi.words.matching import Piece, guess
 from coordi.words.negation import denied
 from coordi.words.normal import Normal, read
-from coordi.words.numbers import Price, Said, numbers
+from coordi.words.numbers import Said, numbers
 from coordi.words.vocabulary import Concept, by_id
 
 PARTS = frozenset({"detail", "neckline"})
 """Aspects that are parts of a garment and can have a colour or a fabric of their own."""
 _SAID_OF = frozenset({"color", "pattern", "fabric"})
-
-
-@dataclass(frozen=True, slots=True)
-class Chip:
-    """One thing that a query asks for, or asks not to have."""
-
-    aspect: str
-    """One of `ASPECTS`, "price", "size", or "word" (an unknown word that is negated)."""
-    value: str
-    """The concept's English name; for a price "<50", ">20" or "20-40"."""
-    text: str
-    """As written."""
-    start: int
-    stop: int
-    """Place of `text` in the query, in code points."""
-    negative: bool = False
-    where: str | None = None
-    """The part that this is said of ("buttons" in "red buttons"); None: the whole garment."""
-    price: Price | None = None
-
-    @property
-    def id(self) -> str:
-        """How a chip is named when it is dropped: "color:navy", "-detail:buttons", "price:<50"."""
-        part = f"@{self.where}" if self.where else ""
-        return f"{'-' if self.negative else ''}{self.aspect}:{self.value}{part}"
 
 
 @dataclass(frozen=True, slots=True)
