@@ -181,6 +181,13 @@ class FindOut(TypedDict):
     token: Annotated[str, Field(description="The commit of the store that is served")]
 
 
+class KeptOut(TypedDict):
+    """A photo that is kept."""
+
+    id: Annotated[str, Field(description="What to search with: GET /v1/search?query=ID")]
+    expires: Annotated[str, Field(description="When it goes at the latest: ISO 8601, UTC")]
+
+
 class SearchOut(TypedDict):
     """A page of hits and how it was found."""
 
