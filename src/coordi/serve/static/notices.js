@@ -38,17 +38,19 @@ export function showFailure(place, error, asked, on) {
   show(place, "broken", title, words, next.filter(Boolean));
 }
 
+const isAimless = (note) => note.includes("means nothing");
+
 // Whether even the best of an answer has nothing to do with what was asked: its order means nothing,
 // or no hit is nearer than the service's `floor`, or than chance where it names none.
 export function isFar({ hits = [], notes = [], floor = 0, browse = false }) {
   if (browse || !hits.length) return false;
   const best = Math.max(...hits.map(({ score }) => score ?? 1));
-  return notes.some((note) => note.includes("means nothing")) || (best <= floor && !hits.some(({ words }) => words?.length));
+  return notes.some(isAimless) || (best <= floor && !hits.some(({ words }) => words?.length));
 }
 
-function far(asked) {
+function far(asked, why) {
   const advice = asked.photo ? "Choose another garment of the photo, frame one closely, or say it in words." : "Try other words, a kind and a colour for example, or show a photo.";
-  return h("div", { class: "remark far" }, h("h3", {}, "Nothing like this here"), h("p", {}, `What is nearest is shown, but it is far from what you asked. ${advice}`));
+  return h("div", { class: "remark far" }, h("h3", {}, "Nothing like this here"), h("p", {}, why ?? `What is nearest is shown, but it is far from what you asked. ${advice}`));
 }
 
 // “Did you mean”: what was searched, and the way back to what was typed.
@@ -61,7 +63,7 @@ const meant = (suggestion, typed, onTyped) =>
 export function showRemarks(place, found, asked, on, currencies = []) {
   const { notes = [], without_vector: missing = 0, total = 0, suggestion = "" } = found;
   // The service says in a note too what it searched instead.
-  const all = notes.filter((note) => !suggestion || !note.includes(`“${suggestion}” instead of`));
+  const all = notes.filter((note) => !isAimless(note) && !(suggestion && note.includes(`“${suggestion}” instead of`)));
   if (missing && !found.browse) {
     all.push(`${formatCount(missing)} of ${formatCount(total + missing)} items have no vector of this encoder yet, so they cannot be found.`);
   }
@@ -70,7 +72,7 @@ export function showRemarks(place, found, asked, on, currencies = []) {
   }
   place.replaceChildren(
     ...(suggestion ? [meant(suggestion, asked.words, on.asTyped)] : []),
-    ...(isFar(found) ? [far(asked)] : []),
+    ...(isFar(found) ? [far(asked, notes.find(isAimless))] : []),
     ...all.map((words) => h("p", { class: "remark" }, words)),
   );
 }

@@ -33,7 +33,7 @@ export function createPanel(photo, box, on) {
   const part = h("p", { class: "query-part" });
   const close = h("button", { type: "button", class: "round", "aria-label": "Remove the photo", title: "Remove the photo", onclick: on.removePhoto }, icon("close"));
   if (!photo.width) {
-    const words = photo.fetching ? "Fetching the photo …" : "This browser cannot show the file.";
+    const words = photo.fetching ? "Fetching the photo …" : photo.blob ? "This browser cannot show the file." : "The photo cannot be shown any more.";
     return { element: h("div", {}, h("div", { class: "query-head" }, h("div", { class: "query-words" }, title), close), h("p", { class: "crop-help" }, words)), show() {} };
   }
   const element = h("div", { class: "panel" });
@@ -66,7 +66,7 @@ export function createPanel(photo, box, on) {
     show(next) {
       crop.put(boxOf(next));
       thumb.show(boxOf(next));
-      dots?.mark(next);
+      dots?.mark(chosenGarment(photo, next));
       whole.setAttribute("aria-pressed", String(!next));
       whole.hidden = !dots && !next;
       part.textContent = photo.garments ? partOf(photo, next) : "Looking for garments …";

@@ -54,4 +54,19 @@ export function boxOf(text) {
   return right ? box : [0, 0, 1, 1];
 }
 
-export const chosenGarment = (photo, box) => photo?.garments?.find(({ frame }) => frame === box) ?? null;
+const SAME = 0.75; // intersection over union from which a box is a garment's own
+
+// The garment that a part of the photo shows: its box may have been moved a little, and is found a
+// little elsewhere on the small picture that the service keeps.
+export function chosenGarment(photo, box) {
+  if (!box) return null;
+  const shared = (photo?.garments ?? []).map((garment) => [overlap(boxOf(garment.frame), boxOf(box)), garment]);
+  const [most, garment] = shared.sort(([a], [b]) => b - a)[0] ?? [0, null];
+  return most >= SAME ? garment : null;
+}
+
+function overlap(a, b) {
+  const area = ([left, top, right, bottom]) => Math.max(0, right - left) * Math.max(0, bottom - top);
+  const both = area([Math.max(a[0], b[0]), Math.max(a[1], b[1]), Math.min(a[2], b[2]), Math.min(a[3], b[3])]);
+  return both / (area(a) + area(b) - both);
+}

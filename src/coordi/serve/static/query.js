@@ -23,7 +23,7 @@ export function showQuery(place, state, photo, liked, on) {
     delete place.dataset.shows;
     return;
   }
-  const shows = photo ? `photo ${photo.key} ${photo.width} ${photo.garments?.length}` : `item ${state.like} ${liked ? "" : "…"}`;
+  const shows = photo ? `photo ${photo.key} ${photo.width} ${photo.fetching} ${photo.garments?.length}` : `item ${state.like} ${liked ? "" : "…"}`;
   if (place.dataset.shows !== shows) {
     place.dataset.shows = shows;
     panel = photo ? createPanel(photo, state.box, on) : null;

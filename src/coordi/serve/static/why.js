@@ -4,7 +4,7 @@ import { h } from "./dom.js";
 import { fieldName, formatScore, formatShare } from "./format.js";
 
 const PARTS = { image: "Your photo", text: "Your words", item: "The item you chose" };
-const FUSION = { words: "Your words in its own", likeness: "Likeness", code: "Its code or id" };
+const FUSION = { words: "Your words that it has", likeness: "More alike than most", code: "Its code or id" };
 
 const row = (name, value, kind = "why-row") => h("div", { class: kind }, h("dt", {}, name), h("dd", {}, value));
 const total = (name, value) => row(name, h("span", {}, value), "why-row total");
@@ -42,7 +42,7 @@ export function reasons(hit) {
     h("dl", {}, bars(parts, PARTS), total("Likeness", formatScore(hit.score)), sure ? total("Match", formatShare(hit.match)) : null),
     h("p", {}, "Likeness is the cosine similarity of the two: 1 is the same, 0 has nothing to do with it."),
     sure ? h("p", {}, "Match is how sure the re-ranker is that both show the same garment; it orders the first hits.") : null,
-    fused ? h("dl", {}, bars(fusion, FUSION), total("Place", formatScore(hit.fused))) : null,
-    fused ? h("p", {}, "It stands in its place by its words and by how much more alike it is than most.") : null,
+    fused ? h("dl", {}, bars(fusion, FUSION), total("Together", formatScore(hit.fused))) : null,
+    fused ? h("p", {}, "Both together give it its place among the hits.") : null,
   );
 }
