@@ -108,12 +108,12 @@ def test_a_chosen_photo(page, engine):
     page.set_input_files("#file", photo("shirt", "blue"))
     expect(page.get_by_role("heading", name="Like your photo")).to_be_visible()
     expect(first_name(page)).to_have_text("Blue shirt")
-    expect(page.get_by_alt_text("Your photo")).to_be_visible()
+    expect(page.get_by_role("heading", name="Your photo", exact=True)).to_be_visible()
     page.get_by_role("button", name="Remove the photo").click()
     expect(page.get_by_role("heading", name="Seen it somewhere?")).to_be_visible()
     page.go_back()
     expect(first_name(page)).to_have_text("Blue shirt")
-    expect(page.get_by_alt_text("Your photo")).to_be_visible()
+    expect(page.get_by_role("heading", name="Your photo", exact=True)).to_be_visible()
 
 
 HAND_OVER = """([kind, data]) => {
@@ -491,7 +491,7 @@ REACH = """() => [...document.querySelectorAll("button, .chips .choice, input[ty
 def test_everything_has_a_name_and_can_be_hit(page):
     opened(page)
     page.set_input_files("#file", photo())
-    expect(page.get_by_alt_text("Your photo")).to_be_visible()
+    expect(page.get_by_role("heading", name="Your photo", exact=True)).to_be_visible()
     search(page, "dress")
     expect(page.locator("#gallery")).to_have_attribute("aria-busy", "false")
     assert page.evaluate(NAMELESS) == []

@@ -1,4 +1,4 @@
-"""The page's photo searches: dots, the crop box that starts from them, addresses, a phone's view."""
+"""The page's photo searches: dots, the box that starts from them, addresses, a phone's view."""
 
 import re
 
