@@ -165,6 +165,7 @@ def test_photo_and_words_are_balanced(page, engine):
 def test_crop_by_keyboard(page, engine):
     opened(page)
     page.set_input_files("#file", photo())
+    expect(page).to_have_url(re.compile("query="))  # what is on it is known
     corner = page.get_by_role("button", name="Top left corner of the box")
     corner.focus()
     for _ in range(3):
@@ -182,6 +183,7 @@ def test_crop_by_keyboard(page, engine):
 def test_crop_by_mouse(page, engine):
     opened(page)
     page.set_input_files("#file", photo())
+    expect(page).to_have_url(re.compile("query="))  # what is on it is known
     stage = page.locator(".crop").bounding_box()
     page.mouse.move(stage["x"] + stage["width"] - 4, stage["y"] + stage["height"] - 4)
     page.mouse.down()
