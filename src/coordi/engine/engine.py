@@ -367,7 +367,7 @@ class Engine:
         It holds the pixels alone: no place, camera or date. Raises as `decode`.
         """
         image = decoding.shared().decode(data, target=side, max_pixels=max_pixels)
-        return thumbnail(image, side)
+        return thumbnail(image, side, quality=95)  # it is searched with, not only shown
 
     def close(self) -> None:
         """Let go of the store."""
