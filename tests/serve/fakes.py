@@ -117,6 +117,13 @@ class FakeEngine:
         vectors = {"0" * 16: len(self.items) - self.without_vector}
         return FakeStats(len(self.items), vectors, f"commit-{self.views}")
 
+    def shrink(self, data, side, *, max_pixels=50_000_000):
+        picture = Pillow.fromarray(self.decode(data, max_pixels=max_pixels))
+        picture.thumbnail((side, side))
+        out = io.BytesIO()
+        picture.save(out, "JPEG")
+        return out.getvalue()
+
     def find(self, image):
         self.looked_at.append(image.shape)
         return self.garments

@@ -230,15 +230,15 @@ def encode_jpeg(image: Image, *, quality: int = 90) -> bytes:
     return out.getvalue()
 
 
-def thumbnail(image: Image, side: int) -> bytes:
+def thumbnail(image: Image, side: int, *, quality: int = 85) -> bytes:
     """Write a picture as a JPEG file no wider or higher than `side` pixels; never enlarges."""
     height, width = image.shape[:2]
     scale = min(1.0, side / max(height, width))
     if scale == 1.0:
-        return encode_jpeg(image, quality=85)
+        return encode_jpeg(image, quality=quality)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     small = Pillow.fromarray(image).resize(size, Pillow.Resampling.LANCZOS, reducing_gap=3.0)
-    return encode_jpeg(np.asarray(small), quality=85)
+    return encode_jpeg(np.asarray(small), quality=quality)
 
 
 def data_url(ref: ImageRef, side: int, box: Box | None = None) -> str:

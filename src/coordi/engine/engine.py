@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from coordi.data import decoding
-from coordi.data.images import MAX_PIXELS
+from coordi.data.images import MAX_PIXELS, thumbnail
 from coordi.engine.pictures import Pictures
 from coordi.engine.shuffle import Shuffle
 from coordi.engine.synonyms import ShopSynonyms
@@ -360,6 +360,14 @@ class Engine:
         if garments:
             target = max(GARMENTS_SIDE, 2 * target)
         return decoding.shared().decode(data, target=target, box=box, max_pixels=max_pixels)
+
+    def shrink(self, data: bytes, side: int, *, max_pixels: int = MAX_PIXELS) -> bytes:
+        """A JPEG of an uploaded picture, upright, no side longer than `side` pixels.
+
+        It holds the pixels alone: no place, camera or date. Raises as `decode`.
+        """
+        image = decoding.shared().decode(data, target=side, max_pixels=max_pixels)
+        return thumbnail(image, side, quality=95)  # it is searched with, not only shown
 
     def close(self) -> None:
         """Let go of the store."""

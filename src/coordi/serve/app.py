@@ -11,6 +11,7 @@ from coordi.serve.lanes import Lanes
 from coordi.serve.limits import BodyLimit, Limits
 from coordi.serve.page import add_page
 from coordi.serve.ports import SearchEngine
+from coordi.serve.queries import Shelf, query_routes
 from coordi.serve.readiness import Readiness
 from coordi.serve.search import search_routes
 from coordi.serve.system import system_routes
@@ -27,7 +28,7 @@ def create_app(
     besides localhost, and which other pages may ask it; none by default.
     """
     limits = limits or Limits()
-    lanes, readiness = Lanes(limits), Readiness(engine)
+    lanes, readiness, shelf = Lanes(limits), Readiness(engine), Shelf(limits)
     # Swagger's and ReDoc's pages load their scripts from another host, so they stay off.
     app = FastAPI(
         title="coordi",
@@ -37,8 +38,9 @@ def create_app(
         redoc_url=None,
     )
     for routes in (  # looked through in this order: what is asked most comes first
-        search_routes(engine, limits, lanes),
+        search_routes(engine, limits, lanes, shelf),
         find_routes(engine, limits, lanes),
+        query_routes(engine, limits, lanes, shelf),
         item_routes(engine, limits, lanes),
         system_routes(engine, limits, lanes, readiness),
     ):

@@ -158,14 +158,19 @@ class FacetParams(Asked):
         return self
 
 
-class FindForm(Asked):
-    """A picture, or a part of one."""
+Garment = Annotated[
+    str | None,
+    Field(
+        max_length=40,
+        description="Which garment of the picture: best, a family (top, outer, dress, bottom, "
+        "shoes, bag …) or a kind (blouse …); whole, the default, takes the picture as it is",
+    ),
+]
 
-    image: Annotated[
-        bytes | None,
-        Field(description="A picture"),
-        WithJsonSchema({"type": "string", "format": "binary"}),
-    ] = None
+
+class Crop(Asked):
+    """A part of a picture."""
+
     box: Annotated[
         str | None,
         Field(
@@ -173,16 +178,6 @@ class FindForm(Asked):
             examples=["0.1,0.2,0.9,0.8"],
         ),
     ] = None
-
-    @validator("image", mode="before")
-    @classmethod
-    def _image_is_a_file(cls, image: Any) -> Any:
-        if isinstance(image, str):
-            raise ValueError(
-                "send the picture itself as a file of the form, not its name or address "
-                "(curl: -F image=@photo.jpg)"
-            )
-        return image
 
     @validator("box")
     @classmethod
@@ -195,18 +190,56 @@ class FindForm(Asked):
         return _as_box(self.box) if self.box else None
 
 
-class SearchForm(SearchParams, FindForm):
+class FindForm(Crop):
+    """A picture, or a part of one."""
+
+    image: Annotated[
+        bytes | None,
+        Field(description="A picture"),
+        WithJsonSchema({"type": "string", "format": "binary"}),
+    ] = None
+
+    @validator("image", mode="before")
+    @classmethod
+    def _image_is_a_file(cls, image: Any) -> Any:
+        if isinstance(image, str):
+            raise ValueError(
+                "send the picture itself as a file of the form, not its name or address "
+                "(curl: -F image=@photo.jpg)"
+            )
+        return image
+
+
+class KeepForm(FindForm):
+    """A picture to keep for later searches, and what of it they are about."""
+
+    garment: Garment = None
+
+
+class Kept(SearchParams, Crop):
+    """A search that may also have a picture that is kept (POST /v1/queries)."""
+
+    query: Annotated[
+        str | None,
+        Field(
+            description="Id of a picture that is kept (POST /v1/queries)",
+            pattern=r"^[A-Za-z0-9_-]{22}$",
+        ),
+    ] = None
+    garment: Garment = None
+    image_weight: Weight = 1.0
+
+    @model_validator(mode="after")
+    def _parts_of_a_picture(self) -> Self:
+        if self.query is None and (self.box or self.garment):
+            raise ValueError("box and garment are about a picture: give query too, or send one")
+        return self
+
+
+class SearchForm(SearchParams, KeepForm):
     """A search that may also have a picture."""
 
     image_weight: Weight = 1.0
-    garment: Annotated[
-        str | None,
-        Field(
-            max_length=40,
-            description="Which garment of the picture: best, a family (top, outer, dress, bottom, "
-            "shoes, bag …) or a kind (blouse …); whole, the default, takes the picture as it is",
-        ),
-    ] = None
 
 
 def _as_box(text: str) -> Box:

@@ -65,6 +65,7 @@ HTTP_CODES = {
     404: "not_found",
     405: "method_not_allowed",
     408: "timeout",
+    410: "gone",
     413: "too_large",
     415: "unsupported_media_type",
     421: "wrong_host",
@@ -149,7 +150,9 @@ async def failure_response(
 async def _invalid(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
-    place = [part for part in first["loc"] if part not in ("query", "path", "body")]
+    where, *rest = first["loc"]
+    # Where it stands goes first; a parameter may have the same name.
+    place = rest if where in ("query", "path", "body") else [where, *rest]
     field = ".".join(part for part in place if isinstance(part, str))[:100] or None
     message = str(first["msg"]).removeprefix("Value error, ")
     return error_response(422, "invalid", f"{field}: {message}" if field else message, field)

@@ -10,6 +10,7 @@ from coordi.serve.lanes import Lanes
 from coordi.serve.limits import Limits
 from coordi.serve.ports import SearchEngine
 from coordi.serve.search import picture
+from coordi.serve.uploads import check_size
 from coordi.serve.wire import FindOut, garments_out
 
 
@@ -21,6 +22,7 @@ def find_routes(engine: SearchEngine, limits: Limits, lanes: Lanes) -> APIRouter
     async def find(request: Request) -> Response:
         """Find the garments of a picture: what each is, where, and how certain that is."""
         form = await asked_in_form(request, FindForm)
+        check_size(form, limits)
 
         def make() -> FindOut:
             image = picture(form, engine, limits, garments=True)

@@ -46,6 +46,12 @@ class Limits:
     """An answer of which nothing is read."""
     uploading_bytes: int = 200_000_000
     """Bytes of all bodies under way together."""
+    kept: int = 256
+    """Photos that are kept for searches by an id; the longest unused makes room for a new one."""
+    kept_bytes: int = 64_000_000
+    """Bytes of them together, as they are kept: small JPEGs."""
+    kept_seconds: float = 3600.0
+    """How long each is kept."""
 
     def too_large(self) -> str:
         """The sentence for an upload over the byte limit."""

@@ -75,6 +75,9 @@ class SearchEngine(Protocol):
         With `garments`, large enough to find them.
         """
 
+    def shrink(self, data: bytes, side: int, /, *, max_pixels: int = ...) -> bytes:
+        """A JPEG of an uploaded picture, no side longer than `side`, without its metadata."""
+
     def find(self, image: Image, /) -> tuple[Garment, ...]:
         """The garments of a picture, the largest first."""
 

@@ -4,10 +4,12 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from coordi import types
-from coordi.errors import ImageError, QueryError
+from coordi.errors import QueryError
 from coordi.serve.answering import DirectRoute, answer
 from coordi.serve.asking import (
     FindForm,
+    KeepForm,
+    Kept,
     SearchForm,
     SearchParams,
     asked,
@@ -17,23 +19,27 @@ from coordi.serve.asking import (
     parts,
     ranked,
 )
-from coordi.serve.errors import Refused
 from coordi.serve.items import check_page
 from coordi.serve.lanes import Lanes
 from coordi.serve.limits import Limits
 from coordi.serve.ports import SearchEngine
+from coordi.serve.queries import Shelf, kept_form
+from coordi.serve.uploads import check_size, reading
 from coordi.serve.wire import SearchOut, found
 
 
-def search_routes(engine: SearchEngine, limits: Limits, lanes: Lanes) -> APIRouter:
+def search_routes(engine: SearchEngine, limits: Limits, lanes: Lanes, shelf: Shelf) -> APIRouter:
     """Routes that search `engine`."""
     routes = APIRouter(tags=["search"], route_class=DirectRoute)
 
-    @routes.get("/search", response_model=SearchOut, openapi_extra=described(SearchParams))
+    @routes.get("/search", response_model=SearchOut, openapi_extra=described(Kept))
     async def search(request: Request) -> Response:
-        """Search by words, by a stored item, or by both."""
-        params = asked(request, SearchParams)
+        """Search by words, by a stored item, by a photo that is kept, or by several of them."""
+        params = asked(request, Kept)
         check_page(params, limits)
+        photo = kept_form(params, shelf)
+        if photo is not None:
+            return await answer(lanes.photos, lambda: _by_picture(params, photo))
         query = _query(params)
         return await answer(lanes.searches, lambda: found(query, engine.view()))
 
@@ -42,12 +48,12 @@ def search_routes(engine: SearchEngine, limits: Limits, lanes: Lanes) -> APIRout
         """Search by a picture, alone or together with words and an item."""
         form = await asked_in_form(request, SearchForm)
         check_page(form, limits)
+        check_size(form, limits)
+        return await answer(lanes.photos, lambda: _by_picture(form, form))
 
-        def make() -> SearchOut:
-            image = picture(form, engine, limits, garments=form.garment is not None)
-            return found(_query(form, image, form.garment), engine.view())
-
-        return await answer(lanes.photos, make)
+    def _by_picture(params: SearchParams, photo: KeepForm) -> SearchOut:
+        image = picture(photo, engine, limits, garments=photo.garment is not None)
+        return found(_query(params, image, photo.garment), engine.view())
 
     return routes
 
@@ -58,19 +64,11 @@ def picture(
     """The picture of a form, large enough to find garments in where they are asked for."""
     if form.image is None:
         return None
-    if len(form.image) > limits.upload_bytes:
-        raise Refused(413, "too_large", limits.too_large(), "image")
     # Only who asks for garments says so: an engine of others need not know the word.
     more = {"garments": True} if garments else {}
     box, most = form.crop(), limits.upload_pixels
-    try:
+    with reading():
         return engine.decode(form.image, box=box, max_pixels=most, **more)
-    except ImageError as error:
-        # The one error of a picture that is about what was sent, and not about a file here.
-        message = str(error)
-        if "/" in message or "\\" in message:
-            raise
-        raise Refused(422, "bad_image", message, "image") from None
 
 
 def _query(

@@ -194,6 +194,13 @@ class ChipOut(TypedDict):
     where: Annotated[str | None, Field(description="The part that it is said of, such as buttons")]
 
 
+class KeptOut(TypedDict):
+    """A photo that is kept."""
+
+    id: Annotated[str, Field(description="What to search with: GET /v1/search?query=ID")]
+    expires: Annotated[str, Field(description="When it goes at the latest: ISO 8601, UTC")]
+
+
 class SearchOut(TypedDict):
     """A page of hits and how it was found."""
 

@@ -30,7 +30,9 @@ async function call(address, options = {}) {
 const query = (values) => {
   const out = new URLSearchParams();
   for (const [key, value] of Object.entries(values)) {
-    if (value !== "" && value !== null && value !== undefined) out.set(key, value);
+    for (const one of Array.isArray(value) ? value : [value]) {
+      if (one !== "" && one !== null && one !== undefined) out.append(key, one);
+    }
   }
   return out;
 };
@@ -66,11 +68,16 @@ export function results(state, photo, garments, offset, signal) {
     text: state.q,
     item: state.like,
     explain: true,
+    spelling: state.typed ? false : "",
+    drop: state.drop,
     collapse: state.fold ? ALIKE : "",
     text_weight: state.q ? words : "",
     item_weight: state.like ? 1 - words : "",
   };
-  return photo ? byPhoto(photo, words, fields, signal) : call(`/v1/search?${query(fields)}`, { signal });
+  if (!photo) return call(`/v1/search?${query(fields)}`, { signal });
+  const part = { ...fields, image_weight: 1 - words, box: state.box };
+  // The service has the photo already, or it is sent along.
+  return photo.id ? call(`/v1/search?${query({ ...part, query: photo.id })}`, { signal }) : call("/v1/search", { method: "POST", body: formOf(photo, part), signal });
 }
 
 async function browse(page, signal) {
@@ -80,11 +87,21 @@ async function browse(page, signal) {
   return { hits, total: found.total, apart: apart?.total ?? found.total, filtered_out: 0, more: found.more, browse: true };
 }
 
-function byPhoto(photo, words, fields, signal) {
+function formOf(photo, fields = {}) {
   const form = new FormData();
-  for (const [key, value] of query(fields)) form.set(key, value);
+  for (const [key, value] of query(fields)) form.append(key, value);
   form.set("image", photo.blob, "photo");
-  form.set("image_weight", 1 - words);
-  if (photo.box.some((side, index) => side !== [0, 0, 1, 1][index])) form.set("box", photo.box.join(","));
-  return call("/v1/search", { method: "POST", body: form, signal });
+  return form;
+}
+
+// The garments of a photo: [{ kind, family, box, score, best }].
+export const find = async (photo, signal) => (await call("/v1/find", { method: "POST", body: formOf(photo), signal })).garments;
+
+// Leaves a photo with the service for a while → the id to search with.
+export const keep = async (photo) => (await call("/v1/queries", { method: "POST", body: formOf(photo) })).id;
+
+export async function keptPhoto(id) {
+  const response = await fetch(`/v1/queries/${encodeURIComponent(id)}/image`).catch(() => null);
+  if (response?.ok) return response.blob();
+  throw new ApiError(response?.status === 410 ? "gone" : "unreachable", "The photo cannot be had.");
 }

@@ -1,17 +1,22 @@
 // Puts the page together: the address is the state, and every change of it asks the service.
 
 import * as api from "./api.js";
+import { showChips } from "./chips.js";
 import { createDetail } from "./detail.js";
 import { byId, debounce, fillIcons, h } from "./dom.js";
-import { chosenCurrencies, currenciesOf, offered, orders, showFilters, showPills } from "./filters.js";
-import { formatCount, isMoney, leafOf, nameOf } from "./format.js";
+import { chosenCurrencies, currenciesOf, orders, showFilters, showPills } from "./filters.js";
+import { formatCount, isMoney, nameOf } from "./format.js";
 import { createGallery } from "./gallery.js";
+import { showIdeas } from "./ideas.js";
 import { showFailure, showNothing, showRemarks } from "./notices.js";
 import { listen, takeIn } from "./photo.js";
+import { chosenGarment, prepare, restore } from "./prepare.js";
 import { showQuery } from "./query.js";
 import * as addresses from "./state.js";
 
 const NARROW = matchMedia("(max-width: 859px)");
+
+const SOON = 150; // milliseconds that old results may stand while others are searched
 
 const photos = new Map(); // key in the history entry → photo of this visit
 let state = addresses.read(location.search);
@@ -27,7 +32,7 @@ let shown = ""; // the search whose results are on the page
 let lastWords = null; // the words that the field was last set to
 
 const place = Object.fromEntries(
-  ["welcome", "ideas", "query", "filters", "pills", "heading", "count", "notice", "progress", "alert", "fold", "words", "remarks", "sort", "together"].map((id) => [id, byId(id)]),
+  ["welcome", "ideas", "query", "filters", "pills", "heading", "count", "notice", "progress", "alert", "fold", "words", "remarks", "sort", "together", "understood"].map((id) => [id, byId(id)]),
 );
 
 const gallery = createGallery(byId("gallery"), {
@@ -63,9 +68,9 @@ function go(changes, { replace = false, from = "" } = {}) {
   render(from);
 }
 
-addEventListener("popstate", (event) => {
+addEventListener("popstate", () => {
   state = addresses.read(location.search);
-  photo = photos.get(event.state?.photo) ?? null;
+  photo = photoNow();
   render();
 });
 
@@ -76,7 +81,7 @@ const home = () => {
 
 function searchLike(id) {
   photo = null;
-  go({ like: id, item: "", q: "", words: addresses.EVEN });
+  go({ like: id, item: "", q: "", ...addresses.NO_PHOTO, ...addresses.NEW_WORDS });
   detail.hide();
   scrollTo({ top: 0 });
   byId("results").focus({ preventScroll: true });
@@ -149,6 +154,7 @@ function drawQuery() {
   const liked = gallery.find(state.like)?.item ?? known.get(state.like) ?? null;
   showQuery(place.query, state, photo, liked, {
     removePhoto,
+    choose: (box) => go({ box }),
     crop: cropped,
     balance: (words) => go({ words }, { replace: true }),
     removeLike: () => go({ like: "" }),
@@ -179,11 +185,17 @@ function setHeading() {
   const words = state.q ? `“${state.q}”` : "";
   const liked = known.get(state.like);
   let title = addresses.countFilters(state.filters) ? "Chosen by filter" : "On the rail";
-  if (photo) title = words ? `Like your photo, ${words}` : "Like your photo";
+  if (photo) title = likePhoto() + (words && `, ${words}`);
   else if (state.like) title = `Like ${liked ? nameOf(liked) : "this"}${words ? `, ${words}` : ""}`;
   else if (words) title = words;
   place.heading.textContent = title;
   document.title = title === "On the rail" ? "coordi" : `${title} · coordi`;
+}
+
+function likePhoto() {
+  const garment = chosenGarment(photo, state.box);
+  if (garment) return `Like the ${garment.kind} in your photo`;
+  return state.box ? "Like a part of your photo" : "Like your photo";
 }
 
 function setCount(found) {
@@ -197,13 +209,18 @@ function setCount(found) {
 
 // --- searching -------------------------------------------------------------------------------
 
-const signature = () => JSON.stringify([state.q, state.like, state.words, state.fold, garments(), state.sort, state.filters, photo?.key, photo?.box]);
+const signature = () => JSON.stringify([state.q, state.like, state.words, state.fold, garments(), state.sort, state.filters, state.typed, state.drop, photo?.key, state.box]);
 
 async function search({ again = false } = {}) {
   const wanted = signature();
   if (wanted === shown && !again) return;
-  shown = wanted;
   asked?.abort();
+  if (photo && !photo.ready) {
+    setHeading();
+    wait(true); // until it is known what is on the photo
+    return;
+  }
+  shown = wanted;
   asked = new AbortController();
   const { signal } = asked;
   const liked = gallery.find(state.like)?.item;
@@ -215,6 +232,7 @@ async function search({ again = false } = {}) {
     draw(found);
   } catch (error) {
     if (error.name === "AbortError") return;
+    if (error.code === "gone" && photo?.blob) return sendAgain(photo);
     fail(error);
   }
   wait(false);
@@ -224,7 +242,8 @@ function draw(found) {
   place.notice.hidden = true;
   gallery.show(found.hits);
   setCount(found);
-  showRemarks(place.remarks, found, ordersByNumbers() ? currenciesNow() : []);
+  showRemarks(place.remarks, found, whatIsAsked(), actions, ordersByNumbers() ? currenciesNow() : []);
+  showChips(place.understood, found.chips ?? [], state.q ? state.drop : [], (drop) => go({ drop }));
   byId("more-place").hidden = !found.more;
   drawQuery();
   if (!found.hits.length) showNothing(place.notice, whatIsAsked(), actions);
@@ -236,7 +255,8 @@ const ordersByNumbers = () => isMoney(state.sort.replace(/^-/, "")) && currencie
 function fail(error) {
   shown = "";
   gallery.clear();
-  showRemarks(place.remarks, {});
+  showRemarks(place.remarks, {}, whatIsAsked(), actions);
+  showChips(place.understood, [], state.q ? state.drop : [], (drop) => go({ drop }));
   byId("more-place").hidden = true;
   place.count.textContent = "";
   showFailure(place.notice, error, whatIsAsked(), actions);
@@ -247,6 +267,8 @@ const whatIsAsked = () => ({
   photo: Boolean(photo),
   search: Boolean(photo || state.q || state.like),
   filters: addresses.countFilters(state.filters) > 0,
+  words: state.q,
+  dropped: state.drop.length > 0,
 });
 
 const actions = {
@@ -255,18 +277,25 @@ const actions = {
   },
   clearFilters: () => go({ filters: {} }),
   removePhoto,
+  asTyped: () => go({ typed: true }),
+  putBack: () => go({ drop: [] }),
+  pick: () => byId("file").click(),
   all: home,
 };
+
+let waiting = 0;
 
 function wait(on) {
   const list = byId("gallery");
   list.setAttribute("aria-busy", String(on));
   place.progress.hidden = !on;
+  clearTimeout(waiting);
   if (!on) return;
-  if (!gallery.length) {
+  waiting = setTimeout(() => {
     place.notice.hidden = true;
+    byId("more-place").hidden = true;
     gallery.wait(12);
-  }
+  }, SOON);
 }
 
 async function showMore() {
@@ -292,24 +321,52 @@ async function usePhoto(file) {
     say(`This photo is larger than ${limits.upload_bytes / 1e6} MB. Choose a smaller one.`);
     return;
   }
-  photo = { ...taken, key: crypto.randomUUID?.() ?? String(Math.random()) };
-  photos.set(photo.key, photo);
-  go({ like: "", item: "" });
+  const mine = { ...taken, key: crypto.randomUUID?.() ?? String(Math.random()) };
+  photo = mine;
+  photos.set(mine.key, mine);
+  go({ like: "", item: "", query: "", box: "" });
   scrollTo({ top: 0 });
+  await prepare(mine);
+  if (photo !== mine) return;
+  const best = mine.garments.find((garment) => garment.best);
+  go({ query: mine.id, box: best?.frame ?? "" }, { replace: true });
+}
+
+// The photo of this history entry: one of this visit, or one that the service keeps.
+function photoNow() {
+  const mine = photos.get(history.state?.photo) ?? [...photos.values()].find(({ id }) => id && id === state.query);
+  return mine ?? (state.query ? fetched(state.query) : null);
+}
+
+// Searches do not wait for the picture: the service has it.
+function fetched(id) {
+  const one = { key: id, id, ready: true, fetching: true, width: 0 };
+  photos.set(id, one);
+  restore(one)
+    .catch(() => {}) // the search itself reports what is wrong
+    .then(() => {
+      one.fetching = false;
+      if (photo !== one) return;
+      drawQuery();
+      setHeading();
+    });
+  return one;
+}
+
+// The service keeps the photo no more, but this page has it.
+async function sendAgain(mine) {
+  shown = "";
+  mine.id = await api.keep(mine).catch(() => "");
+  if (photo === mine) go({ query: mine.id }, { replace: true });
 }
 
 function removePhoto() {
   photo = null;
-  go({ words: addresses.EVEN });
+  go(addresses.NO_PHOTO);
   byId("pick").focus();
 }
 
-const searchSoon = debounce(() => search(), 300);
-
-function cropped(box) {
-  photo.box = box;
-  searchSoon();
-}
+const cropped = debounce((box) => photo && go({ box }, { replace: true }), 300);
 
 // --- words and buttons -----------------------------------------------------------------------
 
@@ -317,22 +374,6 @@ function cropped(box) {
 function say(message) {
   place.alert.textContent = message;
   place.alert.hidden = !message;
-}
-
-function drawIdeas() {
-  const text = offered(facets).filter((facet) => facet.kind === "text");
-  const kinds = ["type", "articleType", "category", "label"].map((name) => text.find((facet) => facet.name === name)).find(Boolean);
-  const colors = text.find((facet) => /colou?r/i.test(facet.name));
-  if (!kinds) return;
-  const names = [...new Set(kinds.values.map(({ value }) => leafOf(value)))];
-  const short = names.filter((value) => /^[\p{L} -]{3,18}$/u.test(value));
-  const ideas = short.slice(0, 6).map((value, index) => {
-    const color = colors && colors !== kinds ? colors.values[(index * 3 + 1) % colors.values.length].value : "";
-    return `${color} ${value}`.trim().toLowerCase();
-  });
-  place.ideas.replaceChildren(
-    ...ideas.map((idea) => h("li", {}, h("button", { type: "button", class: "idea", onclick: () => go({ q: idea }) }, idea))),
-  );
 }
 
 function placeFilters() {
@@ -358,7 +399,8 @@ function connect() {
     event.preventDefault();
     say("");
     if (NARROW.matches) place.words.blur(); // puts the keyboard of a phone away
-    go({ q: place.words.value.trim(), item: "" });
+    const q = place.words.value.trim();
+    go({ q, item: "", ...(q === state.q ? {} : addresses.NEW_WORDS) });
   });
   byId("home").addEventListener("click", (event) => {
     if (event.metaKey || event.ctrlKey) return;
@@ -383,7 +425,7 @@ async function fetchFacets() {
     live = facets;
     counted = ALL;
     drawFilters();
-    drawIdeas();
+    showIdeas(place.ideas, facets, (q) => go({ q, ...addresses.NEW_WORDS }));
   } catch {
     // The search reports that the shop cannot be reached; trying again fetches these too.
   }
@@ -392,6 +434,6 @@ async function fetchFacets() {
 fillIcons(document);
 connect();
 placeFilters();
-photo = photos.get(history.state?.photo) ?? null;
+photo = photoNow();
 // Whether garments are folded depends on the fields, so they come first.
 fetchFacets().then(() => render());

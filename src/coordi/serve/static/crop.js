@@ -26,8 +26,9 @@ function sized(box, [across, down], dx, dy) {
 
 const percent = (share) => `${Math.round(share * 100)}%`;
 
-export function cropBox(photo, onChange) {
-  let box = photo.box;
+// { element, stage, put(box) }: `put` moves the box without a word.
+export function cropBox(photo, first, onChange) {
+  let box = first;
   const said = h("p", { class: "unseen", role: "status" });
   const frame = h("div", {
     class: "crop-box",
@@ -93,11 +94,13 @@ export function cropBox(photo, onChange) {
     frame.append(handle);
   }
   show();
-  return h(
-    "div",
-    { class: "crop-place" },
+  const help = photo.garments?.length ? "Tap a dot, or drag a corner." : "Drag a corner to frame one garment. Arrow keys work too.";
+  return {
     stage,
-    h("p", { class: "crop-help", id: "crop-help" }, "Drag a corner to frame one garment. Arrow keys work too."),
-    said,
-  );
+    element: h("div", { class: "crop-place" }, stage, h("p", { class: "crop-help", id: "crop-help" }, help), said),
+    put(next) {
+      box = next;
+      show();
+    },
+  };
 }

@@ -2,10 +2,10 @@
 
 import * as api from "./api.js";
 import { h, icon } from "./dom.js";
-import { fieldName, fieldValue, formatScore, formatShare, lineOf, nameOf, pricesOf, sentence, sizesOf, variantName, variantWord as wordOf } from "./format.js";
+import { fieldName, fieldValue, lineOf, nameOf, pricesOf, sentence, sizesOf, variantName, variantWord as wordOf } from "./format.js";
 import { before } from "./gallery.js";
+import { reasons } from "./why.js";
 
-const PARTS = { image: "Your photo", text: "Your words", item: "The item you chose" };
 const MOST_TWINS = 12;
 
 const FIRST = ["color", "sizes", "category", "brand", "price"]; // what is asked for first
@@ -21,28 +21,6 @@ function fieldList(item) {
   const pairs = rows.map(([name, value]) => h("div", { class: "fact" }, h("dt", {}, fieldName(name)), h("dd", {}, fieldValue(name, value, item))));
   pairs.push(h("div", { class: "fact" }, h("dt", {}, "Id"), h("dd", { class: "fact-id" }, item.id)));
   return h("dl", { class: "facts" }, pairs);
-}
-
-// Shares of the score as bars; they add up to it.
-function reasons(hit) {
-  const shares = Object.entries(hit.parts ?? {});
-  if (!shares.length) return null;
-  const largest = Math.max(...shares.map(([, share]) => Math.abs(share)), 0.01);
-  const rows = shares.map(([part, share]) => {
-    const bar = h("span", { class: "why-bar", "aria-hidden": "true" }, h("span", {}));
-    bar.firstChild.style.width = `${(Math.abs(share) / largest) * 100}%`;
-    return h("div", { class: "why-row" }, h("dt", {}, PARTS[part] ?? part), h("dd", {}, bar, h("span", {}, formatScore(share))));
-  });
-  const total = (name, value) => h("div", { class: "why-row total" }, h("dt", {}, name), h("dd", {}, h("span", {}, value)));
-  const matched = typeof hit.match === "number";
-  return h(
-    "details",
-    { class: "why" },
-    h("summary", {}, "Why this?"),
-    h("dl", {}, rows, total("Likeness", formatScore(hit.score)), matched ? total("Match", formatShare(hit.match)) : null),
-    h("p", {}, "Likeness is the cosine similarity of the two: 1 is the same, 0 has nothing to do with it."),
-    matched ? h("p", {}, "Match is how sure the re-ranker is that both show the same garment; it orders the first hits.") : null,
-  );
 }
 
 // The garment's colours side by side, this one among them, so that one looks from one to another.

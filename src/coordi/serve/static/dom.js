@@ -7,6 +7,7 @@ const PATHS = {
   photo: ["M4 8h3.2L9 5.5h6L16.8 8H20v11H4Z", "M12 10.2a3.1 3.1 0 1 1 0 6.2 3.1 3.1 0 0 1 0-6.2Z"],
   sliders: ["M4 7h9m4 0h3M4 17h3m4 0h9", "M15 5v4M9 15v4"],
   close: ["m6 6 12 12M18 6 6 18"],
+  plus: ["M12 5v14M5 12h14"],
   alike: ["M4 4h11v11H4Z", "M9 19.5h10.5V9"],
   open: ["M13 5h6v6M19 5l-9 9", "M17 14v5H5V7h5"],
   copy: ["M8 8h11v12H8Z", "M5 16V4h11"],

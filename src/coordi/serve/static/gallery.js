@@ -1,7 +1,7 @@
 // Results in justified rows: every row fills the width, and no picture is cut.
 
 import { h, icon } from "./dom.js";
-import { formatScore, formatShare, lineOf, nameOf, pricesOf, sizesOf as sizesOfItem, variantWord } from "./format.js";
+import { lineOf, nameOf, pricesOf, sizesOf as sizesOfItem, variantWord } from "./format.js";
 
 const BARE = 0.75; // width over height of an item without a picture
 const SLIMMEST = 0.42;
@@ -79,18 +79,6 @@ export function createGallery(list, on) {
     });
   }
 
-  // What the hits are ordered by: a re-ranker's answer where there is one.
-  function scoreOf({ score, match }) {
-    if (score === null) return null;
-    const matched = typeof match === "number";
-    return h(
-      "span",
-      { class: "tile-score", title: matched ? "How sure the re-ranker is that it is the same" : "Likeness: 1 is the same" },
-      h("span", { class: "unseen" }, matched ? "match " : "likeness "),
-      matched ? formatShare(match) : formatScore(score),
-    );
-  }
-
   function tile(hit) {
     const { item, duplicates, variants = [] } = hit;
     const name = nameOf(item);
@@ -108,7 +96,6 @@ export function createGallery(list, on) {
         price.now ? h("span", { class: "tile-price" }, price.now) : null,
         before(price),
         line ? h("span", { class: "tile-kind" }, line) : null,
-        scoreOf(hit),
       ),
       sizes.length ? h("span", { class: "tile-sizes" }, h("span", { class: "unseen" }, "Sizes "), sizes.join(" · ")) : null,
     );
@@ -131,6 +118,14 @@ export function createGallery(list, on) {
     return h("li", { class: "tile" }, link, like, badges);
   }
 
+  function ghost([width, height, whole]) {
+    const one = h("li", { class: "tile ghost", "aria-hidden": "true" }, h("span", { class: "frame" }), h("span", { class: "ghost-line" }));
+    one.style.width = width;
+    if (whole) one.style.height = `${whole}px`;
+    one.style.setProperty("--height", height);
+    return one;
+  }
+
   new ResizeObserver(layout).observe(list);
 
   return {
@@ -146,18 +141,15 @@ export function createGallery(list, on) {
       layout();
       list.children[from]?.querySelector("a").focus({ preventScroll: true });
     },
+    // Skeletons where the last results stood, of their sizes, so that nothing moves; `count` of them
+    // where nothing stood.
     wait(count) {
-      hits = [];
+      if (list.querySelector(".ghost")) return;
       const width = list.getBoundingClientRect().width || 320;
-      const sizes = justify(Array(count).fill(BARE), width, gap(), targetHeight(width));
-      list.replaceChildren(
-        ...sizes.map((size) => {
-          const ghost = h("li", { class: "tile ghost", "aria-hidden": "true" }, h("span", { class: "frame" }), h("span", { class: "ghost-line" }));
-          ghost.style.width = `${size.width}px`;
-          ghost.style.setProperty("--height", `${size.height}px`);
-          return ghost;
-        }),
-      );
+      const old = [...list.children].map((one) => [one.style.width, one.style.getPropertyValue("--height"), one.offsetHeight]);
+      const fresh = () => justify(Array(count).fill(BARE), width, gap(), targetHeight(width)).map((size) => [`${size.width}px`, `${size.height}px`, 0]);
+      hits = [];
+      list.replaceChildren(...(old.length ? old : fresh()).map(ghost));
     },
     clear() {
       hits = [];

@@ -3,18 +3,18 @@
 const SIDE = 1600; // pixels; no encoder looks closer
 const BYTES = 2_000_000;
 
-// { blob, url, width, height, box }; width is 0 where the browser cannot show the file.
+// { blob, url, width, height }; width is 0 where the browser cannot show the file.
 export async function takeIn(file) {
   let bitmap;
   try {
     bitmap = await createImageBitmap(file);
   } catch {
-    return { blob: file, url: "", width: 0, height: 0, box: [0, 0, 1, 1] };
+    return { blob: file, url: "", width: 0, height: 0 };
   }
   const { width, height } = bitmap;
   const blob = Math.max(width, height) > SIDE || file.size > BYTES ? await smaller(bitmap) : file;
   bitmap.close();
-  return { blob, url: URL.createObjectURL(blob), width, height, box: [0, 0, 1, 1] };
+  return { blob, url: URL.createObjectURL(blob), width, height };
 }
 
 function smaller(bitmap) {

@@ -1,18 +1,28 @@
 // What is asked for, in the address, so that it can be shared and the back button works.
-// A photo cannot go into an address: it is kept in memory under a key in the history entry.
+// A photo stands there by the id under which the service keeps it for a while (`query`); until it has
+// one, and beyond that time, the photo of this visit is found by a key in the history entry.
 
 export const EVEN = 50; // the slider's middle: photo and words count alike
 
 const DAY = /^\d{4}-\d\d-\d\d$/;
 
-export const empty = () => ({ q: "", like: "", item: "", words: EVEN, fold: false, apart: false, sort: "", filters: {} });
+const TEXTS = ["q", "like", "item", "sort", "query", "box"];
+const FLAGS = ["fold", "apart", "typed"];
+
+// `box` is the part of the photo that is searched, "" where it is all of it; `drop` the ids of what was
+// understood of the words and is not meant; `typed` searches words as they were typed.
+export const empty = () => ({ q: "", like: "", item: "", query: "", box: "", words: EVEN, fold: false, apart: false, typed: false, drop: [], sort: "", filters: {} });
+
+export const NEW_WORDS = { drop: [], typed: false };
+export const NO_PHOTO = { query: "", box: "", words: EVEN };
 
 export function read(search) {
   const state = empty();
   for (const [key, value] of new URLSearchParams(search)) {
     const [kind, name] = split(key);
-    if (["q", "like", "item", "sort"].includes(key)) state[key] = value;
-    else if (key === "fold" || key === "apart") state[key] = value === "1";
+    if (TEXTS.includes(key)) state[key] = value;
+    else if (FLAGS.includes(key)) state[key] = value === "1";
+    else if (key === "drop") state.drop.push(value);
     else if (key === "words") state.words = clamp(Number(value));
     else if (kind === "f") choice(state, name).values = [...(choice(state, name).values ?? []), value];
     else if (kind === "has") Object.assign(choice(state, name), { many: true, values: [...(choice(state, name).values ?? []), value] });
@@ -27,9 +37,10 @@ export function read(search) {
 
 export function write(state) {
   const out = new URLSearchParams();
-  for (const key of ["q", "like", "item", "sort"]) if (state[key]) out.set(key, state[key]);
+  for (const key of TEXTS) if (state[key]) out.set(key, state[key]);
   if (state.words !== EVEN) out.set("words", state.words);
-  for (const key of ["fold", "apart"]) if (state[key]) out.set(key, "1");
+  for (const key of FLAGS) if (state[key]) out.set(key, "1");
+  for (const id of state.drop) out.append("drop", id);
   for (const [name, { values, many, yes, min, max }] of Object.entries(state.filters)) {
     for (const value of values ?? []) out.append(`${many ? "has" : "f"}.${name}`, value);
     if (yes) out.set(`yes.${name}`, "1");
