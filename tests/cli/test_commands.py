@@ -323,6 +323,7 @@ def test_search_json(store):
     assert set(answer) == {
         "hits", "total", "filtered_out", "encoder", "fingerprint", "index", "seconds", "more",
         "reranker", "reranked", "token", "without_vector", "notes", "suggestion",
+        "chips", "language", "garment", "garments",
     }  # fmt: skip
     hit = answer["hits"][0]
     named = {"fused", "fusion", "words"}
@@ -418,7 +419,7 @@ def test_what_may_be_repeated_may(store):
 def test_words_that_the_encoder_does_not_know_are_said(store):
     result = run("search", "red zebra", "--store", store)
     assert "note: The encoder does not know “zebra”" in result.stderr
-    notes = run_json("search", "赤い 👗", "--store", store)["notes"]
+    notes = run_json("search", "красное платье", "--store", store)["notes"]
     assert len(notes) == 1
     assert "means nothing" in notes[0]
     assert run_json("search", "red", "--store", store)["notes"] == []
@@ -712,3 +713,17 @@ def test_progress_bar_on_a_terminal(catalog, tmp_path, monkeypatch):
         run_ingest(engine, str(catalog), Output(), mapping={})
     assert "24/24" in screen.getvalue()
     assert "images/s" in screen.getvalue()
+
+
+def test_words_in_other_languages_and_what_they_mean(store):
+    plain = run_json("search", "red dress", "--store", store, "--limit", "3")
+    found = run_json("search", "赤い 👗", "--store", store, "--limit", "3")
+    assert found["notes"] == []
+    assert [chip["id"] for chip in found["chips"]] == ["color:red", "category:dress"]
+    assert [hit["item"]["id"] for hit in found["hits"]] == [
+        hit["item"]["id"] for hit in plain["hits"]
+    ]
+    result = run("search", "赤い 👗", "--store", store)
+    assert "Read as: color:red (“赤い”), category:dress" in result.stderr
+    bare = run_json("search", "red dress", "--drop", "color:red", "--store", store)
+    assert [chip["id"] for chip in bare["chips"]] == ["category:dress"]

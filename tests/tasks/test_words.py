@@ -277,3 +277,83 @@ def test_a_shop_s_synonyms_go_before_the_packaged(store):
 def test_a_bad_line_of_synonyms_is_named(store, line, message):
     with pytest.raises(InputError, match=rf"own\.txt:3: .*{message}"):
         parse_synonyms(f"# names\nx, y\n{line}\n", store.words(), "own.txt")
+
+
+def top(store, **query):
+    return [hit.item for hit in ask(store, limit=40, **query).hits]
+
+
+def test_what_words_refuse_comes_last(store):
+    assert top(store, text="black dress")[0].fields["color"] == "black"
+    found = top(store, text="dress, not black")
+    assert "black" not in {item.fields["color"] for item in found}
+    # All 32 dresses of the other colours come first, however near the black ones are.
+    assert [item.fields["kind"] for item in found[:32]] == ["dress"] * 32
+
+
+def test_refused_items_are_put_behind_and_not_lost(store):
+    answer = ask(store, text="dress, not black", limit=COUNT)
+    assert len(answer.hits) == COUNT
+    colors = [hit.item.fields["color"] for hit in answer.hits]
+    assert colors.index("black") == colors.count("red") + colors.count("blue")
+
+
+def test_pages_join_where_something_is_refused(store):
+    whole = [hit.item.id for hit in ask(store, text="dress, not black", limit=60).hits]
+    parts = [
+        hit.item.id
+        for offset in range(0, 60, 7)
+        for hit in ask(store, text="dress, not black", limit=7, offset=offset).hits
+    ]
+    assert parts[:60] == whole
+
+
+def test_nine_languages_find_what_english_finds(store):
+    wanted = [hit.item.id for hit in ask(store, text="red dress").hits]
+    for text in ("rotes Kleid", "vestido rojo", "robe rouge", "赤いワンピース", "红色连衣裙"):
+        answer = ask(store, text=text)
+        assert [hit.item.id for hit in answer.hits] == wanted, text
+        assert {chip.id for chip in answer.chips} == {"color:red", "category:dress"}
+
+
+def test_a_chip_that_is_dropped_is_not_searched(store):
+    answer = ask(store, text="red dress", drop=("color:red",))
+    assert [chip.id for chip in answer.chips] == ["category:dress"]
+    assert len({hit.item.fields["color"] for hit in answer.hits}) > 1
+    assert ask(store, text="dress, not black", drop=("-color:black",)).chips[-1].negative is False
+
+
+@pytest.fixture(scope="module")
+def priced(tmp_path_factory):
+    with open_store(tmp_path_factory.mktemp("prices") / "store", create=True) as opened:
+        fields = [{"price": 10.0 * n, "currency": "EUR" if n % 2 else "USD"} for n in range(20)]
+        items = [Item(f"i{n}", title="red dress", fields=one) for n, one in enumerate(fields)]
+        opened.put(items, "a" * 16, ROWS[:20], ["-"] * 20, encoder="hash")
+        yield opened
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("dress under 50", {0, 10, 20, 30, 40, 50}),
+        ("dress under 50 €", {10, 30, 50}),
+        ("robe entre 60 et 90 euros", {70, 90}),
+    ],
+)
+def test_prices_in_words_filter(priced, text, wanted):
+    answer = ask(priced, text=text, limit=40)
+    assert {hit.item.fields["price"] for hit in answer.hits} == wanted
+    assert len(matching(Query(text=text), store=priced.snapshot(), encoder=HashEncoder())) == len(
+        wanted
+    )
+
+
+def test_a_price_joins_the_filter(priced):
+    answer = ask(priced, text="dress under 50", where="price > 20 or price < 10", limit=40)
+    assert {hit.item.fields["price"] for hit in answer.hits} == {0, 30, 40, 50}
+
+
+def test_a_price_where_no_item_states_one_is_said(store):
+    answer = ask(store, text="dress under 50")
+    assert answer.filtered_out == 0
+    assert any("under 50" in note for note in answer.notes)
