@@ -86,8 +86,7 @@ def read(
 
 def _means_something(word: str) -> bool:
     """Whether a word is one of a language that we know; it is then not misspelt."""
-    meaning = understand(word)
-    return word in FUNCTION_WORDS or not meaning.rest
+    return word in FUNCTION_WORDS or not understand(word).rest
 
 
 def _wanted(meaning: Understood, words: WordIndex, synonyms: Synonyms) -> Iterator[Group]:

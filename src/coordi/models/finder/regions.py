@@ -21,7 +21,9 @@ PAIRS = ("shoes", "legwear", "gloves", "jewellery", "glasses")
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What counts as a garment; chosen on val photos (benchmarks/finder.py --choose)."""
+    """What counts as a garment. Guesses yet: benchmarks/finder.py --rules NAME=NUMBER measures
+    others on val photos.
+    """
 
     smallest: float = 0.0015
     """Least share of the picture; of small things, a quarter of it."""
