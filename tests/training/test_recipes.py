@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from coordi.errors import RecipeError, UnknownNameError
 from coordi.models.retrieval.single_tower import SingleTowerSettings
 from coordi.models.systems import SYSTEMS
-from coordi.training.material import captions, masks, photos
+from coordi.training.material import captions, cells, masks, photos
 from coordi.training.packaged import list_recipes, read_yaml
 from coordi.training.recipes import load_recipe
 
@@ -180,7 +180,7 @@ def test_a_packaged_recipe_needs_no_data_of_ours(info: Any) -> None:
     assert recipe.data == "."
     if isinstance(recipe, photos.Recipe):
         assert (recipe.collection, recipe.encoder) == ("drawn-street", "coordi-mini")
-    elif isinstance(recipe, masks.Recipe):
+    elif isinstance(recipe, masks.Recipe | cells.Recipe):
         assert not recipe.imagenet
         assert {source.kind for source in recipe.sources} == {"drawn"}
     else:
@@ -190,8 +190,8 @@ def test_a_packaged_recipe_needs_no_data_of_ours(info: Any) -> None:
 
 def test_the_recipe_of_coordi_mini_is_still_one() -> None:
     recipe = load_recipe(str(MINI))
-    assert isinstance(recipe, captions.Recipe)
-    assert (recipe.name, len(recipe.sources)) == ("coordi-mini", 5)
+    assert isinstance(recipe, cells.Recipe)
+    assert (recipe.name, len(recipe.sources)) == ("coordi-mini", 8)
 
 
 def test_recipes_from_before_the_system_was_called_so(tmp_path: Path) -> None:

@@ -44,6 +44,7 @@ def material_of(name: str, cache: Path) -> tuple[Material, Recipe, Net]:
     small = [SMALL, "batch=64"]  # else items come twice in a batch
     own = {
         "dual": ["batch=16", "stages.0.steps=4"],
+        "parts": ["batch=16", "stages.0.steps=4", "sources.0.count=60"],
         "finder": ["batch=2", "stages.0.steps=2", "stages.0.canvas=[64, 64]"],
     }
     recipe = load_recipe(name, own.get(name, [*small, "steps=4"]))

@@ -43,7 +43,12 @@ def decode_photo(photo: Photo, data: bytes, mask: bytes, side: int) -> Image:
 
 
 def decode_mask(data: bytes) -> NDArray[np.uint8]:
-    """A mask's file → 255 where it says background, else 0, (height, width).
+    """A mask's file → 255 where it says background, else 0, (height, width); see `mask_numbers`."""
+    return np.where(mask_numbers(data) == 0, _WHITE, np.uint8(0))
+
+
+def mask_numbers(data: bytes) -> NDArray[np.uint8]:
+    """A mask's file → its numbers (height, width).
 
     It is a picture of one number a pixel: grey, of a palette, or black and white; `ImageError` for
     others.
@@ -55,7 +60,7 @@ def decode_mask(data: bytes) -> NDArray[np.uint8]:
                 "PNG in grey or with a palette, 0 for background"
             )
         try:
-            return np.where(np.asarray(picture) == 0, _WHITE, np.uint8(0))
+            return np.asarray(picture, np.uint8)
         except (OSError, ValueError, SyntaxError) as error:
             raise ImageError(f"the mask is damaged ({error}); make it again") from error
 

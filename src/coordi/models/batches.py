@@ -143,3 +143,31 @@ class ChoiceBatch(NamedTuple):
     """(C,) long: rows of `inputs`."""
     other: Tensor
     """(C,) long: rows of `inputs`."""
+
+
+class CellSizes(NamedTuple):
+    """How many pieces a tokenizer has, and what labels there are."""
+
+    pieces: int
+    classes: Mapping[str, tuple[int, ...]]
+    """Notion → for each of its labels a number of those that exclude each other: labels of one
+    source do, labels of two sources may mean the same."""
+
+
+class CellBatch(NamedTuple):
+    """B pictures as cells, with a caption each."""
+
+    inputs: Tensor
+    """(B, C, h, w): see `coordi.models.encoders.cells`."""
+    garments: Tensor
+    """(B, h, w): how much of each cell is garment; −1 where nobody says."""
+    input_ids: Tensor
+    """(B, L) long: the captions' tokens."""
+    attention_mask: Tensor
+    """(B, L) long: 1 where there is one."""
+    truth: Tensor
+    """(B, B) int8: whether caption j is true of picture i: 1 yes, −1 no, 0 cannot be known."""
+    alike: Tensor
+    """(K, B) long: numbers of what pictures share, a row for each of K notions."""
+    weights: Tensor
+    """(K,): how much each notion counts in this step."""

@@ -8,6 +8,7 @@ from coordi.models.retrieval.ddan import Ddan
 from coordi.models.retrieval.dual import Dual
 from coordi.models.retrieval.head import Head
 from coordi.models.retrieval.mtct import Mtct
+from coordi.models.retrieval.parts import PartsSystem
 from coordi.models.retrieval.robust_contrastive import RobustContrastive
 from coordi.models.retrieval.single_tower import SingleTower
 from coordi.models.retrieval.street2fashion2shop import Street2Fashion2Shop
@@ -24,6 +25,7 @@ SYSTEMS: dict[str, type[System]] = {
     "finder": Finder,
     "head": Head,
     "mtct": Mtct,
+    "parts": PartsSystem,
     "robust-contrastive": RobustContrastive,
     "single-tower": SingleTower,
     "street2fashion2shop": Street2Fashion2Shop,

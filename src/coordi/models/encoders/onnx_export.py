@@ -22,11 +22,16 @@ _OPSET = 17
 
 
 def export_towers(
-    image_tower: nn.Module, text_tower: nn.Module, folder: Path, *, image_size: int
+    image_tower: nn.Module,
+    text_tower: nn.Module,
+    folder: Path,
+    *,
+    image_size: int | tuple[int, int],
 ) -> None:
     """Write model.safetensors, vision_model.onnx and text_model.onnx into `folder`.
 
-    `image_tower` maps pixels (B, 3, image_size, image_size) → (B, dim); `text_tower` maps ids and
+    `image_tower` maps pixels (B, 3, height, width) → (B, dim), `image_size` being the side of a
+    square or height and width; `text_tower` maps ids and
     mask, both (B, L) → (B, dim); B and L stay free. Weights are named as in the state
     dictionaries, behind "image." and "text.". Both towers are left in evaluation mode.
     """
@@ -36,7 +41,8 @@ def export_towers(
     folder.mkdir(parents=True, exist_ok=True)
     save_file(half_precision(towers), folder / WEIGHTS, metadata={"format": "pt"})
     offsets = weight_offsets(folder / WEIGHTS)
-    pixels = torch.zeros(2, 3, image_size, image_size)
+    height, width = (image_size, image_size) if isinstance(image_size, int) else image_size
+    pixels = torch.zeros(2, 3, height, width)
     image = _trace(towers["image"], {"pixel_values": pixels}, "image_embeds", {0: "batch"})
     (folder / "vision_model.onnx").write_bytes(_without_weights(image, "image.", offsets))
     ids = torch.zeros(2, 5, dtype=torch.long)

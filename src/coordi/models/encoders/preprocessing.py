@@ -44,10 +44,13 @@ class Preprocessing:
 
     @property
     def side(self) -> int:
-        """Shorter side, in pixels, of a picture that is neither enlarged nor reduced."""
+        """Shorter side, in pixels, below which a picture is enlarged.
+
+        Of a size to squash to, the longer one: a wide picture's short side becomes it too.
+        """
         if self.resize is None:
             return min(self.crop or (0, 0))
-        return self.resize if isinstance(self.resize, int) else min(self.resize)
+        return self.resize if isinstance(self.resize, int) else max(self.resize)
 
     def prepare(self, image: Image) -> NDArray[np.uint8]:
         """Resize and crop one picture (H, W, 3) → (3, h, w), still in bytes."""

@@ -11,15 +11,16 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
-from coordi.models.batches import CaptionBatch, MaskBatch, PhotoBatch
+from coordi.models.batches import CaptionBatch, CellBatch, MaskBatch, PhotoBatch
 from coordi.models.encoders.backbone import Backbone
 from coordi.models.system import System
-from coordi.training.material import captions, masks, photos
+from coordi.training.material import captions, cells, masks, photos
 from coordi.training.net import Net
 from coordi.types import Encoder, Problem
 
 KINDS: dict[type, ModuleType] = {
     CaptionBatch: captions,
+    CellBatch: cells,
     MaskBatch: masks,
     PhotoBatch: photos,
 }

@@ -175,7 +175,8 @@ class Captions:
         pixels: list[Tensor] = []
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            for source, count in zip(self.sets, batch_counts(self.recipe, stage), strict=True):
+            counts = batch_counts(self.recipe.batch, self.recipe.sources, stage.shares)
+            for source, count in zip(self.sets, counts, strict=True):
                 rows = _draw(numbers, source, count)
                 chosen = [source.examples[row] for row in rows]
                 clean = torch.tensor([e.clean for e in chosen])
@@ -243,7 +244,7 @@ def gather(recipe: Recipe, cache: Path, say: Say) -> Captions:
     return Captions(
         recipe,
         sets,
-        train_tokenizer(sets, recipe),
+        train_tokenizer(sets, seed=recipe.seed, vocabulary=recipe.vocabulary),
         _backgrounds(sets, recipe.seed),
         {key: number for number, key in enumerate(keys)},
     )
@@ -271,12 +272,15 @@ def _preprocessing(size: int) -> dict[str, object]:
     }
 
 
-def batch_counts(recipe: Recipe, stage: Stage) -> list[int]:
-    """Pictures of each source in a batch, in proportion to the shares, at least two each."""
-    shares = [stage.shares.get(source.name, source.share) for source in recipe.sources]
-    counts = [max(2, round(recipe.batch * share / sum(shares))) for share in shares]
+def batch_counts(batch: int, sources: Sequence[Source], changed: Mapping[str, float]) -> list[int]:
+    """Pictures of each source in a batch, in proportion to the shares, at least two each.
+
+    `changed` are shares that differ from the sources' own, by name.
+    """
+    shares = [changed.get(source.name, source.share) for source in sources]
+    counts = [max(2, round(batch * share / sum(shares))) for share in shares]
     largest = int(np.argmax(counts))
-    counts[largest] = max(2, counts[largest] + recipe.batch - sum(counts))
+    counts[largest] = max(2, counts[largest] + batch - sum(counts))
     return counts
 
 
@@ -331,8 +335,15 @@ def contrast_keys(example: Example) -> tuple[str, str, str, str, str]:
     )
 
 
-def train_tokenizer(sets: Sequence[ExampleSet], recipe: Recipe, length: int = 32) -> Tokenizer:
-    """A WordPiece tokenizer of the captions that the recipe writes.
+def train_tokenizer(
+    sets: Sequence[ExampleSet],
+    *,
+    seed: int,
+    vocabulary: int,
+    foreign: float = 0.0,
+    length: int = 32,
+) -> Tokenizer:
+    """A WordPiece tokenizer of at most `vocabulary` pieces for the captions that recipes write.
 
     Its pieces are all characters and the most frequent whole words, ties in alphabetical order:
     the trainers of `tokenizers` break ties at random, and then no run could be repeated.
@@ -341,13 +352,13 @@ def train_tokenizer(sets: Sequence[ExampleSet], recipe: Recipe, length: int = 32
     splitter = pre_tokenizers.BertPreTokenizer()
     counts = Counter(
         word
-        for caption in _written(sets, recipe)
+        for caption in _written(sets, seed, foreign)
         for word, _ in splitter.pre_tokenize_str(normalizer.normalize_str(caption))
     )
     letters = sorted({letter for word in counts for letter in word})
     frequent = sorted((w for w, n in counts.items() if n > 1), key=lambda w: (-counts[w], w))
     pieces = ["[PAD]", "[UNK]", *letters, *(f"##{letter}" for letter in letters), *frequent]
-    kept = list(dict.fromkeys(pieces))[: recipe.vocabulary]
+    kept = list(dict.fromkeys(pieces))[:vocabulary]
     tokenizer = Tokenizer(
         models.WordPiece({piece: i for i, piece in enumerate(kept)}, unk_token="[UNK]")
     )
@@ -358,13 +369,13 @@ def train_tokenizer(sets: Sequence[ExampleSet], recipe: Recipe, length: int = 32
     return tokenizer
 
 
-def _written(sets: Sequence[ExampleSet], recipe: Recipe) -> Iterator[str]:
-    rng = random.Random(recipe.seed)
+def _written(sets: Sequence[ExampleSet], seed: int, foreign: float) -> Iterator[str]:
+    rng = random.Random(seed)
     for examples in sets:
         for example in examples.examples:
             yield example.title
-            yield write_caption(example, rng).text
-            yield write_caption(example, rng).text
+            yield write_caption(example, rng, foreign=foreign).text
+            yield write_caption(example, rng, foreign=foreign).text
 
 
 @torch.no_grad()
