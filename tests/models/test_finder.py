@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from coordi.drawn import draw_garment, draw_wardrobe
 from coordi.errors import EncoderError, QueryError, UnknownNameError
 from coordi.models.artifact import describe, load_system, save_system
 from coordi.models.batches import MaskSizes
@@ -162,3 +163,16 @@ def test_other_folders_are_no_finders(tmp_path: Path, folder: Path) -> None:
     (tmp_path / "parsing_model.onnx").write_bytes(b"no graph")
     with pytest.raises(EncoderError, match="cannot be opened by ONNX Runtime"):
         open_finder(tmp_path)
+
+
+def test_the_packaged_finder_sees_a_drawn_garment_and_is_no_reranker() -> None:
+    from coordi.models.finder.opening import finder_folder
+    from coordi.models.opening import is_reranker
+
+    assert not is_reranker(str(finder_folder()))
+    shirt = next(g for g in draw_wardrobe(count=40).garments if g.kind == "shirt")
+    found = open_finder().find(draw_garment(shirt, size=300))
+    assert best(found) is not None
+    left, top, right, bottom = best(found).box
+    assert left < 0.4 < 0.6 < right
+    assert top < 0.4 < 0.6 < bottom

@@ -116,8 +116,7 @@ def test_the_page_over_the_real_engine(shelf, browser, tmp_path):
         page.locator(".tile-link").first.click()
         expect(page.get_by_role("heading", name="Similar")).to_be_visible()
         page.close()
-        # No finder is shipped yet: the page then searches the photo whole.
-        assert [url for url in failed if not url.endswith("/v1/find")] == []
+        assert failed == []
 
 
 def test_facets_live_under_the_filters(client):

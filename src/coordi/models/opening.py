@@ -34,7 +34,9 @@ def open_system(folder: Path | str) -> "tuple[System, ArtifactConfig]":
 def is_reranker(name: str) -> bool:
     """Whether a folder holds a system that reorders the results of another encoder."""
     config = read_json(Path(name).expanduser() / "config.json")
-    return config.get("format") in _TRAINED and config.get("dim") is None
+    if config.get("format") not in _TRAINED or config.get("dim") is not None:
+        return False
+    return "score_pairs" in config.get("answers", ("score_pairs",))  # not said before 0.3
 
 
 def open_encoder(
