@@ -19,18 +19,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from coordi.data.images import decode_crop, read_bytes
+from coordi.data.images import crop, decode_crop, decode_image, read_bytes
+from coordi.data.segments import read_list
 from coordi.data.specs import load_spec
 from coordi.data.vocabulary import CATEGORIES, ancestors
 from coordi.drawn.collections import load_collection
 from coordi.geometry import similarities, top_k, truncate, unit_rows
+from coordi.engine.garments import MARGIN, with_margin
+from coordi.models.finder.choice import best
+from coordi.models.finder.opening import open_finder
 from coordi.models.opening import open_encoder
 from coordi.ranking.intervals import cluster_bootstrap, interval
 from coordi.ranking.rankings import rank
 from coordi.ranking.truth import Truth
 from coordi.training.examples import Example, ExampleSet, load_source, squared
 from coordi.training.recipes import load_recipe
-from coordi.types import Encoder, Image, Vectors
+from coordi.types import Encoder, Image, ImageRef, Vectors
 
 RECIPE = Path(__file__).with_name("coordi-mini.yaml")
 """What made coordi-mini: its sources and their splits."""
@@ -89,6 +93,7 @@ def main() -> None:
     for dim in (64, 128, 256):
         short = truncate(vectors["kaggle"], dim)
         table += [title_row(sets["kaggle"], short, encoder, dim, k) for k in (1, 10)]
+    table += whole_photos(sets, vectors["mango"], encoder, arguments.data, arguments.encoder)
     table += [largest_class(sets, task) for task in ("closet", "kaggle")]
     print(markdown(table))
     if arguments.markdown:
@@ -245,6 +250,41 @@ def _macro_row(task: str, metric: str, model: str, hits: NDArray[Any], labels: N
     low, high = np.quantile(draws, [0.025, 0.975])
     value = macro(np.arange(len(hits)))
     return Row(task, metric, model, value, float(low), float(high), len(hits), len(hits))
+
+
+def whole_photos(
+    sets: dict[str, ExampleSet], shop: Vectors, encoder: Encoder, data: Path, model: str
+) -> list[Row]:
+    """Street photos, whole and cut to the garment that the finder takes for the main one.
+
+    A hit where the nearest Mango item is of a category that the photo shows; the last row says how
+    often an item drawn by chance is.
+    """
+    mango = [e.category for e in sets["mango"].examples]
+    shown: dict[str, set[str]] = {}
+    for example in sets["street"].examples:
+        if example.category and any(_fits(example.category, m) for m in mango):
+            shown.setdefault(example.group.partition("/")[2], set()).add(example.category)
+    rows = {row["id"]: row for _, row in read_list(data / "street")[1]}
+    photos = [
+        decode_image(read_bytes(ImageRef(data / "street" / rows[id]["photo"]))) for id in shown
+    ]
+    finder = open_finder()
+    found = [best(finder.find(photo)) for photo in photos]
+    cut = [
+        p if g is None else crop(p, with_margin(g.box, MARGIN))
+        for p, g in zip(photos, found, strict=True)
+    ]
+    fits = np.array([[any(_fits(s, m) for s in kinds) for m in mango] for kinds in shown.values()])
+    task = "street photo, whole → mango category"
+    out = []
+    for name, pictures in ((f"{model}, cut by the finder", cut), (f"{model}, as it is", photos)):
+        near = similarities(encoder.encode_images(pictures), shop).argmax(1)
+        hits = fits[np.arange(len(near)), near]
+        out.append(_row(task, "a category of the photo, nearest 1", name, hits, len(mango)))
+    chance = fits.mean(1)
+    out.append(_row(task, "a category of the photo, nearest 1", "random", chance, len(mango)))
+    return out
 
 
 def _fits(street: str | None, mango: str | None) -> bool:

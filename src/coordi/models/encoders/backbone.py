@@ -26,7 +26,8 @@ class BackboneConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
-    kind: Literal["mobilenet_v2", "coordi-mini", "efficientnet-lite", "transformers"]
+    kind: Literal["mobilenet_v2", "coordi-mini", "parts", "efficientnet-lite", "transformers"]
+    """"coordi-mini" is that of 0.2.0 and before, "parts" that of 1.0."""
     origin: str
     """Where its first weights came from."""
     dim: int
@@ -69,7 +70,7 @@ class Backbone(nn.Module):
         if self.config.kind == "transformers":
             return []
         tower: Any = self.tower
-        if self.config.kind == "efficientnet-lite":
+        if self.config.kind in {"efficientnet-lite", "parts"}:
             stages: list[nn.Module] = tower.stages()
             return stages
         network = tower.backbone if self.config.kind == "coordi-mini" else tower
@@ -80,7 +81,7 @@ class Backbone(nn.Module):
         scaled = pixels if self._as_it_is else ((pixels + 1) / 2 - self.mean) / self.std
         scaled = scaled.contiguous(memory_format=torch.channels_last)
         rows: Tensor
-        if self.config.kind in {"coordi-mini", "efficientnet-lite"}:
+        if self.config.kind in {"coordi-mini", "parts", "efficientnet-lite"}:
             rows = self.tower(scaled)
         else:
             out = self.tower(pixel_values=scaled)
@@ -111,6 +112,8 @@ def open_backbone(name: str, image_size: int) -> Backbone:
         return _mobilenet(path, image_size)
     folder = path if path.is_dir() else fetch(name)
     config = read_json(folder / "config.json")
+    if config.get("system") == "parts":
+        return _parts(folder, name, image_size)
     if config.get("format") == DUAL_FORMAT or config.get("system") == "dual":
         return _mini(folder, name, image_size)
     if "model_type" in config:
@@ -133,12 +136,7 @@ def _mobilenet(path: Path, image_size: int) -> Backbone:
 def _lite(variant: int, name: str, image_size: int) -> Backbone:
     from coordi.models.encoders.efficientnet_lite import HEAD, load_pooled
 
-    if image_size % 32:
-        near = max(1, round(image_size / 32)) * 32
-        raise EncoderError(
-            f"{name} halves its pictures five times: a side of {image_size} pixels is no multiple "
-            f"of 32; set image_size={near}"
-        )
+    _require_halves(name, image_size)
     config = BackboneConfig(
         kind="efficientnet-lite",
         origin=name,
@@ -147,6 +145,24 @@ def _lite(variant: int, name: str, image_size: int) -> Backbone:
         architecture={"variant": variant},
     )
     return Backbone(config, load_pooled(variant))
+
+
+def _require_halves(name: str, image_size: int) -> None:
+    if image_size % 32:
+        near = max(1, round(image_size / 32)) * 32
+        raise EncoderError(
+            f"{name} halves its pictures five times: a side of {image_size} pixels is no multiple "
+            f"of 32; set image_size={near}"
+        )
+
+
+def _parts(folder: Path, name: str, image_size: int) -> Backbone:
+    from coordi.models.encoders.parts import load_parts_tower
+
+    _require_halves(name, image_size)
+    tower = load_parts_tower(folder)
+    config = BackboneConfig(kind="parts", origin=name, dim=sum(tower.dims), image_size=image_size)
+    return Backbone(config, tower)
 
 
 def _mini(folder: Path, name: str, image_size: int) -> Backbone:
@@ -197,6 +213,10 @@ def build_backbone(config: BackboneConfig) -> Backbone:
         from coordi.models.encoders.mini import ImageTower
 
         return Backbone(config, ImageTower(config.dim))
+    if config.kind == "parts":
+        from coordi.models.encoders.parts import PartsTower
+
+        return Backbone(config, PartsTower(config.dim, dropout=0.0))
     if config.kind == "mobilenet_v2":
         from transformers import MobileNetV2Config, MobileNetV2Model
 

@@ -7,12 +7,16 @@ person in it, count little. Each part is a unit row; they are joined with learne
 are ordered so that the first k hold the same share of every part.
 """
 
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
+from coordi.artifacts import read_json
+from coordi.errors import EncoderError
 from coordi.models.encoders.cells import COLORS, LOWER, SEEN, TEXTURE, Cells
 from coordi.models.encoders.efficientnet_lite import HEAD, EfficientNetLite
 from coordi.models.encoders.mini import fold_batch_norm
@@ -98,6 +102,10 @@ class PartsTower(nn.Module):
         maps = self.last(seen)
         return torch.cat([maps.mean((2, 3)), maps.amax((2, 3))], 1)
 
+    def stages(self) -> list[nn.Module]:
+        """What is inherited, from the input on."""
+        return [self.cells.stem, *self.cells.blocks, *self.blocks, self.last]
+
     def start_from(self, published: EfficientNetLite) -> None:
         """Take over the upper half of a network; the lower one is `Cells`' own to start."""
         whole = fold_batch_norm(published)
@@ -123,3 +131,22 @@ def _interleaved(dims: tuple[int, ...]) -> Tensor:
     places = [(at / dim, part, at) for part, dim in enumerate(dims) for at in range(dim)]
     starts = [sum(dims[:part]) for part in range(len(dims))]
     return torch.tensor([starts[part] + at for _, part, at in sorted(places)])
+
+
+def load_parts_tower(folder: Path) -> PartsTower:
+    """The image tower of an artefact of `parts`, in float32, ready to go on training."""
+    try:
+        stored = load_file(folder / "model.safetensors")
+        weights = {
+            name.removeprefix("image."): value.float() if value.is_floating_point() else value
+            for name, value in stored.items()
+            if name.startswith("image.")
+        }
+        with torch.device("meta"):  # no memory is taken for sizes that the weights do not have
+            tower = PartsTower(read_json(folder / "config.json")["dim"], dropout=0.0)
+        tower.load_state_dict(weights, assign=True)
+    except Exception as error:  # of safetensors, of a missing name, of sizes that do not fit
+        raise EncoderError(
+            f"the weights of {folder} cannot be used ({error}); fetch the folder again"
+        ) from error
+    return tower
