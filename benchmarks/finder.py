@@ -122,6 +122,9 @@ def street(finder: Finder, folder: Path, side: str) -> dict[str, Any]:
     }
     whole = [truth_boxes(mask, labels, garment_labels, whole=True) for _, mask in seen]
     report["boxes, one a label and photo"] = boxes(whole, given, kinds)
+    for way, names in common.items():
+        asked = [[(name, box) for name, box in truth if name in names] for truth in whole]
+        report[f"boxes, commonest by {way}"] = boxes(asked, given, kinds)
     report["milliseconds of one core, median"] = round(1000 * statistics.median(seconds), 1)
     return report
 

@@ -51,7 +51,7 @@ class Finder:
 
     def shares(self, image: Image) -> Shares:
         """The probability of each class (C, h, w) over the picture, at about half the size that
-        it is looked at."""
+        it is looked at: the mean of what the picture and its mirror image say."""
         size = _size(image.shape[1], image.shape[0], self.area)
         small = np.asarray(Pillow.fromarray(image).resize(size, Pillow.Resampling.BILINEAR))
         (width, height), stride = size, STRIDE
@@ -62,7 +62,8 @@ class Finder:
         top, left = ((canvas.shape[0] - height) // 4 * 2, (canvas.shape[1] - width) // 4 * 2)
         canvas[top : top + height, left : left + width] = small
         pixels = canvas.transpose(2, 0, 1)[None].astype(np.float32) / 127.5 - 1
-        out = self.run(pixels)
+        mirrored = self.run(np.ascontiguousarray(pixels[..., ::-1]))[..., ::-1]
+        out = (self.run(pixels) + mirrored) / 2
         return out[:, top // 2 : (top + height) // 2, left // 2 : (left + width) // 2]
 
 

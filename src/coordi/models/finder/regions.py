@@ -21,15 +21,15 @@ PAIRS = ("shoes", "legwear", "gloves", "jewellery", "glasses")
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What counts as a garment. Guesses yet: benchmarks/finder.py --rules NAME=NUMBER measures
-    others on val photos.
+    """What counts as a garment; `least` and `gap` were chosen on val photos, by the share of
+    boxes found (benchmarks/finder.py --rules NAME=NUMBER measures others).
     """
 
     smallest: float = 0.0015
     """Least share of the picture; of small things, a quarter of it."""
-    least: float = 0.4
+    least: float = 0.3
     """Least mean probability of the family within the region."""
-    gap: float = 0.03
+    gap: float = 0.06
     """Regions of one family as near as this, as a share of the picture's longer side, are one."""
     pair_gap: float = 0.12
     """The same of the two of a pair."""
