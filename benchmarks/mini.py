@@ -24,8 +24,8 @@ from coordi.data.segments import read_list
 from coordi.data.specs import load_spec
 from coordi.data.vocabulary import CATEGORIES, ancestors
 from coordi.drawn.collections import load_collection
-from coordi.geometry import similarities, top_k, truncate, unit_rows
 from coordi.engine.garments import MARGIN, with_margin
+from coordi.geometry import similarities, top_k, truncate, unit_rows
 from coordi.models.finder.choice import best
 from coordi.models.finder.opening import open_finder
 from coordi.models.opening import open_encoder
