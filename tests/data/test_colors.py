@@ -57,5 +57,7 @@ def test_features_are_unit_rows_of_one_histogram():
 
 
 def test_related_words_are_one_colour_and_small_shares_none():
-    pixels = lab(np.array([(50, 90, 170)] * 50 + [(30, 38, 70)] * 45 + [(230, 200, 60)] * 5, np.uint8))
+    pixels = lab(
+        np.array([(50, 90, 170)] * 50 + [(30, 38, 70)] * 45 + [(230, 200, 60)] * 5, np.uint8)
+    )
     assert color_shares(pixels) == [("blue", pytest.approx(0.95))]

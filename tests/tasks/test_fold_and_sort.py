@@ -33,7 +33,7 @@ class Rows:
     def encode_texts(self, texts):
         return ROWS[[int(text) for text in texts]]
 
-    def unknown_words(self, text):
+    def unknflat(self, text):
         return ()
 
     def cut_from(self, text):
