@@ -242,7 +242,10 @@ class Engine:
         from coordi.models.tagger.tagger import load
 
         encoder = self.encoder_at(self.store.snapshot())
-        chosen = default_tagger(self.store, encoder) if tagger is None else load(tagger)
+        if tagger is None:
+            chosen = default_tagger(self.store, encoder)
+        else:
+            chosen = replace(load(tagger), origin=tagger.name)
         if learn:
             probes = learned(self.store, encoder, learn)
             chosen = replace(chosen.joined(probes, "learned"), encoder=encoder.fingerprint)

@@ -231,13 +231,22 @@ def _written(
     found: dict[str, FieldValue] = {name: tag.value}
     found[f"{name}_confidence"] = round(tag.confidence, 3)
     if attribute == "color":
-        first = sum(share for word, share in shares if same_color(word, tag.value))
-        others = [one for one in shares if not same_color(one[0], tag.value)]
-        ranked = [(tag.value, first), *others][:3]
+        ranked = _ranked(tag.value, shares)
         found[f"{AUTOMATIC}colors"] = ";".join(word for word, _ in ranked)
         for number, (_, share) in enumerate(ranked, start=1):
             found[f"{AUTOMATIC}colors_share_{number}"] = round(share, 3)
     return found
+
+
+def _ranked(color: str, shares: Sequence[tuple[str, float]]) -> list[tuple[str, float]]:
+    """A garment's colour, then its others, with their shares of the pixels.
+
+    Pixels know fewer words than tags do ("gold"): where none of theirs is said of such a colour,
+    that of the most pixels is taken for it.
+    """
+    same = [one for one in shares if same_color(one[0], color)] or list(shares[:1])
+    others = [one for one in shares if one not in same]
+    return [(color, sum(share for _, share in same)), *others]
 
 
 def _looks(

@@ -52,6 +52,12 @@ class Quality(NamedTuple):
         return self.right / self.written if self.written else 1.0
 
     @property
+    def error(self) -> float:
+        """Standard error of `precision`."""
+        share = self.precision
+        return float(np.sqrt(share * (1 - share) / self.written)) if self.written else 0.0
+
+    @property
     def coverage(self) -> float:
         """Share of the labels that something was written for."""
         return self.written / self.labels if self.labels else 0.0
@@ -130,14 +136,18 @@ class Probe:
         return replace(sure, held_out=sure.quality(features, labels))
 
     def _confidence(self, shares: Floats, labels: Numbers) -> float | None:
-        """The least confidence from which on, whatever more is asked, enough tags are right."""
+        """The least confidence from which on, whatever more is asked, enough tags are right.
+
+        One standard error is taken off, since the best of many confidences is partly luck.
+        """
         chosen: float | None = None
         for confidence in _CONFIDENCES[::-1]:
             found = self._quality(shares, labels, float(confidence))
-            if found.precision < PRECISION:
+            if found.written < min(FEWEST_WRITTEN, len(labels)):
+                continue  # a few tags tell nothing, neither way
+            if found.precision - found.error < PRECISION:
                 break
-            if found.written >= min(FEWEST_WRITTEN, len(labels)):
-                chosen = float(confidence)
+            chosen = float(confidence)
         return chosen
 
     def quality(self, features: Floats, labels: Numbers) -> Quality:
