@@ -57,7 +57,7 @@ class ColorHistogram:
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
         return unit_rows(np.stack([self._text(text) for text in texts]))
 
-    def unknflat(self, text: str) -> tuple[str, ...]:
+    def unknown_words(self, text: str) -> tuple[str, ...]:
         words = text.lower().split()
         return tuple(word for word in words if word not in ImageColor.colormap)
 

@@ -389,7 +389,7 @@ class Encoder(Protocol):
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
         """Encode sentences → (len(texts), dim)."""
 
-    def unknflat(self, text: str) -> tuple[str, ...]:
+    def unknown_words(self, text: str) -> tuple[str, ...]:
         """Parts of a sentence that its vocabulary lacks, and which so change nothing; () where
         all are known, or where it cannot tell."""
 

@@ -322,7 +322,7 @@ def test_the_folder_of_coordi_mini_is_in_the_package():
     ],
 )
 def test_words_that_the_vocabulary_lacks(exported, text, unknown):
-    assert open_encoder(str(exported[0])).unknflat(text) == unknown
+    assert open_encoder(str(exported[0])).unknown_words(text) == unknown
 
 
 @pytest.mark.parametrize(
@@ -336,4 +336,4 @@ def test_words_that_the_vocabulary_lacks(exported, text, unknown):
     ],
 )
 def test_coordi_mini_says_what_it_does_not_know(text, unknown):
-    assert open_encoder("coordi-mini").unknflat(text) == unknown
+    assert open_encoder("coordi-mini").unknown_words(text) == unknown

@@ -193,8 +193,8 @@ def test_bert_says_what_it_does_not_know(tmp_path):
     save(hf.BertModel(hf.BertConfig(**WORDED)), tmp_path)
     encoder = open_encoder(str(tmp_path))
     known = next(word for word in WORDS if word.isalpha())
-    assert encoder.unknflat(f"{known} zebra") == ("zebra",)
-    assert encoder.unknflat(known) == ()
+    assert encoder.unknown_words(f"{known} zebra") == ("zebra",)
+    assert encoder.unknown_words(known) == ()
 
 
 def test_bert_gives_the_mean_of_its_tokens(tmp_path):

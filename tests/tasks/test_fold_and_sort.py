@@ -33,7 +33,7 @@ class Rows:
     def encode_texts(self, texts):
         return ROWS[[int(text) for text in texts]]
 
-    def unknflat(self, text):
+    def unknown_words(self, text):
         return ()
 
     def cut_from(self, text):

@@ -44,7 +44,7 @@ class RowEncoder:
     def encode_texts(self, texts):
         return ROWS[[int(text) for text in texts]]
 
-    def unknflat(self, text: str) -> tuple[str, ...]:
+    def unknown_words(self, text: str) -> tuple[str, ...]:
         return ()
 
     def cut_from(self, text: str) -> str:

@@ -34,7 +34,7 @@ class HashEncoder:
     def encode_texts(self, texts):
         return ROWS[[0 for _ in texts]]
 
-    def unknflat(self, text):
+    def unknown_words(self, text):
         return tuple(word for word in text.split() if word in self.lacks)
 
     def cut_from(self, text):

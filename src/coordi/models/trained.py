@@ -76,9 +76,9 @@ class TrainedEncoder:
             )
         return self._rows(self.base.encode_texts(texts))
 
-    def unknflat(self, text: str) -> tuple[str, ...]:
+    def unknown_words(self, text: str) -> tuple[str, ...]:
         """Parts of a sentence that the base's vocabulary lacks."""
-        return self.base.unknflat(text) if self.takes_text else ()
+        return self.base.unknown_words(text) if self.takes_text else ()
 
     def cut_from(self, text: str) -> str:
         """What of a sentence lies beyond the base's length; "" for none."""

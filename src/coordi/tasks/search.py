@@ -166,7 +166,7 @@ def _fusion(
 
 
 def _reads_nothing(encoder: Encoder, reading: Reading) -> bool:
-    unknown = encoder.unknflat(reading.text)
+    unknown = encoder.unknown_words(reading.text)
     return bool(unknown) and not any(map(str.isalnum, _without(reading.text, unknown)))
 
 
@@ -222,7 +222,7 @@ def _notes(
             notes.append("No item has any of these words.")
         return tuple(notes)
     found: frozenset[str] = frozenset()
-    if words is not None and fusion is not None and encoder.unknflat(text):
+    if words is not None and fusion is not None and encoder.unknown_words(text):
         typed = (way for way, *_ in reading.groups)
         found = frozenset(way[0] for way in typed if all(map(words.knows, way)))
     return (*notes, *_unknown_note(query, encoder, text, found), *_cut_note(encoder, text))
@@ -244,7 +244,7 @@ def _unknown_note(
 ) -> tuple[str, ...]:
     """Which words the encoder does not know, and no item has."""
     unknown = tuple(
-        part for part in encoder.unknflat(text) if not _plain(part) & found
+        part for part in encoder.unknown_words(text) if not _plain(part) & found
     )  # fmt: skip
     if not unknown:
         return ()

@@ -92,7 +92,7 @@ class TowerEncoder:
             out[part] = self._rows(self.text([texts[i] for i in part]))
         return out
 
-    def unknflat(self, text: str) -> tuple[str, ...]:
+    def unknown_words(self, text: str) -> tuple[str, ...]:
         """Parts of a sentence that the vocabulary lacks; () where it cannot tell."""
         return () if self.unknown is None else self.unknown(text)
 
