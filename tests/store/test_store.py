@@ -161,7 +161,7 @@ def test_a_late_field_is_empty_in_earlier_items(store):
     assert store.select("brand is null").tolist() == [True, False]
 
 
-def test_an_items_flat_can_be_filtered_unless_a_field_has_the_name(store):
+def test_an_items_own_words_can_be_filtered_unless_a_field_has_the_name(store):
     put(store, [Item("1", title="red dress"), Item("2", description="a coat")])
     assert store.select("title ~ 'DRESS'").tolist() == [True, False]
     assert store.select("id = '2' and description ~ 'coat'").tolist() == [False, True]
