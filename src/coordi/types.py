@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 FieldValue = str | int | float | bool | None
 """The value of a catalogue field; None where a row leaves it empty."""
 
+AUTOMATIC = "auto_"
+"""How the names of fields begin that coordi tells of an item, and not its catalogue."""
+
 Image = NDArray[np.uint8]
 """A decoded picture: (height, width, 3), RGB, upright, alpha laid on white."""
 

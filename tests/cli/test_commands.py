@@ -6,6 +6,7 @@ import re
 import socket
 from pathlib import Path
 
+import numpy as np
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -17,8 +18,11 @@ from coordi.cli.app import make_app
 from coordi.cli.output import Output
 from coordi.cli.server import listen, listen_near
 from coordi.data.catalog import Catalog
+from coordi.data.colors import COLOR_DIM
 from coordi.engine.report import IngestReport
 from coordi.errors import InputError
+from coordi.models.tagger.probe import Probe
+from coordi.models.tagger.tagger import Tagger
 from fakes import open_fake
 
 runner = CliRunner()
@@ -727,3 +731,27 @@ def test_words_in_other_languages_and_what_they_mean(store):
     assert "Read as: color:red (“赤い”), category:dress" in result.stderr
     bare = run_json("search", "red dress", "--drop", "color:red", "--store", store)
     assert [chip["id"] for chip in bare["chips"]] == ["category:dress"]
+
+
+# tag
+
+
+def test_tag_tells_colours_and_takes_them_back(store, tmp_path):
+    probe = Probe("color", ("blue", "red"), np.zeros((COLOR_DIM, 2), np.float32),
+                  np.array([0, 9], np.float32), reads="color", confidence=0.9)  # fmt: skip
+    Tagger("", (probe,), "colours").save(tmp_path / "tagger.npz")
+    document = run_json("tag", "--tagger", tmp_path / "tagger.npz", "--store", store)
+    assert (document["items"], document["written"]) == (24, {"color": 24})
+    shown = run("show", "item-0", "--store", store).stdout
+    assert re.search(r"color \(automatic\) +red \(100% sure\)", shown)
+    assert "_confidence" not in shown
+    assert run_json("stats", "--store", store)["fields"][0]["name"] == "auto_color"
+    assert run_json("tag", "--remove", "--store", store) == {"removed": 24}
+    assert run("tag", "--remove", "--learn", "x", "--store", store).exit_code == 2
+
+
+def test_tag_says_what_it_did(store):
+    result = run("tag", "--store", store)
+    assert result.exit_code == 0
+    assert "24 items looked at" in result.stdout
+    assert "auto_color" in result.stdout

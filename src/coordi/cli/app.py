@@ -17,6 +17,7 @@ from coordi.cli.search import search
 from coordi.cli.serve import serve
 from coordi.cli.show import show
 from coordi.cli.stats import stats
+from coordi.cli.tag import tag
 from coordi.cli.train import train
 from coordi.cli.usage import read_strictly
 from coordi.cli.verify import verify
@@ -29,6 +30,7 @@ COMMANDS = (
     show,
     delete,
     stats,
+    tag,
     verify,
     doctor,
     recipes,

@@ -1,18 +1,23 @@
 """Items, hits and pictures as people read them in a terminal."""
 
 import os
+import re
 import sys
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import typer
 
 from coordi.cli.output import Output, printable
 from coordi.errors import CoordiError
-from coordi.types import Answer, Chip, FieldValue, Hit, ImageRef, Item, WordMatch
+from coordi.types import AUTOMATIC, Answer, Chip, FieldValue, Hit, ImageRef, Item, WordMatch
 
 if TYPE_CHECKING:
     from coordi.cli.terminal import Protocol
     from coordi.engine import Engine
+
+ASIDE = re.compile(r"_(confidence|share_\d)$")
+"""How names of numbers end that stand behind automatic fields."""
 
 MAIN_FIELDS = ("category", "color", "brand", "price", "currency")
 """Fields that a list of hits has room for."""
@@ -77,7 +82,7 @@ def show_picture(engine: "Engine", item: Item, protocol: "Protocol") -> None:
 def show_item(out: Output, item: Item) -> None:
     """Print everything that is known of an item."""
     facts: dict[str, FieldValue] = {"id": item.id, "title": item.title}
-    facts |= {"description": item.description, **item.fields}
+    facts |= {"description": item.description, **dict(_told(item.fields))}
     facts["image"] = _place(item.image)
     facts |= {f"image {number}": _place(ref) for number, ref in enumerate(item.more, 2)}
     facts["origin"] = str(item.origin) if item.origin else None
@@ -85,6 +90,17 @@ def show_item(out: Output, item: Item) -> None:
     for name, value in facts.items():
         if value not in (None, ""):
             out.text(f"{name:<{width}}  {printable(str(value))}")
+
+
+def _told(fields: Mapping[str, FieldValue]) -> Iterator[tuple[str, FieldValue]]:
+    """Fields as people read them: automatic ones as such, with how sure they are."""
+    for name, value in fields.items():
+        if not name.startswith(AUTOMATIC):
+            yield name, value
+        elif not ASIDE.search(name):
+            sure = fields.get(f"{name}_confidence")
+            share = f" ({sure:.0%} sure)" if isinstance(sure, float) else ""
+            yield f"{name.removeprefix(AUTOMATIC)} (automatic)", f"{value}{share}"
 
 
 def _place(picture: ImageRef | None) -> str | None:

@@ -7,8 +7,9 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from coordi.data.colors import same_color
 from coordi.data.vocabulary import COLORS, canonical
-from coordi.doctor.colors import contradicted, measured_words, same_color
+from coordi.doctor.colors import contradicted, measured_words
 from coordi.doctor.findings import Exhibit, Figures, Finding, Result, share
 from coordi.doctor.subject import Subject, label_columns
 

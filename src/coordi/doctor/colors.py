@@ -1,35 +1,11 @@
-"""Colours in numbers: sRGB to CIE L*a*b*, and the colour word that is nearest to a colour."""
-
-from functools import cache
+"""Colour words against measured colours: the nearest word, and words that cannot be true."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from coordi.data.vocabulary import COLORS, ancestors, relation
+from coordi.data.colors import lab, same_color
+from coordi.data.vocabulary import COLORS, ancestors
 from coordi.drawn.palette import COLORS as DYES
-
-_TO_XYZ = np.array(
-    [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]], np.float32
-)
-_WHITE = np.array([0.9505, 1.0, 1.089], np.float32)  # D65
-
-
-def lab(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """SRGB in 0 to 255, (n, 3), to CIE L*a*b* under D65, (n, 3)."""
-    xyz = _linear()[rgb] @ _TO_XYZ.T / _WHITE
-    root = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + np.float32(16 / 116))
-    out = np.empty_like(root)
-    out[:, 0] = 116 * root[:, 1] - 16
-    out[:, 1] = 500 * (root[:, 0] - root[:, 1])
-    out[:, 2] = 200 * (root[:, 1] - root[:, 2])
-    return out
-
-
-@cache
-def _linear() -> NDArray[np.float32]:
-    """Linear light of the 256 levels of sRGB."""
-    unit = np.arange(256, dtype=np.float32) / 255
-    return np.where(unit > 0.04045, ((unit + 0.055) / 1.055) ** 2.4, unit / 12.92)
 
 
 def measured_words(colors: NDArray[np.float32], certain: float = 0.8) -> list[str | None]:
@@ -79,8 +55,3 @@ _DARK = 25.0
 """Lightness below which cloth shows no hue."""
 _TURN = 60.0
 """Degrees of hue that light and camera do not make."""
-
-
-def same_color(first: str, second: str) -> bool:
-    """Whether two canonical colours may both be said of one garment (navy and blue)."""
-    return relation(first, second, COLORS) >= 0 or relation(second, first, COLORS) >= 0

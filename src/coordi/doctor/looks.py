@@ -10,10 +10,10 @@ import xxhash
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
+from coordi.data.colors import lab
 from coordi.data.duplicates import CUTOUT, cutout, frame
 from coordi.data.images import decode_image, read_bytes
 from coordi.data.threads import worked
-from coordi.doctor.colors import lab
 from coordi.errors import ImageError
 from coordi.types import Encoder, Image, ImageRef, Vectors
 

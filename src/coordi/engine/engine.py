@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from coordi.data.fetching import Fetcher
     from coordi.engine.ingest import MayPrune, OnProgress
     from coordi.engine.report import IngestReport
+    from coordi.engine.tagging import OnTag, TagReport
     from coordi.models.finder.opening import Finder
     from coordi.store import EncoderColumn, LanceStore, Snapshot, Stats
 
@@ -218,9 +219,57 @@ class Engine:
                 views=views,
                 on_progress=on_progress,
             )
+        told = self._tag_new()
         self.store.words()  # made now, so that the first query does not wait for it
-        notes = (*report.notes, *self._beside())
+        notes = (*report.notes, *told, *self._beside())
         return replace(report, notes=notes, token=self.store.snapshot().token)
+
+    def tag(
+        self,
+        *,
+        learn: Sequence[str] = (),
+        tagger: Path | None = None,
+        on_progress: "OnTag | None" = None,
+    ) -> "TagReport":
+        """Write tags of all items as automatic fields; see `coordi.engine.tagging`.
+
+        `tagger` is a tagger's file; by default the store's own, else the one that comes with the
+        encoder. `learn` are fields to learn from the items that have them. Raises `InputError`
+        for a field that cannot be learned, `FingerprintError` for another encoder's tagger.
+        """
+        from coordi.engine.tagging import default_tagger, tag
+        from coordi.engine.tagging import learn as learned
+        from coordi.models.tagger.tagger import load
+
+        encoder = self.encoder_at(self.store.snapshot())
+        if tagger is None:
+            chosen = default_tagger(self.store, encoder)
+        else:
+            chosen = replace(load(tagger), origin=tagger.name)
+        if learn:
+            probes = learned(self.store, encoder, learn)
+            chosen = replace(chosen.joined(probes, "learned"), encoder=encoder.fingerprint)
+        report = tag(self.store, encoder, chosen, on_progress=on_progress)
+        self.store.words()  # as after an ingest
+        return report
+
+    def untag(self) -> int:
+        """Take all automatic fields away → how many items had been tagged."""
+        from coordi.engine.tagging import untag
+
+        return untag(self.store)
+
+    def _tag_new(self) -> list[str]:
+        """Tag what an ingest brought, where the store has tags; what to say of it."""
+        from coordi.engine.tagging import kept, tag
+
+        tagger = kept(self.store.path)
+        if tagger is None:
+            return []
+        if tagger.encoder not in ("", self.encoder.fingerprint):
+            return ["the tags are of another encoder; bring them up to date: coordi tag"]
+        report = tag(self.store, self.encoder, tagger)
+        return [f"{report.items:,} items were tagged"] if report.items else []
 
     def fetcher(self, *, private: bool = False, cache: Path | None = None) -> "Fetcher":
         """What fetches pictures by address, a context manager; close it when all is ingested.

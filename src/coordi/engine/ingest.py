@@ -497,7 +497,7 @@ class _Run:
 
     def write(self) -> None:
         """Store what is encoded, in one atomic step that Ctrl-C waits for."""
-        with _uninterrupted():
+        with uninterrupted():
             self._put_pending()
         self.last_write = time.monotonic()
 
@@ -555,7 +555,7 @@ class _Run:
 
 
 @contextmanager
-def _uninterrupted() -> Iterator[None]:
+def uninterrupted() -> Iterator[None]:
     """Hold Ctrl-C and SIGTERM back until the block is done: half a write has no count to report."""
     if threading.current_thread() is not threading.main_thread():
         yield

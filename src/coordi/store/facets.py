@@ -12,7 +12,7 @@ from coordi.store.filters import listed
 from coordi.store.keys import Keys
 from coordi.types import Facet
 
-LISTS = frozenset({"sizes"})
+LISTS = frozenset({"sizes", "auto_colors"})
 """Text fields of several values a cell, joined by ";": each value is counted by itself."""
 
 

@@ -19,8 +19,8 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 import pyarrow as pa
 
 from coordi.errors import FingerprintError, NotFoundError, StoreDamagedError, StoreError
+from coordi.store import automatic, creation, derived, rows, seal, table
 from coordi.store import columns as cols
-from coordi.store import creation, derived, rows, seal, table
 from coordi.store.checks import Checks
 from coordi.store.index import VectorIndex
 from coordi.store.lexical import WordIndex
@@ -30,7 +30,7 @@ from coordi.store.seal import EncoderColumn, Seal
 from coordi.store.snapshot import ItemCache, Snapshot
 from coordi.store.space import EXACT_FLOATS, Space
 from coordi.store.watch import Watch
-from coordi.types import Item, Vectors
+from coordi.types import FieldValue, Item, Vectors
 
 _SEQ_BITS = 24  # rows of one step < 2**24
 _KEEP = timedelta(minutes=10)
@@ -150,6 +150,7 @@ class LanceStore:
     vectors_of = _newest(Snapshot.vectors_of)
     further_of = _newest(Snapshot.further_of)
     viewed = _newest(Snapshot.viewed)
+    told = _newest(Snapshot.told)
     index = _newest(Snapshot.index)
     words = _newest(Snapshot.words)
     encoders = _newest(Snapshot.encoders)
@@ -242,6 +243,36 @@ class LanceStore:
             if there:
                 self._seal(table.commit(dataset, None, _doomed(now, there)))
             return len(there)
+
+    def tell(self, fields: Mapping[str, Mapping[str, FieldValue]], mark: str | None) -> int:
+        """Give items automatic fields in place of those they have, in one atomic step → how many.
+
+        `fields` is id → name → value, names as `coordi.store.automatic` has them; ids that are
+        not there are passed over. `mark` says who tells (`Snapshot.told`). Vectors, hashes and
+        all that the catalogue says stay. Raises `StoreError` where a catalogue's own fields have
+        such names.
+        """
+        with self._changing() as (now, dataset):
+            automatic.check_names(now.rows.columns)
+            ids = [id for id in fields if now.has(id)]
+            if not ids:
+                return 0
+            items = [automatic.told(item, fields[item.id]) for item in now.get(ids)]
+            positions = [now.rows.position(id) for id in ids]
+            addresses = [int(now.rows.addresses[at]) for at in positions if at is not None]
+            now.check(addresses)
+            dataset = automatic.widened(dataset, items)
+            first = (dataset.version + 1) << _SEQ_BITS
+            batch = automatic.batch(dataset, items, addresses, mark, first)
+            self._seal(table.commit(dataset, batch, _doomed(now, ids)))
+            return len(ids)
+
+    def untell(self) -> None:
+        """Drop the columns of automatic fields, which no item may have any more."""
+        with self._changing() as (now, dataset):
+            names = automatic.automatic_columns(now.rows.columns)
+            if names:
+                self._seal(table.drop_columns(dataset, names))
 
     def use_encoder(self, fingerprint: str) -> None:
         """Search with this encoder from now on; `FingerprintError` where it has no vectors."""

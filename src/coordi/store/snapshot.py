@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coordi.errors import FingerprintError, NotFoundError
+from coordi.store import automatic, table
 from coordi.store import columns as cols
-from coordi.store import table
 from coordi.store.checks import Checks
 from coordi.store.facets import Wanted
 from coordi.store.fields import FieldTable, Filters
@@ -204,6 +204,14 @@ class Snapshot:
             return set()
         found = table.read(self.dataset, ["id"], filter=f"{column} is not null")
         return set(found["id"].to_pylist())
+
+    def told(self) -> dict[str, str]:
+        """Id → who told its automatic fields, of the items that were told any or none."""
+        if automatic.MARK not in self.rows.columns:
+            return {}
+        filled = f"{automatic.MARK} is not null"
+        found = table.read(self.dataset, ["id", automatic.MARK], filter=filled)
+        return dict(zip(found["id"].to_pylist(), found[automatic.MARK].to_pylist(), strict=True))
 
     def vector_count(self, fingerprint: str) -> int:
         """Items that have a vector of an encoder."""

@@ -55,6 +55,13 @@ def add_columns(dataset: Any, schema: Any) -> Any:
         return dataset.checkout_version(dataset.latest_version)
 
 
+def drop_columns(dataset: Any, names: Sequence[str]) -> Any:
+    """Drop columns, which rewrites nothing; return the new version."""
+    with translated("cannot drop columns of the store"):
+        dataset.drop_columns(list(names))
+        return dataset.checkout_version(dataset.latest_version)
+
+
 def commit(dataset: Any, rows: Any | None, doomed: Mapping[int, Sequence[int]]) -> Any:
     """Append `rows` and delete rows in one atomic step; return the new version.
 

@@ -13,6 +13,7 @@ from PIL import Image as Pillow
 from pydantic import Field, model_validator
 
 from coordi.data.catalog import open_catalog
+from coordi.data.colors import nearest_color
 from coordi.data.images import crop, decode_crop, read_bytes
 from coordi.data.masks import mask_numbers
 from coordi.data.segments import Segment, read_segments
@@ -395,43 +396,6 @@ def _refused(problem: Problem) -> Image:
 
 def _cropped(segment: Segment) -> Image:
     return segment.crop
-
-
-_ANCHORS = {
-    "black": (25, 25, 28), "white": (235, 235, 235), "grey": (128, 128, 130),
-    "red": (185, 30, 40), "burgundy": (100, 25, 40), "orange": (230, 120, 40),
-    "yellow": (230, 200, 60), "green": (50, 120, 60), "olive": (95, 95, 50),
-    "blue": (50, 90, 170), "navy": (30, 38, 70), "light blue": (150, 185, 220),
-    "purple": (105, 60, 130), "pink": (230, 150, 170), "brown": (95, 65, 45),
-    "beige": (210, 190, 160), "camel": (170, 125, 80),
-}  # fmt: skip
-
-
-def nearest_color(rgb: tuple[float, float, float], certain: float = 0.75) -> str | None:
-    """The colour word nearest to a mean RGB, or None where a second word is nearly as near.
-
-    Distance is Euclidean in CIE L*a*b*; "nearly" means a ratio of distances above `certain`.
-    """
-    names = list(_ANCHORS)
-    anchors = _lab(np.array(list(_ANCHORS.values())))
-    distances = np.linalg.norm(anchors - _lab(np.array([rgb])), axis=1)
-    first, second = np.argsort(distances)[:2]
-    return names[first] if distances[first] < certain * distances[second] else None
-
-
-def _lab(rgb: NDArray[np.floating] | NDArray[np.integer]) -> NDArray[np.float64]:
-    """sRGB in 0 to 255, (n, 3), to CIE L*a*b* (D65)."""
-    unit = rgb / 255.0
-    linear = np.where(unit > 0.04045, ((unit + 0.055) / 1.055) ** 2.4, unit / 12.92)
-    matrix = np.array(
-        [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
-    )
-    xyz = linear @ matrix.T / np.array([0.9505, 1.0, 1.089])
-    root = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
-    return np.stack(
-        [116 * root[:, 1] - 16, 500 * (root[:, 0] - root[:, 1]), 200 * (root[:, 1] - root[:, 2])],
-        axis=1,
-    )
 
 
 def _from_drawn(source: Source, root: Path) -> Iterator[Readable]:  # noqa: ARG001

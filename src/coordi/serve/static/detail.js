@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { h, icon } from "./dom.js";
-import { fieldName, fieldValue, lineOf, nameOf, pricesOf, sentence, sizesOf, variantName, variantWord as wordOf } from "./format.js";
+import { fieldName, fieldValue, isAside, lineOf, nameOf, pricesOf, sentence, sizesOf, variantName, variantWord as wordOf } from "./format.js";
 import { before } from "./gallery.js";
 import { reasons } from "./why.js";
 
@@ -15,7 +15,7 @@ const isAddress = (value) => typeof value === "string" && /^https?:\/\//.test(va
 
 function fieldList(item) {
   // The currency stands with the price.
-  const told = ([name, value]) => value !== null && value !== "" && !isAddress(value) && !(name === "currency" && typeof item.fields.price === "number");
+  const told = ([name, value]) => value !== null && value !== "" && !isAside(name) && !isAddress(value) && !(name === "currency" && typeof item.fields.price === "number");
   const place = ([name]) => (FIRST.includes(name) ? FIRST.indexOf(name) : FIRST.length);
   const rows = Object.entries(item.fields).filter(told).sort((a, b) => place(a) - place(b));
   const pairs = rows.map(([name, value]) => h("div", { class: "fact" }, h("dt", {}, fieldName(name)), h("dd", {}, fieldValue(name, value, item))));

@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { debounce, h, icon } from "./dom.js";
-import { calm, DATED, fieldName, formatCount, formatDay, isMoney, money, pathOf } from "./format.js";
+import { calm, DATED, fieldName, formatCount, formatDay, isAside, isMoney, money, pathOf } from "./format.js";
 import { countFilters, withFilter } from "./state.js";
 
 const FIRST = ["category", "color", "sizes", "price", "currency", "brand", "type", "family", "sale"];
@@ -16,7 +16,7 @@ const MOST_ORDERS = 6; // numbers besides the price
 
 // Fields that tell nothing (one value) or everything (a key) help nobody.
 function useful(facet, most) {
-  if (KEYS.test(facet.name)) return false;
+  if (KEYS.test(facet.name) || isAside(facet.name) || facet.name === "auto_color") return false; // auto_colors has it too
   if (isDated(facet)) return true;
   if (facet.kind === "text") return facet.distinct > 1 && facet.values.length > 1 && facet.values[0].count > 1;
   if (facet.kind === "boolean") return facet.values.some(({ value, count }) => value.toLowerCase() === "true" && (facet.distinct > 1 || count < most));
@@ -29,7 +29,8 @@ const sumOf = (facet) => facet.values.reduce((sum, { count }) => sum + count, 0)
 // The currencies of the prices under the filters; one of them where the prices can be compared.
 export const currenciesOf = (facets) => facets.find(({ name }) => name === "currency")?.values.filter(({ count }) => count).map(({ value }) => value) ?? [];
 
-const rank = (facet) => (FIRST.includes(facet.name) ? FIRST.indexOf(facet.name) : FIRST.length);
+const plain = (name) => (name === "auto_colors" ? "color" : name.replace(/^auto_/, ""));
+const rank = ({ name }) => (FIRST.includes(plain(name)) ? FIRST.indexOf(plain(name)) : FIRST.length);
 
 export function offered(facets) {
   const most = Math.max(0, ...facets.filter(({ many }) => !many).map(sumOf)); // at least so many items
@@ -61,7 +62,7 @@ function swatch(value) {
 // What results can be ordered by besides relevance: [the service's parameter, words].
 export function orders(facets) {
   const found = [];
-  const named = (test) => facets.filter((facet) => !KEYS.test(facet.name) && test(facet));
+  const named = (test) => facets.filter((facet) => !KEYS.test(facet.name) && !isAside(facet.name) && test(facet));
   const paid = ({ name }) => name === "price" || isMoney(name);
   for (const { name } of named((facet) => paid(facet) && spread(facet)).sort((a, b) => rank(a) - rank(b))) {
     found.push([name, `${fieldName(name)}, lowest first`], [`-${name}`, `${fieldName(name)}, highest first`]);

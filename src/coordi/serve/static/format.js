@@ -82,16 +82,22 @@ export const lineOf = (item) => calm(item.fields.brand || (item.title ? leafOf(S
 export const calm = (value) =>
   value.length > 2 && value === value.toUpperCase() && !/\d/.test(value) ? sentence(value.toLowerCase()) : value;
 
+const AUTOMATIC = /^auto_/; // what coordi tells of an item, not its catalogue
+
+// Numbers behind automatic fields: how sure they are, and how much of a garment a colour has.
+export const isAside = (name) => /^auto_\w+_(confidence|share_\d)$/.test(name);
+
 // family_group, baseColour → Family group, Base colour
 export function fieldName(name) {
-  const words = name.replace(/_/g, " ").replace(/([a-z])([A-Z])/g, "$1 $2");
-  return sentence(words.toLowerCase());
+  const words = name.replace(AUTOMATIC, "").replace(/_/g, " ").replace(/([a-z])([A-Z])/g, "$1 $2");
+  return sentence(words.toLowerCase()) + (AUTOMATIC.test(name) ? " (automatic)" : "");
 }
 
 export function fieldValue(name, value, item) {
   if (isMoney(name) && typeof value === "number") return money(value, item.fields.currency);
   if (value === true) return "Yes";
   if (value === false) return "No";
+  if (name === "auto_colors") return value.split(";").join(", ");
   if (name === "sizes" || name === "size") return sizesOf(item).join(", ");
   if (typeof value === "string" && DATED.test(value)) return formatDay(value);
   return name === "currency" ? String(value) : calm(String(value));

@@ -1,0 +1,1 @@
+"""Tags of garments from their vectors: linear probes, their file, and tags by words alone."""
