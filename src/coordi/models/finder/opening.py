@@ -63,7 +63,7 @@ class Finder:
         canvas[top : top + height, left : left + width] = small
         pixels = canvas.transpose(2, 0, 1)[None].astype(np.float32) / 127.5 - 1
         mirrored = self.run(np.ascontiguousarray(pixels[..., ::-1]))[..., ::-1]
-        out = (self.run(pixels) + mirrored) / 2
+        out: Shares = (self.run(pixels) + mirrored) / np.float32(2)
         return out[:, top // 2 : (top + height) // 2, left // 2 : (left + width) // 2]
 
 
