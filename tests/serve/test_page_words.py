@@ -123,6 +123,16 @@ def test_what_is_far_is_said_to_be(page, change, said):
     expect(page.locator(TILES)).not_to_have_count(0)
 
 
+def test_what_is_near_or_unknown_is_not_said_to_be_far(page):
+    floors = [None, 0.4]
+    answered(page, lambda body, _: body.update(floor=floors.pop()))
+    for words in ("red dress", "blue dress"):
+        opened(page, f"/?q={words}")
+        expect(page.locator(TILES)).not_to_have_count(0)
+        expect(page.locator("#remarks")).to_be_empty()
+    assert not floors
+
+
 def test_nothing_found_says_what_to_try(page):
     answered(page, lambda body, _: body.update(hits=[], more=False))
     opened(page, "/?q=x")
