@@ -202,6 +202,7 @@ function likePhoto() {
 }
 
 function setCount(found) {
+  place.count.classList.remove("unseen");
   const folded = found.browse && garments();
   const items = (count) => `${formatCount(count)} ${folded ? "garment" : "item"}${count === 1 ? "" : "s"}`;
   // The filters count items: how many of them the garments hold explains their figures.
@@ -263,7 +264,9 @@ function fail(error) {
   byId("more-place").hidden = true;
   place.count.textContent = "";
   showFailure(place.notice, error, whatIsAsked(), actions);
+  // Said to those who hear the page; the notice shows it to those who see it.
   place.count.textContent = place.notice.querySelector("h3").textContent;
+  place.count.classList.add("unseen");
 }
 
 const whatIsAsked = () => ({
