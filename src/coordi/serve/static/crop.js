@@ -94,7 +94,7 @@ export function cropBox(photo, first, onChange) {
     frame.append(handle);
   }
   show();
-  const help = h("p", { class: "crop-help", id: "crop-help" }, "Drag a corner to frame one garment. Arrow keys work too.");
+  const help = h("p", { class: "crop-help", id: "crop-help" }, "Drag a corner to frame one garment.", h("span", { class: "only-mouse" }, " Arrow keys work too."));
   return {
     stage,
     help,
