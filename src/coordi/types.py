@@ -328,6 +328,16 @@ class Answer:
     """The garment that was cut out of the query's picture; None where that was taken whole."""
     garments: tuple[Garment, ...] = ()
     """All that were found there, where `Query.garment` had them looked for."""
+    floor: float | None = None
+    """The score that the best of hits has at least where there is anything like the query; None
+    where nothing tells (see `coordi.tasks.floor`)."""
+
+    @property
+    def far(self) -> bool:
+        """Whether even the best hit has nothing to do with the query."""
+        if self.floor is None or not self.hits:
+            return False
+        return max(hit.score for hit in self.hits) < self.floor
 
 
 @dataclass(frozen=True, slots=True)

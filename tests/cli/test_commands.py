@@ -66,6 +66,18 @@ def test_ingest_shows_the_mapping_and_the_counts(catalog, tmp_path):
     assert "24 unchanged" in again.stdout
 
 
+def test_search_says_where_nothing_is_like_the_photo(catalog, store, tmp_path):
+    said = "Nothing here looks like this photo"
+    asked = ("search", "--image", catalog.parent / "images/0.png", "--store", store)
+    assert said not in run(*asked).output  # no floor is known of so few items
+    (place,) = run_json("stats", "--store", store)["vectors"]
+    (store / "floors.json").write_text(
+        json.dumps({place: {"items": 24, "photos": 1.5, "words": 0}})
+    )
+    assert said in run(*asked).output
+    assert run_json(*asked)["floor"] == 1.5
+
+
 def test_ingest_json(catalog, tmp_path):
     report = run_json("ingest", catalog, "--store", tmp_path / "store")
     assert set(report) == {
@@ -327,7 +339,7 @@ def test_search_json(store):
     assert set(answer) == {
         "hits", "total", "filtered_out", "encoder", "fingerprint", "index", "seconds", "more",
         "reranker", "reranked", "token", "without_vector", "notes", "suggestion",
-        "chips", "language", "garment", "garments",
+        "chips", "language", "garment", "garments", "floor",
     }  # fmt: skip
     hit = answer["hits"][0]
     named = {"fused", "fusion", "words"}

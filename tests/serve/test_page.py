@@ -47,7 +47,7 @@ def test_the_first_page_shows_the_catalogue(page):
     expect(page.get_by_role("heading", name="Seen it somewhere?")).to_be_visible()
     expect(page.get_by_role("status").filter(has_text="16 items")).to_be_visible()
     expect(page.locator(TILES)).to_have_count(16)
-    page.wait_for_function("document.querySelectorAll('.frame img.here').length >= 2")
+    expect(page.locator(".frame img.here").nth(1)).to_be_attached()
     wider = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
     assert not page.evaluate(wider)
 
@@ -171,7 +171,6 @@ def test_crop_by_keyboard(page, engine):
     for _ in range(3):
         page.keyboard.press("Shift+ArrowDown")
     expect(page.get_by_text("Box from 0% to 100% across and 30% to 100% down")).to_be_attached()
-    page.wait_for_function("performance.getEntriesByType('resource').length > 0")
     expect(page.locator("#gallery")).to_have_attribute("aria-busy", "false")
     wait_until(page, lambda: engine.queries[-1].image.shape[:2] == (245, 240))
     assert corner.evaluate("(one) => one === document.activeElement")
@@ -588,7 +587,8 @@ def test_items_whose_ids_are_steps_of_a_path(page, engine):
     try:
         opened(page, "/?item=..")
         expect(page.get_by_role("heading", name=whole.title)).to_be_visible()
-        page.wait_for_function("document.querySelector('.detail-picture img').naturalWidth > 0")
+        picture = page.locator(".detail-picture img")
+        expect(picture).not_to_have_js_property("naturalWidth", 0)
         expect(page.get_by_role("heading", name="Similar")).to_be_visible()
     finally:
         engine.items[2] = whole

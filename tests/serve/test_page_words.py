@@ -58,9 +58,11 @@ def test_what_was_understood_can_be_dropped_and_put_back(page):
     search(page, "navy dress")
     chips = page.get_by_role("list", name="Understood").get_by_role("button")
     expect(chips).to_have_text(["navy", "not black", "without sleeves", "under 50"])
-    chips.filter(has_text="not black").click()
+    chips.filter(has_text="not black").focus()
+    page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile("drop=color%3Ablack"))
     expect(chips).to_have_text(["navy", "without sleeves", "under 50", "not black"])
+    expect(chips.last).to_be_focused()
     assert page.evaluate(NAMELESS) == []
     assert page.evaluate(REACH) == []
     page.reload()  # the page no longer knows its words, only its id
@@ -119,6 +121,16 @@ def test_what_is_far_is_said_to_be(page, change, said):
     expect(page.locator("#remarks")).to_contain_text(said)
     expect(page.locator(".remark")).to_have_count(1)
     expect(page.locator(TILES)).not_to_have_count(0)
+
+
+def test_what_is_near_or_unknown_is_not_said_to_be_far(page):
+    floors = [None, 0.4]
+    answered(page, lambda body, _: body.update(floor=floors.pop()))
+    for words in ("red dress", "blue dress"):
+        opened(page, f"/?q={words}")
+        expect(page.locator(TILES)).not_to_have_count(0)
+        expect(page.locator("#remarks")).to_be_empty()
+    assert not floors
 
 
 def test_nothing_found_says_what_to_try(page):

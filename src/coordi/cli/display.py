@@ -26,9 +26,18 @@ PICTURE_ROWS, PICTURE_PIXELS = 8, 320
 
 
 def show_answer(
-    out: Output, engine: "Engine", answer: Answer, *, offset: int, pictures: bool | None
+    out: Output,
+    engine: "Engine",
+    answer: Answer,
+    *,
+    offset: int,
+    pictures: bool | None,
+    by_photo: bool,
 ) -> None:
-    """List the hits, with pictures where wanted and possible, and say how they were found."""
+    """List the hits, with pictures where wanted and possible, and say how they were found.
+
+    `by_photo` says that a photo was searched with.
+    """
     if out.as_json:
         return
     protocol = picture_protocol(pictures)
@@ -40,6 +49,9 @@ def show_answer(
         _show_table(out, answer, offset)
     if answer.suggestion:
         out.note(f"Did you mean: {printable(answer.suggestion)}? (--as-typed searches as typed)")
+    if answer.far:
+        asked = "looks like this photo" if by_photo else "is like these words"
+        out.note(f"Nothing here {asked}; the nearest are shown.")
     if answer.chips:
         out.note(f"Read as: {', '.join(map(_meaning, answer.chips))} (--drop ID takes one out)")
     for note in answer.notes:

@@ -173,7 +173,14 @@ def search(
             )
             answer = engine.view().search(query)
             out.json(answer_json(answer))
-            show_answer(out, engine, answer, offset=offset, pictures=pictures)
+            show_answer(
+                out,
+                engine,
+                answer,
+                offset=offset,
+                pictures=pictures,
+                by_photo=image is not None,
+            )
 
 
 @contextmanager

@@ -39,6 +39,7 @@ def answer_json(answer: Answer) -> dict[str, Any]:
         "without_vector": answer.without_vector,
         "notes": list(answer.notes),
         "suggestion": answer.suggestion,
+        "floor": answer.floor,
         "chips": [chip_json(chip) for chip in answer.chips],
         "language": answer.language,
         "garment": None if answer.garment is None else garment_json(answer.garment),

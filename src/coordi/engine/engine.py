@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from coordi.data import decoding
 from coordi.data.images import MAX_PIXELS, thumbnail
+from coordi.engine.floors import StoreFloors
 from coordi.engine.pictures import Pictures
 from coordi.engine.shuffle import Shuffle
 from coordi.engine.synonyms import ShopSynonyms
@@ -76,6 +77,7 @@ class Engine:
         self._finder: Finder | None = None
         self._warm = False
         self._synonyms = ShopSynonyms(store.path, synonyms)
+        self._floors = StoreFloors(store.path)
         self.pictures = Pictures(store.roots)
         self.shuffle = Shuffle()
 
@@ -221,6 +223,7 @@ class Engine:
             )
         told = self._tag_new()
         self.store.words()  # made now, so that the first query does not wait for it
+        self._measure_floors()
         notes = (*report.notes, *told, *self._beside())
         return replace(report, notes=notes, token=self.store.snapshot().token)
 
@@ -281,6 +284,14 @@ class Engine:
 
         return Fetcher(cache or self.store.path / FETCHED, private=private)
 
+    def _measure_floors(self) -> None:
+        """Say what is far from everything in the store as it is now."""
+        from coordi.models.trained import query_side
+
+        at, encoder = self.store.snapshot(), self.encoder
+        if at.vector_count(encoder.fingerprint):
+            self._floors.measure(at, query_side(encoder))
+
     def _beside(self) -> list[str]:
         """What to say of vectors that are not of the store's own encoder.
 
@@ -304,8 +315,9 @@ class Engine:
         at = self.store.snapshot()
         own = self._synonyms.at
         return View(
-            at, self.encoder_at, lambda: self.reranker, self.shuffle, self.pictures, own
-        ).finding(self.find)
+            at, self.encoder_at, lambda: self.reranker, self.shuffle, self.pictures, own,
+            self._floors.at,
+        ).finding(self.find)  # fmt: skip
 
     def keep_synonyms(self, file: Path) -> int:
         """Let the store's searches use a file of synonyms from now on → entries in it.

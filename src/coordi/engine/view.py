@@ -13,6 +13,7 @@ from coordi.types import Answer, Encoder, Facet, Garment, Image, Item, PictureIn
 
 if TYPE_CHECKING:
     from coordi.store import Snapshot
+    from coordi.tasks.floor import Floors
     from coordi.tasks.synonyms import Synonyms
 
 
@@ -27,11 +28,16 @@ class View:
         shuffle: Shuffle,
         pictures: Pictures,
         synonyms: "Callable[[Snapshot], Synonyms | None]" = lambda _: None,
+        floors: "Callable[[str], Floors | None]" = lambda _: None,
     ) -> None:
-        """Use `Engine.view`; `encoder_at` and `reranker` open what is first asked for."""
+        """Use `Engine.view`; `encoder_at` and `reranker` open what is first asked for.
+
+        `floors` says by an encoder's fingerprint what is far.
+        """
         self.at = at
         self._encoder_at, self._reranker = encoder_at, reranker
         self._shuffle, self._pictures, self._synonyms = shuffle, pictures, synonyms
+        self._floors = floors
         self._find: Callable[[Image], tuple[Garment, ...]] | None = None
 
     def finding(self, find: Callable[[Image], tuple[Garment, ...]]) -> Self:
@@ -55,12 +61,14 @@ class View:
         from coordi.tasks.search import search
 
         aim = aimed(query, self._find)
+        encoder = query_side(self._encoder_at(self.at))
         answer = search(
             aim.query,
             store=self.at,
-            encoder=query_side(self._encoder_at(self.at)),
+            encoder=encoder,
             reranker=self._reranker(),
             synonyms=self._synonyms(self.at),
+            floors=self._floors(encoder.fingerprint),
         )
         return aim.said(answer)
 

@@ -228,6 +228,13 @@ class SearchOut(TypedDict):
         str,
         Field(description='The words searched instead of those typed, corrected; "" if as typed'),
     ]
+    floor: Annotated[
+        float | None,
+        Field(
+            description="Where even the best hit scores less, nothing here is like what was asked; "
+            "null where nothing tells"
+        ),
+    ]
     chips: Annotated[list[ChipOut], Field(description="What the words were taken to mean")]
     dropped: Annotated[list[str], Field(description="Ids of the chips that `drop` named")]
     language: Annotated[
@@ -291,6 +298,7 @@ def found(query: Query, view: CatalogView) -> SearchOut:
         "without_vector": answer.without_vector,
         "notes": list(answer.notes),
         "suggestion": answer.suggestion,
+        "floor": answer.floor,
         "chips": [chip_out(chip) for chip in answer.chips],
         "dropped": list(query.drop),
         "language": answer.language,

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coordi.errors import EncoderError, FingerprintError, QueryError
+from coordi.tasks.floor import Floors, floor_of
 from coordi.tasks.fusion import NOTHING, WORDS, Fusion, fuse
 from coordi.tasks.order import (
     Aim,
@@ -66,6 +67,7 @@ def search(
     encoder: Encoder,
     reranker: Reranker | None = None,
     synonyms: Synonyms | None = None,
+    floors: Floors | None = None,
     weight: float = WORDS,
 ) -> Answer:
     """Answer a query from the vectors that `encoder` made and from the items' own words, all of
@@ -74,9 +76,9 @@ def search(
     The query's vector is the weighted sum of its parts' unit vectors, scaled to length one; the
     score is the cosine similarity to it. Where there are words, items rank by that and by the
     words that they have (`coordi.tasks.fusion`); `weight` is what words count there, `synonyms`
-    are the shop's own. A `reranker` puts the first hits in its own order; see
-    `coordi.tasks.rerank`. Raises `QueryError` where the query asks for nothing or
-    for something impossible, `EncoderError` where the encoder lacks a part's modality,
+    are the shop's own, `floors` say what is far. A `reranker` puts the first hits in its own
+    order; see `coordi.tasks.rerank`. Raises `QueryError` where the query asks for nothing or for
+    something impossible, `EncoderError` where the encoder lacks a part's modality,
     `FilterError`, `NotFoundError` for an item that is not there, and `FingerprintError` where the
     store holds vectors of other encoders only.
     """
@@ -126,6 +128,7 @@ def search(
         suggestion=reading.suggestion,
         chips=reading.chips,
         language=reading.language,
+        floor=floor_of(floors, aim, parts),
     )
 
 

@@ -30,6 +30,7 @@ let limits = { upload_bytes: Infinity };
 let asked = null; // the search under way
 let shown = ""; // the search whose results are on the page
 let lastWords = null; // the words that the field was last set to
+let drawn = null; // the box as it was drawn last, until it stands in the address
 
 const place = Object.fromEntries(
   ["welcome", "ideas", "query", "filters", "pills", "heading", "count", "notice", "progress", "alert", "fold", "words", "remarks", "sort", "together", "understood"].map((id) => [id, byId(id)]),
@@ -60,6 +61,7 @@ function closed() {
 // --- the address -----------------------------------------------------------------------------
 
 function go(changes, { replace = false, from = "" } = {}) {
+  if ("box" in changes) settleBox();
   state = { ...state, ...changes };
   const opened = replace && state.item ? history.state?.opened : state.item && !detail.open;
   const entry = { photo: photo?.key ?? null, opened: Boolean(opened) };
@@ -69,6 +71,7 @@ function go(changes, { replace = false, from = "" } = {}) {
 }
 
 addEventListener("popstate", () => {
+  settleBox();
   state = addresses.read(location.search);
   photo = photoNow();
   render();
@@ -152,10 +155,10 @@ const garments = () => hasGarments() && !state.apart;
 
 function drawQuery() {
   const liked = gallery.find(state.like)?.item ?? known.get(state.like) ?? null;
-  showQuery(place.query, state, photo, liked, {
+  showQuery(place.query, { ...state, box: drawn ?? state.box }, photo, liked, {
     removePhoto,
     choose: (box) => go({ box }),
-    crop: cropped,
+    crop,
     balance: (words) => go({ words }, { replace: true }),
     removeLike: () => go({ like: "" }),
   });
@@ -199,6 +202,7 @@ function likePhoto() {
 }
 
 function setCount(found) {
+  place.count.classList.remove("unseen");
   const folded = found.browse && garments();
   const items = (count) => `${formatCount(count)} ${folded ? "garment" : "item"}${count === 1 ? "" : "s"}`;
   // The filters count items: how many of them the garments hold explains their figures.
@@ -260,7 +264,9 @@ function fail(error) {
   byId("more-place").hidden = true;
   place.count.textContent = "";
   showFailure(place.notice, error, whatIsAsked(), actions);
+  // Said to those who hear the page; the notice shows it to those who see it.
   place.count.textContent = place.notice.querySelector("h3").textContent;
+  place.count.classList.add("unseen");
 }
 
 const whatIsAsked = () => ({
@@ -329,7 +335,8 @@ async function usePhoto(file) {
   await prepare(mine);
   if (photo !== mine) return;
   const best = mine.garments.find((garment) => garment.best);
-  go({ query: mine.id, box: best?.frame ?? "" }, { replace: true });
+  // Who has drawn a box meanwhile wants that one.
+  go({ query: mine.id, ...(mine.drawn ? {} : { box: best?.frame ?? "" }) }, { replace: true });
 }
 
 // The photo of this history entry: one of this visit, or one that the service keeps.
@@ -366,7 +373,19 @@ function removePhoto() {
   byId("pick").focus();
 }
 
-const cropped = debounce((box) => photo && go({ box }, { replace: true }), 300);
+// A box is searched once it rests. Until then answers that arrive leave it as it was drawn.
+const cropped = debounce(() => go({ box: drawn }, { replace: true }), 300);
+
+function crop(box) {
+  drawn = box;
+  photo.drawn = true;
+  cropped();
+}
+
+function settleBox() {
+  cropped.cancel();
+  drawn = null;
+}
 
 // --- words and buttons -----------------------------------------------------------------------
 

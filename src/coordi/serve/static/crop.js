@@ -26,7 +26,7 @@ function sized(box, [across, down], dx, dy) {
 
 const percent = (share) => `${Math.round(share * 100)}%`;
 
-// { element, stage, put(box) }: `put` moves the box without a word.
+// { element, stage, help, put(box) }: `put` moves the box without a word.
 export function cropBox(photo, first, onChange) {
   let box = first;
   const said = h("p", { class: "unseen", role: "status" });
@@ -94,10 +94,11 @@ export function cropBox(photo, first, onChange) {
     frame.append(handle);
   }
   show();
-  const help = photo.garments?.length ? "Tap a dot, or drag a corner." : "Drag a corner to frame one garment. Arrow keys work too.";
+  const help = h("p", { class: "crop-help", id: "crop-help" }, "Drag a corner to frame one garment.", h("span", { class: "only-mouse" }, " Arrow keys work too."));
   return {
     stage,
-    element: h("div", { class: "crop-place" }, stage, h("p", { class: "crop-help", id: "crop-help" }, help), said),
+    help,
+    element: h("div", { class: "crop-place" }, stage, help, said),
     put(next) {
       box = next;
       show();

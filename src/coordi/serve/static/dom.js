@@ -43,12 +43,15 @@ export function h(tag, attributes = {}, ...children) {
 
 export const byId = (id) => document.getElementById(id);
 
+// `action` once it was last called for so long; cancel() calls it off.
 export function debounce(action, milliseconds) {
   let timer = 0;
-  return (...values) => {
+  const later = (...values) => {
     clearTimeout(timer);
     timer = setTimeout(() => action(...values), milliseconds);
   };
+  later.cancel = () => clearTimeout(timer);
+  return later;
 }
 
 export function fillIcons(root) {

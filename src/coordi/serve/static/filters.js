@@ -79,13 +79,14 @@ export function orders(facets) {
 }
 
 // `inside(text)` asks for the values with this text in them, where the service has more.
-function values(facet, chosen, change, inside) {
+// It opens with what was typed there before, `typed`.
+function values(facet, chosen, change, inside, typed = "") {
   const place = h("div", {});
   const draw = (shown) => place.replaceChildren(choices(shown, chosen, change));
   draw(facet);
   if (facet.values.length <= FIND && !facet.more) return place;
   const name = fieldName(facet.name);
-  const find = h("input", { type: "search", class: "choice-find", placeholder: `Find in ${name.toLowerCase()}`, "aria-label": `Find in ${name}` });
+  const find = h("input", { type: "search", class: "choice-find", placeholder: `Find in ${name.toLowerCase()}`, "aria-label": `Find in ${name}`, value: typed });
   const local = (wanted) => facet.values.filter(({ value }) => value.toLowerCase().includes(wanted));
   let latest = 0;
   const look = debounce(async () => {
@@ -93,10 +94,12 @@ function values(facet, chosen, change, inside) {
     const found = await inside(find.value.trim()).catch(() => null);
     if (found && mine === latest) draw(found);
   }, 200);
-  find.addEventListener("input", () => {
+  const narrow = () => {
     if (facet.more) look();
     else draw({ ...facet, values: local(find.value.trim().toLowerCase()) });
-  });
+  };
+  find.addEventListener("input", narrow);
+  if (typed) narrow();
   return h("div", {}, find, place);
 }
 
@@ -209,6 +212,7 @@ export function showFilters(place, facets, live, on) {
   const open = new Set([...place.querySelectorAll("details[open]")].map((one) => one.dataset.field));
   const fresh = !place.childElementCount;
   const held = heldBy(place);
+  const typed = new Map([...place.querySelectorAll(".choice-find")].map((one) => [one.closest("[data-field]").dataset.field, one.value]));
   const currencies = currenciesOf(chosenCurrencies(live, on.chosen()));
   place.replaceChildren(
     ...offered(facets).map((whole, index) => {
@@ -225,7 +229,7 @@ export function showFilters(place, facets, live, on) {
         "details",
         { class: "filter", "data-field": whole.name, open: used || open.has(whole.name) || (fresh && (index < SHOWN || (whole.name === "currency" && currencies.length > 1))) },
         h("summary", {}, title),
-        control(whole, now, chosen, change, on),
+        control(whole, now, chosen, change, on, typed.get(whole.name)),
         mixed,
       );
     }),
@@ -233,9 +237,9 @@ export function showFilters(place, facets, live, on) {
   held?.again();
 }
 
-function control(whole, now, chosen, change, on) {
+function control(whole, now, chosen, change, on, typed) {
   if (isDated(whole)) return days(whole, chosen, change);
-  if (whole.kind === "text") return values(inOrder(now), chosen, change, (text) => on.inside(whole.name, text));
+  if (whole.kind === "text") return values(inOrder(now), chosen, change, (text) => on.inside(whole.name, text), typed);
   return range(spread(now) ? now : whole, chosen, change);
 }
 
@@ -260,8 +264,10 @@ function heldBy(place) {
     if (document.activeElement === active) return;
     const now = [...place.querySelectorAll("[data-field]")].find((one) => one.dataset.field === field);
     const inputs = [...(now?.querySelectorAll("input") ?? [])];
-    const same = active.type === "checkbox" ? inputs.find((one) => one.type === "checkbox" && one.value === active.value) : active;
+    const alike = { checkbox: (one) => one.type === "checkbox" && one.value === active.value, search: (one) => one.type === "search" }[active.type];
+    const same = alike ? inputs.find(alike) : active;
     (same?.isConnected ? same : now?.querySelector("summary, input"))?.focus({ preventScroll: true });
+    if (same?.type === "search") same.setSelectionRange(active.selectionStart, active.selectionEnd);
   };
   return { field, filter, again };
 }

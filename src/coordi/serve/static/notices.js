@@ -42,15 +42,15 @@ const isAimless = (note) => note.includes("means nothing");
 
 // Whether even the best of an answer has nothing to do with what was asked: its order means nothing,
 // or no hit is nearer than the service's `floor`, or than chance where it names none.
-export function isFar({ hits = [], notes = [], floor = 0, browse = false }) {
+export function isFar({ hits = [], notes = [], floor, browse = false }) {
   if (browse || !hits.length) return false;
   const best = Math.max(...hits.map(({ score }) => score ?? 1));
-  return notes.some(isAimless) || (best <= floor && !hits.some(({ words }) => words?.length));
+  return notes.some(isAimless) || (best < (floor ?? 0) && !hits.some(({ words }) => words?.length));
 }
 
 function far(asked, why) {
   const advice = asked.photo ? "Choose another garment of the photo, frame one closely, or say it in words." : "Try other words, a kind and a colour for example, or show a photo.";
-  return h("div", { class: "remark far" }, h("h3", {}, "Nothing like this here"), h("p", {}, why ?? `What is nearest is shown, but it is far from what you asked. ${advice}`));
+  return h("div", { class: "remark far" }, h("h3", {}, "Nothing like this here"), h("p", {}, why ?? `What is nearest is shown, but it may be far from what you asked. ${advice}`));
 }
 
 // “Did you mean”: what was searched, and the way back to what was typed.

@@ -51,8 +51,13 @@ export function createPanel(photo, box, on) {
     change.focus({ preventScroll: true });
   };
   const crop = cropBox(photo, boxOf(box), (next) => on.crop(boxText(next)));
-  const dots = photo.garments?.length ? createDots(photo, choose) : null;
-  if (dots) crop.stage.append(dots.element);
+  // Garments come when they are found; the box stays what it is, it may be in somebody's hand.
+  let dots = null;
+  const addDots = () => {
+    dots = createDots(photo, choose);
+    crop.stage.append(dots.element);
+    crop.help.textContent = "Tap a dot, or drag a corner.";
+  };
   const whole = h("button", { type: "button", class: "button quiet whole", onclick: () => choose("") }, "Whole photo");
   const thumb = createThumb(photo);
   const found = h("p", { class: "unseen", role: "status" });
@@ -64,6 +69,7 @@ export function createPanel(photo, box, on) {
   return {
     element,
     show(next) {
+      if (!dots && photo.garments?.length) addDots();
       crop.put(boxOf(next));
       thumb.show(boxOf(next));
       dots?.mark(chosenGarment(photo, next));

@@ -12,7 +12,7 @@ function balance(state, left, onBalance) {
   say();
   slider.addEventListener("input", say);
   slider.addEventListener("change", () => onBalance(Number(slider.value)));
-  return h("div", { class: "balance", "data-left": left }, h("span", {}, left), slider, h("span", {}, "Words"));
+  return h("div", { class: "balance", "data-left": left, "data-words": state.words }, h("span", {}, left), slider, h("span", {}, "Words"));
 }
 
 // `on` has removePhoto(), choose(box), crop(box), balance(words), removeLike().
@@ -23,7 +23,7 @@ export function showQuery(place, state, photo, liked, on) {
     delete place.dataset.shows;
     return;
   }
-  const shows = photo ? `photo ${photo.key} ${photo.width} ${photo.fetching} ${photo.garments?.length}` : `item ${state.like} ${liked ? "" : "…"}`;
+  const shows = photo ? `photo ${photo.key} ${photo.width || photo.fetching}` : `item ${state.like} ${liked ? "" : "…"}`;
   if (place.dataset.shows !== shows) {
     place.dataset.shows = shows;
     panel = photo ? createPanel(photo, state.box, on) : null;
@@ -33,11 +33,13 @@ export function showQuery(place, state, photo, liked, on) {
   showBalance(place, state, photo ? "Photo" : "Item", on.balance);
 }
 
-// The slider stays where it can, so that arrow keys do not lose it.
+// The slider stays where it can, so that arrow keys do not lose it; and while it is dragged, only a
+// balance that was chosen otherwise moves it.
 function showBalance(place, state, left, onBalance) {
   const old = place.querySelector(".balance");
   if (old && state.q && old.dataset.left === left) {
-    old.querySelector("input").value = state.words;
+    if (old.dataset.words !== String(state.words)) old.querySelector("input").value = state.words;
+    old.dataset.words = state.words;
     return;
   }
   old?.remove();
