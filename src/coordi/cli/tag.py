@@ -9,7 +9,6 @@ import typer
 from coordi.cli.options import DebugOption, JsonOption, StoreOption, open_engine
 from coordi.cli.output import WITH_PROBLEMS, Output, reporting
 from coordi.cli.progress import progress
-from coordi.cli.shapes import problem_json
 
 if TYPE_CHECKING:
     from coordi.engine.tagging import TagReport
@@ -107,6 +106,8 @@ def _told(probe: "Probe") -> str:
 
 
 def _report_json(report: "TagReport") -> dict[str, Any]:
+    from coordi.cli.shapes import problem_json
+
     return {
         "items": report.items,
         "already": report.already,
