@@ -6,6 +6,7 @@ position embeddings, pre-norm transformer layers, mean over the tokens, then one
 Both give rows that are not yet of length one.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
@@ -128,15 +129,23 @@ def _fold(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
 
 def load_image_tower(folder: Path) -> ImageTower:
     """The image tower of a coordi-mini artefact, in float32, ready to go on training."""
+    return fill_image_tower(folder, ImageTower)
+
+
+def fill_image_tower(folder: Path, build: Callable[[int], _Model]) -> _Model:
+    """What `build` makes of an artefact's width, with the artefact's image tower in float32.
+
+    `EncoderError` where the two do not fit together.
+    """
     try:
         stored = load_file(folder / "model.safetensors")
         weights = {
-            name.removeprefix("image."): value.float()
+            name.removeprefix("image."): value.float() if value.is_floating_point() else value
             for name, value in stored.items()
             if name.startswith("image.")
         }
         with torch.device("meta"):  # no memory is taken for sizes that the weights do not have
-            tower = ImageTower(read_json(folder / "config.json")["dim"])
+            tower = build(read_json(folder / "config.json")["dim"])
         tower.load_state_dict(weights, assign=True)
     except Exception as error:  # of safetensors, of a missing name, of sizes that do not fit
         raise EncoderError(

@@ -11,15 +11,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from coordi.artifacts import read_json
-from coordi.errors import EncoderError
 from coordi.models.encoders.cells import COLORS, LOWER, SEEN, TEXTURE, Cells
 from coordi.models.encoders.efficientnet_lite import HEAD, EfficientNetLite
-from coordi.models.encoders.mini import fold_batch_norm
+from coordi.models.encoders.mini import fill_image_tower, fold_batch_norm
 from coordi.models.encoders.products import as_products
 
 MAPS = 4
@@ -135,18 +132,4 @@ def _interleaved(dims: tuple[int, ...]) -> Tensor:
 
 def load_parts_tower(folder: Path) -> PartsTower:
     """The image tower of an artefact of `parts`, in float32, ready to go on training."""
-    try:
-        stored = load_file(folder / "model.safetensors")
-        weights = {
-            name.removeprefix("image."): value.float() if value.is_floating_point() else value
-            for name, value in stored.items()
-            if name.startswith("image.")
-        }
-        with torch.device("meta"):  # no memory is taken for sizes that the weights do not have
-            tower = PartsTower(read_json(folder / "config.json")["dim"], dropout=0.0)
-        tower.load_state_dict(weights, assign=True)
-    except Exception as error:  # of safetensors, of a missing name, of sizes that do not fit
-        raise EncoderError(
-            f"the weights of {folder} cannot be used ({error}); fetch the folder again"
-        ) from error
-    return tower
+    return fill_image_tower(folder, lambda dim: PartsTower(dim, dropout=0.0))

@@ -233,7 +233,8 @@ class Captions:
     def keep(self, folder: Path) -> None:
         """Write the tokenizer, and how pictures are prepared."""
         self.tokenizer.save(str(folder / "tokenizer.json"))
-        settings = json.dumps(_preprocessing(self.recipe.image_size), indent=2)
+        size = self.recipe.image_size
+        settings = json.dumps(preprocessing(size, size), indent=2)
         (folder / "preprocessor_config.json").write_text(settings + "\n", "utf-8")
 
 
@@ -257,12 +258,12 @@ def _load(source: Source, root: Path, cache: Path, say: Say) -> ExampleSet:
     return examples
 
 
-def _preprocessing(size: int) -> dict[str, object]:
-    """What transformers' SiglipImageProcessor reads: squeeze to a square, scale to [−1, 1]."""
+def preprocessing(height: int, width: int) -> dict[str, object]:
+    """What transformers' SiglipImageProcessor reads: squeeze, bicubic, scale to [−1, 1]."""
     return {
         "image_processor_type": "SiglipImageProcessor",
         "do_resize": True,
-        "size": {"height": size, "width": size},
+        "size": {"height": height, "width": width},
         "resample": 3,
         "do_rescale": True,
         "rescale_factor": 1 / 255,

@@ -30,6 +30,7 @@ from coordi.training.examples import Example, ExampleSet, load_source, some_pict
 from coordi.training.material.captions import (
     batch_counts,
     contrast_keys,
+    preprocessing,
     tokenize,
     train_tokenizer,
 )
@@ -241,23 +242,8 @@ class CellMaterial:
     def keep(self, folder: Path) -> None:
         """Write the tokenizer, and how pictures are prepared."""
         self.tokenizer.save(str(folder / "tokenizer.json"))
-        height, width = self.recipe.image_size
-        settings = {**PREPROCESSING, "size": {"height": height, "width": width}}
-        text = json.dumps(settings, indent=2)
+        text = json.dumps(preprocessing(*self.recipe.image_size), indent=2)
         (folder / "preprocessor_config.json").write_text(text + "\n", "utf-8")
-
-
-PREPROCESSING: Mapping[str, object] = {
-    "image_processor_type": "SiglipImageProcessor",
-    "do_resize": True,
-    "resample": 3,
-    "do_rescale": True,
-    "rescale_factor": 1 / 255,
-    "do_normalize": True,
-    "image_mean": [0.5, 0.5, 0.5],
-    "image_std": [0.5, 0.5, 0.5],
-}
-"""What transformers' SiglipImageProcessor reads: squeeze, bicubic, scale to [−1, 1]."""
 
 
 def gather(recipe: Recipe, cache: Path, say: Say) -> CellMaterial:
